@@ -9,6 +9,7 @@ import pupila
 from pupila.artifacts.dataset.splits import SplitFile
 from pupila.cli.run import run
 from pupila.core.errors import PupilaError
+from pupila.stages.split.audit import find_likely_groups
 from pupila.stages.train.introduction import describe_split
 from tests.artifacts.dataset.name_schemes import draw_scheme
 from tests.pictures import write_classes
@@ -91,3 +92,22 @@ def test_the_command_does_not_call_likely_groups_clean(
     assert run(["split", str(plain), "--dry-run"]) == 0
     printed = capsys.readouterr().out
     assert "No groups are known" in printed and "no group is in two splits" not in printed
+
+
+def test_groups_between_train_and_validation_or_between_folds_are_counted_too(named: Path) -> None:
+    data = pupila.open(named)
+    assert data.group_proposal is not None
+    groups = data.group_proposal.groups
+    first, second, *_ = dict.fromkeys(groups)
+    sealed = ["test" if group == first else "train" for group in groups]  # whole groups
+    whole = find_likely_groups(data, sealed, False)
+    assert (whole.part, whole.evaluated, whole.divided) == ("test", groups.count(first), 0)
+    assert "none of them has images both in train and among those that are evaluated" in whole.describe()
+    row = groups.index(second)
+    divided = find_likely_groups(data, [*sealed[:row], "validation", *sealed[row + 1 :]], False)
+    assert (divided.part, divided.evaluated, divided.divided) == ("validation", 1, 1)
+    assert "1 of 1 validation images has a member of its group in train" in divided.describe()
+    folds = ["fold 1" if number == row else "fold 0" for number in range(len(groups))]
+    between = find_likely_groups(data, folds, False)
+    assert (between.part, between.evaluated, between.divided) == ("fold", len(groups), groups.count(second))
+    assert f"of {len(groups)} images have a member of their group in another fold" in between.describe()

@@ -118,6 +118,9 @@ class Balance(Record):
         ]  # fmt: skip
 
 
+FOLD = "fold"  # in the place of a split, of images that are validated in turn
+
+
 def say_no_groups() -> str:
     """That neither the data nor the file names tell of groups, and what to do where there are some."""
     return say(
@@ -131,7 +134,9 @@ class LikelyGroups(Record):
 
     by: str = ""  # the expression that names likely groups; empty: none are likely
     groups: int = 0
-    evaluated: int = 0  # images of the test split; without one of validation, else of the folds
+    evaluated: int = (
+        0  # images of the test split; where none of them counts below, of validation, else of the folds
+    )
     divided: int = 0  # of them, images with a member of their group in train, or in another fold
     part: str = ""  # "test", "validation" or "fold"
     is_given: bool = False  # whether the split came with the data
@@ -143,16 +148,22 @@ class LikelyGroups(Record):
             return say_no_groups()
         option = f"--by {shlex.quote(self.by)}"
         if not self.divided:
-            return say("Groups are likely in the file names ({option}), and none of them is in two splits.",
-                       option=option)  # fmt: skip
+            return say("Groups are likely in the file names ({option}), and none of them has images both in train and "
+                       "among those that are evaluated.", option=option)  # fmt: skip
         command = f"pupila split DATA --by auto {'--ignore-given ' if self.is_given else ''}--replace"
-        return " ".join((say_count(
+        values = {"option": option, "groups": self.groups, "total": self.evaluated, "part": self.part}
+        divided = say_count(
+            "Groups are likely in the file names ({option}, {groups} groups): {n} of {total} images has a member of "
+            "its group in another fold, which biases the metrics upwards.",
+            "Groups are likely in the file names ({option}, {groups} groups): {n} of {total} images have a member of "
+            "their group in another fold, which biases the metrics upwards.", self.divided, **values,
+        ) if self.part == FOLD else say_count(
             "Groups are likely in the file names ({option}, {groups} groups): {n} of {total} {part} images has a "
             "member of its group in train, which biases the metrics upwards.",
             "Groups are likely in the file names ({option}, {groups} groups): {n} of {total} {part} images have a "
-            "member of their group in train, which biases the metrics upwards.", self.divided, option=option,
-            groups=self.groups, total=self.evaluated, part=self.part,
-        ), self.evidence, say("{command} keeps groups together.", command=command)))  # fmt: skip
+            "member of their group in train, which biases the metrics upwards.", self.divided, **values,
+        )  # fmt: skip
+        return " ".join((divided, self.evidence, say("{command} keeps groups together.", command=command)))
 
 
 class StoredSplit(Record):

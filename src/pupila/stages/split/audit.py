@@ -5,13 +5,13 @@ from collections import defaultdict
 import numpy as np
 
 from pupila.artifacts.dataset.manifest import Dataset
-from pupila.artifacts.dataset.splits import Balance, Deviation, LikelyGroups, MissingClass, SplitBalance
+from pupila.artifacts.dataset.splits import FOLD, Balance, Deviation, LikelyGroups, MissingClass, SplitBalance
 from pupila.core.vocabulary import SPLITS, TEST, VALIDATION
 
 
 def name_parts(splits: list[str], folds: list[int | None]) -> list[str]:
     """The split of each row, or its fold where it has one."""
-    return [split if fold is None else f"fold {fold}" for split, fold in zip(splits, folds, strict=True)]
+    return [split if fold is None else f"{FOLD} {fold}" for split, fold in zip(splits, folds, strict=True)]
 
 
 def find_likely_groups(data: Dataset, parts: list[str], is_given: bool) -> LikelyGroups:
@@ -25,14 +25,23 @@ def find_likely_groups(data: Dataset, parts: list[str], is_given: bool) -> Likel
     proposal = data.group_proposal
     if proposal is None:
         return LikelyGroups(is_given=is_given)
-    part = next((name for name in (TEST, VALIDATION) if name in parts), "fold")
-    evaluated = [row for row, name in enumerate(parts) if part in (name, "fold")]
     training: dict[str | None, set[str]] = defaultdict(set)
     for group, name in zip(proposal.groups, parts, strict=True):
         if name not in (TEST, VALIDATION):
             training[group].add(name)
-    divided = sum(bool(training[proposal.groups[row]] - {parts[row]}) for row in evaluated)
-    return LikelyGroups(by=proposal.by, groups=len(set(proposal.groups)), evaluated=len(evaluated), divided=divided,
+    counts: dict[str, tuple[int, int]] = {}  # by part: images, and those of them with a member in train
+    for part in (TEST, VALIDATION, FOLD):
+        rows = [
+            row
+            for row, name in enumerate(parts)
+            if (name.partition(" ")[0] if part == FOLD else name) == part
+        ]
+        if rows:
+            counts[part] = len(rows), sum(bool(training[proposal.groups[row]] - {parts[row]}) for row in rows)
+    # The test split counts first; another part only where no group is divided there.
+    part = next((name for name, (_, divided) in counts.items() if divided), next(iter(counts), ""))
+    evaluated, divided = counts.get(part, (0, 0))
+    return LikelyGroups(by=proposal.by, groups=len(set(proposal.groups)), evaluated=evaluated, divided=divided,
                         part=part, is_given=is_given, evidence=proposal.evidence)  # fmt: skip
 
 

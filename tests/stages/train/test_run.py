@@ -182,8 +182,8 @@ def test_without_tell_the_notes_are_printed_and_no_epochs(
     pupila.train(data, out=tmp_path / "run", **SETTINGS)
     printed = capsys.readouterr().out.splitlines()
     texts = [str(note) for note in notes if not isinstance(note, EpochLog)]
-    assert printed[:7] == texts[:7] and len(printed) == len(texts) == 9  # the eighth one has the seconds
-    assert printed[8] == texts[8] and texts[8].startswith("Exporting the model")
+    assert printed[:8] == texts[:8] and len(printed) == len(texts) == 10  # the ninth one has the seconds
+    assert printed[9] == texts[9] and texts[9].startswith("Exporting the model")
 
 
 @pytest.mark.parametrize(("baseline", "below"), [(0.0, False), (1.1, True)])
@@ -397,16 +397,17 @@ def test_data_model_and_baseline_are_logged_first_and_the_time_after_an_epoch(
 ) -> None:
     notes: list[LogLine] = []
     pupila.train(data, out=tmp_path / "run", tell=notes.append, **SETTINGS)
-    first = [str(note) for note in notes[:8]]
+    first = [str(note) for note in notes[:9]]
     assert first[0].endswith(": a folder per class.")
     assert first[1] == "Task: classify, 2 classes (cat 20, dog 20)."
     assert first[2].startswith("Confidence in this reading: likely.")  # both are numbered alike
     assert first[3] == "The split was drawn at random."
     assert first[4].startswith("Split: train 22 images in 22 groups; validation 12 images")
-    assert first[5] == "Model: lenet at 32 pixels on cpu, from random weights."
-    assert first[6] == "Validation baseline (majority class 'cat'): macro F1 0.333."
-    assert first[7].startswith("finetune epoch 1: loss")
-    assert "s per epoch, at most" in str(notes[8]) and "for 2 epochs." in str(notes[8])
+    assert first[5].startswith("No groups are known: neither the data nor the file names tell")
+    assert first[6] == "Model: lenet at 32 pixels on cpu, from random weights."
+    assert first[7] == "Validation baseline (majority class 'cat'): macro F1 0.333."
+    assert first[8].startswith("finetune epoch 1: loss")
+    assert "s per epoch, at most" in str(notes[9]) and "for 2 epochs." in str(notes[9])
     assert "baseline (majority class 'cat') 0.333." in html.unescape(
         (tmp_path / "run/report.html").read_text()
     )

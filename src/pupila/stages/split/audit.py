@@ -31,11 +31,7 @@ def find_likely_groups(data: Dataset, parts: list[str], is_given: bool) -> Likel
             training[group].add(name)
     counts: dict[str, tuple[int, int]] = {}  # by part: images, and those of them with a member in train
     for part in (TEST, VALIDATION, FOLD):
-        rows = [
-            row
-            for row, name in enumerate(parts)
-            if (name.partition(" ")[0] if part == FOLD else name) == part
-        ]
+        rows = [row for row, name in enumerate(parts) if name.partition(" ")[0] == part]
         if rows:
             counts[part] = len(rows), sum(bool(training[proposal.groups[row]] - {parts[row]}) for row in rows)
     # The test split counts first; another part only where no group is divided there.

@@ -99,7 +99,7 @@ def test_groups_between_train_and_validation_or_between_folds_are_counted_too(na
     assert data.group_proposal is not None
     groups = data.group_proposal.groups
     first, second, *_ = dict.fromkeys(groups)
-    sealed = ["test" if group == first else "train" for group in groups]  # whole groups
+    sealed = ["test" if group == first else "train" for group in groups]  # the groups undivided
     whole = find_likely_groups(data, sealed, False)
     assert (whole.part, whole.evaluated, whole.divided) == ("test", groups.count(first), 0)
     assert "none of them has images both in train and among those that are evaluated" in whole.describe()

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from PIL import Image
 from pupila.artifacts.report import charts
 from pupila.artifacts.report.gallery import SIDE, load_image
 from pupila.artifacts.report.page import Page, Section, Table, render
+from pupila.statistics.estimate import Estimate
 from tests.pictures import photo, write_photo
 
 
@@ -65,3 +67,12 @@ def test_a_page_escapes_everything_that_it_is_given() -> None:
     page = render(Page(nasty, [nasty], [Section(nasty, [nasty], tables=[Table([nasty], [[nasty]])])], nasty))
     assert "<img" not in page
     assert page.count("&lt;img src=x") >= 6
+
+
+def test_a_long_title_is_wrapped_and_not_cut() -> None:
+    title = "Mean Dice by size of the object (share of the labelled pixels) (95 % CI)"
+    drawn = charts.intervals(title, {"above 49.4 % (n = 14)": Estimate(value=0.86, low=0.7, high=0.9)})
+    written = [
+        line for line in re.findall(r"<!-- (.*?) -->", drawn) if line in title
+    ]  # texts, above their paths
+    assert len(written) == 2 and " ".join(written) == title

@@ -42,7 +42,7 @@ def _figure(title: str, width: float, height: float) -> Iterator[tuple[Any, list
     with rc_context(_STYLE):
         figure = Figure(figsize=(width, height), layout="constrained")
         axes = figure.add_subplot()
-        axes.set_title(title)
+        axes.set_title(title, wrap=True)
         yield axes, out
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})

@@ -1,5 +1,7 @@
 """Figures with their 95 % confidence intervals, and how they are written."""
 
+from typing import Self
+
 from pupila.core.messages import number, percent, say, signed_number, signed_percent
 from pupila.core.records import Record
 
@@ -60,6 +62,12 @@ class Difference(Record):
     change: float | None  # of the first, relative to the other; None where that one is 0
     low: float | None  # ends of the interval; None where there are too few groups for one
     high: float | None
+
+    @classmethod
+    def between(cls, first: float, other: float, low: float | None, high: float | None) -> Self:
+        """Of two values, with the ends of the interval of first minus other."""
+        change = (first - other) / other if other else None
+        return cls(first=first, other=other, change=change, low=low, high=high)
 
     def interval_text(self) -> str:
         """The interval alone: "-0.012 to +0.034", or "too few groups"."""

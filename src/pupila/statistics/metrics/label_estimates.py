@@ -164,8 +164,7 @@ def label_differences(
             # Where no resample differs: Wilson's limit for 0 of the groups on either side.
             still = 0.0 if low < high else wilson_interval(0, witnesses[name])[1]
             low, high = max(-1.0, low - still), min(1.0, high + still)
-        change = (values[0] - values[1]) / values[1] if values[1] else None
-        differences[name] = Difference(first=values[0], other=values[1], change=change, low=low, high=high)
+        differences[name] = Difference.between(values[0], values[1], low, high)
     return differences
 
 

@@ -52,8 +52,7 @@ def _compare_pair(
             low, high = paired_interval(only_ours / effect, only_theirs / effect, len(targets) / effect)
         elif enough:
             low, high = widen_interval(*bootstrap(groups, partial(_difference, statistics)), groups)
-        change = (values[0] - values[1]) / values[1] if values[1] else None
-        metrics[name] = Difference(first=values[0], other=values[1], change=change, low=low, high=high)
+        metrics[name] = Difference.between(values[0], values[1], low, high)
     return ClassifyComparison(
         name=other.name, version=other.version, n=len(targets), only_first=only_ours, only_other=only_theirs,
         p_value=sign_flip(ours.astype(float) - theirs, groups), primary_metric="accuracy", metrics=metrics,

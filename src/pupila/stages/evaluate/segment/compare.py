@@ -77,10 +77,7 @@ def compare_pair(first: OverlapCounts, other: OverlapCounts, groups: Array, metr
             low, high = None, None
             if ends is not None:
                 low, high = widen_interval(float(ends[0, kind, number]), float(ends[1, kind, number]), groups)
-            change = (our_value - their_value) / their_value if their_value else None
-            metrics[f"{aggregation}_{name}"] = Difference(
-                first=our_value, other=their_value, change=change, low=low, high=high
-            )
+            metrics[f"{aggregation}_{name}"] = Difference.between(our_value, their_value, low, high)
     differences = np.subtract(*(overlaps.scores[0][:, FIGURES.index(metric)] for overlaps in (ours, theirs)))
     return PairedMetrics(
         n=len(groups), primary_metric=f"mean_{metric}", metrics=metrics,

@@ -80,8 +80,7 @@ def _difference(values: Array, inside: Array, groups: Array, enough: bool) -> Di
     if enough:
         fewer = groups[inside] if inside.sum() < (~inside).sum() else groups[~inside]
         low, high = widen_interval(*bootstrap(groups, statistic), fewer)
-    change = (first - other) / other if other else None
-    return Difference(first=first, other=other, change=change, low=low, high=high)
+    return Difference.between(first, other, low, high)
 
 
 def _correct(reports: list[SliceReport]) -> list[SliceReport]:

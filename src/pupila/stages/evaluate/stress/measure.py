@@ -47,14 +47,11 @@ def measure(counts: StressCounts, names: Sequence[str]) -> list[StressedCorrupti
     )
 
     def difference(corruption: int, level: int) -> Difference:
-        value, clean = float(values[corruption, level]), float(values[-1, 0])
         low, high = None, None
         if ends is not None:
             low, high = (float(end) for end in ends[:, corruption, level])
             low, high = widen_interval(low, high, counts.groups)
-        return Difference(
-            first=value, other=clean, change=(value - clean) / clean if clean else None, low=low, high=high
-        )
+        return Difference.between(float(values[corruption, level]), float(values[-1, 0]), low, high)
 
     p_values = [_p_value(counts, number) for number in range(len(names))]
     return [

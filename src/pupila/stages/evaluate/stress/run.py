@@ -29,13 +29,12 @@ from pupila.stages.evaluate.stress.scorer import OpenTarget
 from pupila.stages.evaluate.stress.versions import (
     SEED,
     Donor,
+    add_background,
     background_classes,
     find_background,
     find_donors,
     make_scene,
     make_versions,
-    pick_background,
-    with_background,
 )
 from pupila.tasks import TASKS
 from pupila.tasks.prompt_strategies import seeded_random
@@ -191,9 +190,7 @@ class _StressTest:
         scene = make_scene(rgb, tile, task.min_decode_side(spec))
         if BACKGROUND not in self.names:
             return scene
-        return with_background(
-            scene, find_background(self.data, row), pick_background(self.donors, group, self._sha256(row))
-        )
+        return add_background(scene, self.data, row, group, self.donors)
 
     def _sha256(self, row: int) -> str:
         return str(self.data.images["sha256"][row])

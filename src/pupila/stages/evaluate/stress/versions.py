@@ -89,6 +89,7 @@ def make_scene(rgb: Array, view_side: int | None, least_side: int | None) -> Sce
     return Scene(limited, float(shorter if view_side is None else min(shorter, view_side)))
 
 
-def with_background(scene: Scene, background: Array, other: Array) -> Scene:
-    """The scene with what another background needs."""
-    return replace(scene, background=background, other=other)
+def add_background(scene: Scene, data: Dataset, row: int, group: int, donors: Sequence[Donor]) -> Scene:
+    """The scene of a row of this group, with its background and that of a donor, which replaces it."""
+    other = pick_background(donors, group, str(data.images["sha256"][row]))
+    return replace(scene, background=find_background(data, row), other=other)

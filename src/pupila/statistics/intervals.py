@@ -133,6 +133,11 @@ def bootstrap_all(groups: Array, statistic: Statistic, seed: int = 0, repeats: i
     return percentile_ends(resample(groups, statistic, seed, repeats))
 
 
+def bootstrap_mean(groups: Array, values: Array) -> tuple[float, float]:
+    """`bootstrap` of the mean of (N,) values."""
+    return bootstrap(groups, lambda times: np.asarray(times @ values / times.sum(axis=1)))
+
+
 def resample(groups: Array, statistic: Statistic, seed: int = 0, repeats: int = RESAMPLES) -> Array:
     """(B, ...) values of a statistic in the resamples of a cluster bootstrap; see `bootstrap`.
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pupila.statistics.intervals import MIN_GROUPS, bootstrap
+from pupila.statistics.intervals import MIN_GROUPS, bootstrap_mean
 from pupila.statistics.metrics.segment import iou, is_present, scored_classes
 from pupila.statistics.tests import SIGNIFICANT, sign_flip
 from pupila.tasks.task import Array
@@ -51,5 +51,4 @@ def _falls_significantly(before: Array, after: Array, groups: Array, number: int
     own = groups[there]
     if len(np.unique(own)) < MIN_GROUPS or sign_flip(changes, own) >= SIGNIFICANT:
         return False
-    _, high = bootstrap(own, lambda times: np.asarray(times @ changes / times.sum(axis=1)))
-    return bool(high < 0)
+    return bootstrap_mean(own, changes)[1] < 0

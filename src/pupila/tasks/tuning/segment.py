@@ -13,7 +13,7 @@ from pupila.core.messages import say
 from pupila.core.progress import progress
 from pupila.core.threads import prefetch
 from pupila.imaging.images.preprocess import Preprocessing
-from pupila.statistics.intervals import MIN_GROUPS, bootstrap
+from pupila.statistics.intervals import MIN_GROUPS, bootstrap_mean
 from pupila.statistics.metrics import segment as figures
 from pupila.statistics.metrics.boundary import boundary_counts
 from pupila.statistics.metrics.calibration import fit_temperature
@@ -163,7 +163,7 @@ class PostProcessingTuner:
         gained = scores[1:] - scores[0]
         p_values = holm([sign_flip(gain, groups) for gain in gained])
         gains = [
-            float(gain.mean()) if p < SIGNIFICANT and _has_positive_gain(gain, groups) else 0.0
+            float(gain.mean()) if p < SIGNIFICANT and bootstrap_mean(groups, gain)[0] > 0 else 0.0
             for gain, p in zip(gained, p_values, strict=True)
         ]
         losses = []
@@ -242,9 +242,3 @@ def count_thresholds(levels: Array, target: Array, first: list[int]) -> Array:
 
 def _cleans_up(post_processing: PostProcessing) -> bool:
     return bool(post_processing.smooth or post_processing.largest_hole or post_processing.smallest_region)
-
-
-def _has_positive_gain(gained: Array, groups: Array) -> bool:
-    """Whether the 95 % interval of the mean gain, resampled by group, lies above 0."""
-    low, _ = bootstrap(groups, lambda times: np.asarray(times @ gained / times.sum(axis=1)))
-    return bool(low > 0)

@@ -2,7 +2,7 @@
 
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.core.errors import PupilaError
-from pupila.core.messages import say, say_count
+from pupila.core.messages import say, say_images
 from pupila.imaging.images.decode import Array
 from pupila.learning.loop import EpochResult
 from pupila.learning.losses.labels import LABEL_LOSSES, positive_weights
@@ -36,11 +36,7 @@ class MultilabelTrainer(ImageTrainer):
         targets = label_matrix(data.images["target"].to_list(), settings.classes)
         if split.train and not (targets[split.train] != UNKNOWN).any():
             raise PupilaError(
-                say("Every label of the training images is unknown"), actual=say_count(
-                    "{n} image",
-                    "{n} images",
-                    len(split.train),
-                ),
+                say("Every label of the training images is unknown"), actual=say_images(len(split.train)),
                 expected=say("at least one image that shows or lacks a class"), remedy="pupila doctor DATA",
             )  # fmt: skip
         weights = positive_weights(targets[split.train], settings.class_weights)

@@ -3,7 +3,7 @@
 from pupila.artifacts.report import charts
 from pupila.artifacts.report.evaluation.slices import Slice, SliceReport
 from pupila.artifacts.report.page import Section, Table
-from pupila.core.messages import integer, listing, number, percent, say, say_count, signed_number
+from pupila.core.messages import integer, listing, number, percent, say, say_count, say_images, signed_number
 from pupila.stages.evaluate.slices.columns import SIZE
 from pupila.stages.evaluate.verdicts import verdict_words
 from pupila.statistics.estimate import p_text
@@ -56,7 +56,7 @@ def _title(report: SliceReport) -> str:
 def _count(row: Slice, report: SliceReport) -> str:
     images = (
         say_count("{n} mask", "{n} masks", row.n) if report.unit == "masks"
-        else say_count("{n} image", "{n} images", row.n)
+        else say_images(row.n)
     )  # fmt: skip
     return say_count("{images} in {n} group", "{images} in {n} groups", row.groups, images=images)
 

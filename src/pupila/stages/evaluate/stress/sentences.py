@@ -2,7 +2,7 @@
 
 from pupila.artifacts.report.evaluation.report import EvaluationReport
 from pupila.artifacts.report.evaluation.stress import StressedCorruption, StressLevel, StressReport
-from pupila.core.messages import integer, listing, number, say, say_count, translate
+from pupila.core.messages import integer, listing, number, say, say_count, say_images, translate
 from pupila.imaging.corruptions.catalogue import CORRUPTIONS
 from pupila.statistics.estimate import Difference, p_text
 from pupila.statistics.intervals import MIN_GROUPS
@@ -51,8 +51,9 @@ def difference_text(difference: Difference) -> str:
 def drawn_text(stress: StressReport) -> str:
     """How many images in how many groups were tried, and out of how many: "60 images in 30 groups"."""
     if stress.drawn == stress.whole:
-        images = say_count("{n} image", "{n} images", stress.images)
-        return say_count("{images} in {n} group", "{images} in {n} groups", stress.groups, images=images)
+        return say_count(
+            "{images} in {n} group", "{images} in {n} groups", stress.groups, images=say_images(stress.images)
+        )
     return say_count(
         "{images} of {whole} images in {n} group, drawn with seed {seed}",
         "{images} of {whole} images in {n} groups, drawn with seed {seed}",

@@ -21,7 +21,7 @@ from pupila.imaging.images.decode import decode
 from pupila.stages.train.catalogue import RECIPES
 from pupila.stages.train.phases import FINETUNE, HEAD
 from pupila.stages.train.settings import TrainPlan
-from pupila.statistics.metrics.titles import full_title, sentence_title
+from pupila.statistics.metrics.titles import sentence_title
 
 _CURVES = ("mean_average_precision", "macro_f1", "mean_dice", "mean_iou")  # metrics of the log that are drawn
 
@@ -202,11 +202,6 @@ def describe_run(plan: TrainPlan, state: RunState, info: BundleInfo) -> list[str
     return sentences
 
 
-def _describe_metric(metric: str, classes: int) -> str:
-    title = full_title(metric, classes)
-    return title[0].upper() + title[1:]
-
-
 def _is_below(value: float | None, baseline: float | None) -> bool:
     return value is not None and baseline is not None and value < baseline
 
@@ -220,7 +215,7 @@ def _describe_score(info: BundleInfo, validation: ValidationSummary) -> str:
         return say("{metric} is not measurable on validation (n = {images}).",
                    metric=sentence_title(metric), images=say_images(validation.n))  # fmt: skip
     values = {
-        "metric": _describe_metric(metric, len(info.classes)), "value": row.value_text(),
+        "metric": sentence_title(metric, len(info.classes)), "value": row.value_text(),
         "images": say_images(validation.n),
         "groups": validation.groups, "baseline_value": number(base.metrics[metric]),
         "baseline": translate(recipe.baseline_name).format(name=base.name),

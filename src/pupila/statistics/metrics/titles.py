@@ -65,9 +65,9 @@ def full_title(metric: str, classes: int) -> str:
     return title
 
 
-def sentence_title(metric: str) -> str:
-    """The title as the first words of a sentence."""
-    title = metric_title(metric)
+def sentence_title(metric: str, classes: int | None = None) -> str:
+    """The title as the first words of a sentence; with a number of classes the `full_title`."""
+    title = metric_title(metric) if classes is None else full_title(metric, classes)
     return title[0].upper() + title[1:]
 
 

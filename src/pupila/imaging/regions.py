@@ -328,11 +328,8 @@ def trace_borders(binary: Array) -> Iterator[list[Array]]:
     for rings in _trace_middles(binary):
         borders = []
         for middles in rings:
-            x, y = middles[:-1].astype(np.int64).T
-            low = np.stack(
-                [(x - 1) // 2, (y - 1) // 2], axis=1
-            )  # of the two pixels at the side, the upper or left one
-            high = np.stack([x // 2, y // 2], axis=1)
+            sides = middles[:-1].astype(np.int64)
+            low, high = (sides - 1) // 2, sides // 2  # the pixels at each side, the upper or left one first
             own = padded[low[:, 1] + 1, low[:, 0] + 1]
             borders.append(np.where(own[:, None], low, high))
         yield borders

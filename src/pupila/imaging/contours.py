@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pupila.imaging.regions import Polygon, fill_polygons, trace_borders
+from pupila.imaging.regions import Polygon, fill_polygons, rasterise_ring, trace_borders
 
 Array = NDArray[Any]
 # Within a pixel, from its upper left corner, where an outline is written: readers that cut the fraction off get the
@@ -81,16 +81,11 @@ def fill_outlines(shapes: list[Polygon], height: int, width: int) -> Array:
     Rings of whole numbers (int64) are pixels and belong to what they fill, or cut out, as OpenCV draws it; all others
     are drawn as COCO does.
     """
-    filled = fill_polygons([shape for shape in shapes if shape[0].dtype.kind == "f"], height, width)
-    for outer, holes in shapes:
-        if outer.dtype.kind == "f":
-            continue
-        box, inside = _fill_ring(outer, filled.shape)
-        for hole in holes:
-            within, gap = _fill_ring(hole - (box[1].start, box[0].start), inside.shape)
-            inside[within] &= ~gap
-        filled[box] |= inside
-    return filled
+    return fill_polygons(shapes, height, width, _draw_ring)
+
+
+def _draw_ring(ring: Array, shape: tuple[int, ...]) -> tuple[tuple[slice, slice], Array]:
+    return rasterise_ring(ring, shape) if ring.dtype.kind == "f" else _fill_ring(ring, shape)
 
 
 def _fill_ring(ring: Array, shape: tuple[int, ...]) -> tuple[tuple[slice, slice], Array]:

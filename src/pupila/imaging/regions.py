@@ -7,7 +7,7 @@ neighbours.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -22,6 +22,8 @@ from pupila.core.vocabulary import IGNORE
 
 Array = NDArray[Any]
 Polygon = tuple[Array, list[Array]]  # outer ring, holes; each ring (N, 2) float64 (x, y), closed
+# A ring and the shape of a picture, to where it lies there, and (h, w) bool, the pixels that it fills.
+Rasteriser = Callable[[Array, tuple[int, ...]], tuple[tuple[slice, slice], Array]]
 
 BACKGROUND = 0
 _BELOW_HALF = 0.499  # where an outline passes between 0 and 1: under a half, so that corners touch
@@ -361,26 +363,8 @@ def _drop_collinear(ring: Array) -> Array:
     return np.concatenate([corners, corners[:1]])
 
 
-def fill_polygons(shapes: list[Polygon], height: int, width: int) -> Array:
-    """(height, width) bool: what lies in any of the polygons, without their holes, as COCO draws it.
-
-    Args:
-        shapes: as `polygons` gives them; rings may be open, and what lies outside the picture is cut off.
-        height: pixels.
-        width: pixels.
-    """
-    filled = np.zeros((height, width), bool)
-    for outer, holes in shapes:
-        box, inside = _rasterise_ring(outer, filled.shape)
-        for hole in holes:
-            within, gap = _rasterise_ring(hole - (box[1].start, box[0].start), inside.shape)
-            inside[within] &= ~gap
-        filled[box] |= inside
-    return filled
-
-
-def _rasterise_ring(ring: Array, shape: tuple[int, ...]) -> tuple[tuple[slice, slice], Array]:
-    """Where the ring lies in a picture of this shape, and (h, w) bool, the pixels there that are inside it."""
+def rasterise_ring(ring: Array, shape: tuple[int, ...]) -> tuple[tuple[slice, slice], Array]:
+    """Where the ring lies in a picture of this shape, and (h, w) bool, the pixels there that COCO has inside it."""
     last = (shape[1], shape[0])
     left, top = np.clip(np.floor(ring.min(axis=0)), 0, last).astype(int).tolist()
     right, bottom = np.clip(np.ceil(ring.max(axis=0)), 0, last).astype(int).tolist()
@@ -390,3 +374,22 @@ def _rasterise_ring(ring: Array, shape: tuple[int, ...]) -> tuple[tuple[slice, s
     inside = (ring - (left, top)).ravel().tolist()
     (packed,) = coco.frPyObjects([inside], bottom - top, right - left)
     return box, from_rle(packed)
+
+
+def fill_polygons(shapes: list[Polygon], height: int, width: int, draw: Rasteriser = rasterise_ring) -> Array:
+    """(height, width) bool: what lies in any of the polygons, without their holes.
+
+    Args:
+        shapes: as `polygons` gives them; rings may be open, and what lies outside the picture is cut off.
+        height: pixels.
+        width: pixels.
+        draw: of one ring; as COCO does it by default.
+    """
+    filled = np.zeros((height, width), bool)
+    for outer, holes in shapes:
+        box, inside = draw(outer, filled.shape)
+        for hole in holes:
+            within, gap = draw(hole - (box[1].start, box[0].start), inside.shape)
+            inside[within] &= ~gap
+        filled[box] |= inside
+    return filled

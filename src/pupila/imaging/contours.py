@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pupila.imaging.regions import Polygon, fill_polygons, rasterise_ring, trace_borders
+from pupila.imaging.regions import Polygon, count_up, fill_polygons, rasterise_ring, trace_borders
 
 Array = NDArray[Any]
 # Within a pixel, from its upper left corner, where an outline is written: readers that cut the fraction off get the
@@ -121,7 +121,7 @@ def _spans(start: Array, end: Array, height: int) -> tuple[Array, Array, Array]:
     across = (bottom[:, 0] - top[:, 0]) << _FRACTION
     slope = np.sign(across) * (np.abs(across) // rows)  # towards zero, as in C
     above = (-top[:, 1]).clip(0)  # rows before the first of the picture
-    edge, below = _count_up(above, np.minimum(rows, height - top[:, 1]) - above)
+    edge, below = count_up(above, np.minimum(rows, height - top[:, 1]) - above)
     row = top[edge, 1] + below
     crossing = (top[edge, 0] << _FRACTION) + below * slope[edge]
     order = np.lexsort((crossing, row))
@@ -148,15 +148,8 @@ def _line_pixels(start: Array, end: Array, size: tuple[int, int]) -> tuple[Array
     falling = step[each, axis] < 0
     first = np.where(falling, begin - most, -begin).clip(0)
     last = np.minimum(np.where(falling, begin, most - begin), length)
-    line, along = _count_up(first, last - first + 1)
+    line, along = count_up(first, last - first + 1)
     span = np.maximum(length, 1)[line, None]
     moved = (2 * along[:, None] * np.abs(step[line]) + span - 1) // (2 * span) * np.sign(step[line])
     pixel = left[line] + moved
     return pixel[:, 0], pixel[:, 1]
-
-
-def _count_up(first: Array, counts: Array) -> tuple[Array, Array]:
-    """(number of the entry, first + 0, first + 1, ...) for each of the (E,) entries so many times; none below 1."""
-    counts = counts.clip(0)
-    entry = np.repeat(np.arange(len(counts)), counts)
-    return entry, np.arange(len(entry)) - np.repeat(np.cumsum(counts) - counts - first, counts)

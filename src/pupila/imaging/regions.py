@@ -53,9 +53,14 @@ class _Runs:
         offset = self.row * self.stride
         first = np.searchsorted(offset + self.end, below + self.start + 1 - reach)
         last = np.searchsorted(offset + self.start, below + self.end - 1 + reach, side="right")
-        count = last - first
-        upper = np.repeat(np.arange(len(count)), count)
-        return upper, np.arange(len(upper)) + np.repeat(first - np.cumsum(count) + count, count)
+        return count_up(first, last - first)
+
+
+def count_up(first: Array, counts: Array) -> tuple[Array, Array]:
+    """(number of the entry, first + 0, first + 1, ...) for each of the (E,) entries so many times; none below 1."""
+    counts = counts.clip(0)
+    entry = np.repeat(np.arange(len(counts)), counts)
+    return entry, np.arange(len(entry)) - np.repeat(np.cumsum(counts) - counts - first, counts)
 
 
 def _runs(mask: Array) -> _Runs:

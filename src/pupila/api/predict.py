@@ -13,7 +13,7 @@ from pupila.api.predictions import Predictions
 from pupila.core.display import Displayed, Summary, count_classes
 from pupila.core.errors import PupilaError
 from pupila.core.extras import public
-from pupila.core.messages import say, say_count, translate
+from pupila.core.messages import say, say_count, say_images, translate
 from pupila.core.progress import progress
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class WrittenPredictions(Displayed):
         """Counts and the table."""
         failed = say_count("{n} error", "{n} errors", self.failed) if self.failed else ""
         parts = [
-            say_count("{n} image", "{n} images", self.images),
+            say_images(self.images),
             count_classes(self.classes),
             failed,
             self.table or "",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, overload
 from pupila.core import files
 from pupila.core.display import Displayed, Summary, count_classes
 from pupila.core.errors import PupilaError
-from pupila.core.messages import say, say_count
+from pupila.core.messages import say, say_count, say_images
 
 if TYPE_CHECKING:
     from pupila.imaging.images.decode import ImageFault, ImageLimits
@@ -139,7 +139,7 @@ class Predictions(Displayed, Sequence[Prediction]):
         names = Counter(name for each in usable for name in each.value.class_names())
         abstained, failed = sum(each.abstained for each in usable), len(self) - len(usable)
         parts = [
-            say_count("{n} image", "{n} images", len(self)), count_classes(dict(names.most_common())),
+            say_images(len(self)), count_classes(dict(names.most_common())),
             say_count("{n} abstained", "{n} abstained", abstained) if abstained else "",
             say_count("{n} error", "{n} errors", failed) if failed else "",
             self.skipped,

@@ -10,7 +10,7 @@ from pupila.artifacts.dataset.targets import TARGETS
 from pupila.artifacts.dataset.understood import describe
 from pupila.core.display import Displayed, Summary, count_classes
 from pupila.core.errors import PupilaError
-from pupila.core.messages import integer, say, say_count
+from pupila.core.messages import integer, say, say_count, say_images
 from pupila.imaging.images.encode import to_data_uri
 from pupila.imaging.images.memory import contact_sheet
 from pupila.imaging.masks.drawing import overlay
@@ -102,7 +102,7 @@ class Sample(Displayed):
 
 def summarize(data: "Dataset") -> Summary:
     """Images, task, classes and a few miniatures."""
-    count = say_count("{n} image", "{n} images", len(data))
+    count = say_images(len(data))
     classes = count_classes(data.class_counts()) if data.task else ""
     labels = f"{data.task.name}, {classes}" if data.task else say("no labels yet")
     facts = {
@@ -122,7 +122,7 @@ def find_samples(data: "Dataset", row: object) -> "Sample | list[Sample]":
     Raises:
         PupilaError: another type; also an IndexError: there is no such row.
     """
-    images = say_count("{n} image", "{n} images", len(data))
+    images = say_images(len(data))
     try:
         rows = range(len(data))[row]  # type: ignore[call-overload]
     except IndexError as fault:

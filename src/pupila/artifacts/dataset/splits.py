@@ -13,7 +13,7 @@ from pupila.core import checksums, files
 from pupila.core.display import Displayed, Summary, count_classes
 from pupila.core.errors import PupilaError
 from pupila.core.json_text import dump_json
-from pupila.core.messages import listing, say, say_count
+from pupila.core.messages import listing, say, say_count, say_images
 from pupila.core.records import Record, read_record
 from pupila.core.vocabulary import REDRAW, SPLITS, SPLITS_FILE, TEST, TRAIN, VALIDATION
 
@@ -48,7 +48,7 @@ def count_images(images: int, groups: int) -> str:
     """Images and the groups of related images that they form: "20 images in 19 groups"."""
     return say(
         "{images} in {groups}",
-        images=say_count("{n} image", "{n} images", images),
+        images=say_images(images),
         groups=say_count("{n} group", "{n} groups", groups),
     )
 

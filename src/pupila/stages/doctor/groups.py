@@ -4,7 +4,7 @@ from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.splits import SplitFile, find_matching_split, say_no_groups
 from pupila.artifacts.report.fingerprint import Fault
 from pupila.core.errors import PupilaError
-from pupila.core.messages import say, say_count
+from pupila.core.messages import say, say_count, say_images
 from pupila.stages.doctor.faults import fault
 
 
@@ -22,7 +22,7 @@ def unnamed_groups(data: Dataset, written: SplitFile | None) -> list[Fault]:
         say("{option}: {groups} of {images}", option=proposal.option,
             groups=say_count("{n} group", "{n} groups", len(sizes)),
             images=say("{least} to {most} images", least=sizes[-1], most=sizes[0])
-            if sizes[-1] < sizes[0] else say_count("{n} image", "{n} images", sizes[0]))
+            if sizes[-1] < sizes[0] else say_images(sizes[0]))
     ])  # fmt: skip
 
 

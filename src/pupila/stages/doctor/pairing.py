@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pupila.artifacts.dataset.double_annotations import find_double_annotations
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.report.fingerprint import Fault
-from pupila.core.messages import number, say, say_count
+from pupila.core.messages import number, say, say_count, say_images
 from pupila.core.threads import prefetch
 from pupila.core.vocabulary import IGNORE, WARNING
 from pupila.imaging.duplicates.signature import SIDE
@@ -115,7 +115,7 @@ def mismatched_masks(data: Dataset) -> list[Fault]:
         masks,
     )
     if misfits is None:
-        count = say_count("{n} image", "{n} images", len(rows))
+        count = say_images(len(rows))
         return fault("mismatched-mask", swapped, WARNING) + fault("mask-fit-at-chance", [count])
     images = data.images["image"]
     matched = [

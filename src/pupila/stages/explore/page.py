@@ -5,7 +5,7 @@ from pupila.artifacts.dataset.understood import describe
 from pupila.artifacts.report import charts
 from pupila.artifacts.report.fingerprint import Fingerprint
 from pupila.artifacts.report.page import Page, Section, Table
-from pupila.core.messages import listing, number, percent, say, say_count
+from pupila.core.messages import listing, number, percent, say, say_count, say_images
 from pupila.imaging.duplicates.pairs import ENOUGH, Pair, components, some_unlisted
 from pupila.stages.explore.colour import colour_section
 from pupila.stages.explore.columns import column_section
@@ -148,7 +148,7 @@ def _sequences(data: Dataset) -> Section | None:
         notes.append(say("The {n} longest are shown.", n=MAX_GROUPS))
     galleries = []
     for rows in ordered[:MAX_GROUPS]:
-        count = say_count("{n} image", "{n} images", len(rows))
+        count = say_images(len(rows))
         long = len(rows) > PER_GROUP
         heading = say("{images}, the first and the last are shown", images=count) if long else count
         shown = [*rows[: PER_GROUP // 2], *rows[-PER_GROUP // 2 :]] if long else rows

@@ -4,7 +4,7 @@ import shlex
 
 from pupila.artifacts.dataset.splits import say_no_groups
 from pupila.artifacts.report.fingerprint import Fingerprint, NumericColumn, Quantiles
-from pupila.core.messages import number, percent, say, say_count
+from pupila.core.messages import number, percent, say, say_count, say_images
 from pupila.core.vocabulary import ERROR, REDRAW
 from pupila.stages.explore.labels import audit_result, label_sources, labeller_disagreement
 from pupila.stages.explore.view import Sentence
@@ -108,7 +108,7 @@ def sequences(f: Fingerprint) -> str | None:
         "{images} are alike in {n} sequences: frames of a video, repeat photographs of one object, or tiles. They are "
         "no duplicates; pupila split keeps each sequence in one split.",
         f.duplicates.sequences,
-        images=say_count("{n} image", "{n} images", f.duplicates.sequence_images),
+        images=say_images(f.duplicates.sequence_images),
     )  # fmt: skip
 
 

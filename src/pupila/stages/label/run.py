@@ -13,7 +13,7 @@ from pupila.artifacts.dataset.labels import Label, append_labels
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.understood import UNUSABLE
 from pupila.core.display import Displayed, Summary, count_classes
-from pupila.core.messages import say, say_count
+from pupila.core.messages import say, say_count, say_images
 from pupila.core.progress import progress
 from pupila.stages.label.choose import Selection, describe_skipped
 from pupila.stages.label.labellers.labeller import Labeller, NoLabel, Outcome, ProposedLabel
@@ -85,7 +85,7 @@ class LabellingJob(Displayed):
 
     def summary(self) -> Summary:
         """The labeller, and how many images it would label."""
-        count = say_count("{n} image", "{n} images", len(self.selection.rows))
+        count = say_images(len(self.selection.rows))
         facts = {f"{number}.": line for number, line in enumerate(self.forecast(), start=1)}
         return Summary("LabellingJob", f"{self.labeller.name}: {count}", facts)
 

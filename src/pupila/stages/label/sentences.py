@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from pupila.core.messages import listing, number, say, say_count
+from pupila.core.messages import listing, number, say, say_count, say_images
 from pupila.stages.label.run import LabellingResult
 
 
@@ -56,7 +56,7 @@ def _describe_labelled(result: LabellingResult) -> str:
     counts = ", ".join(f"{name} {n}" for name, n in sorted(result.classes.items()))
     values = {
         "labeller": result.labeller, "n": result.labelled,
-        "images": say_count("{n} image", "{n} images", result.selected),
+        "images": say_images(result.selected),
     }  # fmt: skip
     if not counts:
         return say("{labeller} labelled {n} of {images}.", **values)

@@ -11,7 +11,7 @@ from pupila.artifacts.dataset.name_groups.candidates import Candidate, find_cand
 from pupila.artifacts.dataset.name_groups.comparison import Comparison, Source
 from pupila.artifacts.dataset.name_groups.likeness import Likeness
 from pupila.core import files
-from pupila.core.messages import percent, say, say_count
+from pupila.core.messages import percent, say, say_images
 from pupila.core.progress import progress
 from pupila.statistics.estimate import p_text
 
@@ -45,7 +45,7 @@ class GroupProposal:
     def describe(self) -> str:
         """The groups and the evidence, in sentences."""
         sizes, names = self.sizes, [str(name) for name, _ in Counter(self.groups).most_common(_EXAMPLES)]
-        most = say_count("{n} image", "{n} images", sizes[0])
+        most = say_images(sizes[0])
         spread = most if sizes[0] == sizes[-1] else say("{least} to {most}", least=sizes[-1], most=most)
         groups = say("Groups are likely in the file names: {option} makes {n} groups of {sizes}, such as {names}.",
                      option=self.option, n=len(sizes), sizes=spread, names=", ".join(names))  # fmt: skip

@@ -45,3 +45,16 @@ def read_record(model: type[RecordType], uri: str, problem: str, remedy: str) ->
             places = (".".join(map(str, error["loc"])) for error in fault.errors()[:3])
             actual = say("unreadable fields: {names}", names=", ".join(places))
     raise PupilaError(problem, actual=actual, expected=f"schema {expected}", remedy=remedy)
+
+
+def check_record_seal(uri: str, remedy: str) -> None:
+    """Refuse a record's file whose checksum tells that it has other bytes than were written; Git may change line ends.
+
+    Args:
+        uri: of the file.
+        remedy: what to do then.
+
+    Raises:
+        PupilaError: see above.
+    """
+    files.check_seal(uri, files.read_bytes(uri).replace(b"\r\n", b"\n"), remedy)

@@ -14,7 +14,7 @@ from pupila.core.display import Displayed, Summary, count_classes
 from pupila.core.errors import PupilaError
 from pupila.core.json_text import dump_json
 from pupila.core.messages import listing, say, say_count, say_images
-from pupila.core.records import Record, read_record
+from pupila.core.records import Record, check_record_seal, read_record
 from pupila.core.vocabulary import REDRAW, SPLITS, SPLITS_FILE, TEST, TRAIN, VALIDATION
 
 SPLITS_SCHEMA: Literal[1] = 1  # of splits.json
@@ -273,9 +273,7 @@ class SplitFile(Displayed):
                 actual=names if unknown else say("a hash that does not match the assignments"),
                 expected=say("the file as pupila split wrote it"), remedy=remedy,
             )  # fmt: skip
-        files.check_seal(
-            uri, files.read_bytes(uri).replace(b"\r\n", b"\n"), remedy
-        )  # Git may change line ends
+        check_record_seal(uri, remedy)
         return split
 
 

@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field, NonNegativeInt
 from pupila.core import checksums, files
 from pupila.core.json_text import dump_json
 from pupila.core.messages import say
-from pupila.core.records import Record, read_record
+from pupila.core.records import Record, check_record_seal, read_record
 from pupila.core.version import __version__
 
 PLAN_FILE = "plan.json"
@@ -72,7 +72,7 @@ def read_plan(run: str, data: str = "DATA") -> PlanFile[RunPlan]:
     problem = say("The run {path} was written by another version of Pupila", path=run)
     content = read_record(PlanFile[RunPlan], uri, problem, f"pupila train {data} --out FOLDER")
     remedy = say("restore a copy of it; if it was changed on purpose, delete its line with the checksum")
-    files.check_seal(uri, files.read_bytes(uri).replace(b"\r\n", b"\n"), remedy)  # Git may change line ends
+    check_record_seal(uri, remedy)
     return content
 
 

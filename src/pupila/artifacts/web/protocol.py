@@ -227,9 +227,13 @@ class BoundedProtocol(HttpToolsProtocol):
             if self.phase is not _BODY:  # an earlier request: it still gets its response
                 cycle.keep_alive = False
                 return
-            cycle.disconnected = True  # for the app, which waits for the rest of this request
-            cycle.message_event.set()
+            self._stop_request()
         self._end_with(refusal)
+
+    def _stop_request(self) -> None:
+        """Tell the app, which waits for the rest of this request, that none will come."""
+        self.cycle.disconnected = True
+        self.cycle.message_event.set()
 
     def _end_with(self, refusal: Refusal) -> None:
         """Answer, and end this side of the connection only.
@@ -282,8 +286,7 @@ class BoundedProtocol(HttpToolsProtocol):
             oldest.transport.abort()
         self.lingering[self] = None
         if self.phase is _BODY:
-            self.cycle.disconnected = True  # for the app, which waits for the rest of this request
-            self.cycle.message_event.set()
+            self._stop_request()
         self._end_with(connection_refusals.many_connections(self.limits))
 
     def is_expendable(self, now: float) -> bool:

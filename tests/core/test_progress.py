@@ -10,11 +10,15 @@ from pupila.core import progress as room
 from pupila.core.progress import progress
 
 
-def test_long_work_shows_the_time_left(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    clock = [100.0]
-    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """What the clock shows, in seconds; a test moves it on."""
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    return now
+
+
+def test_long_work_shows_the_time_left(clock: list[float], capsys: pytest.CaptureFixture[str]) -> None:
     with progress("reading", 10) as advance:
         advance(1)  # nothing yet: no time has passed
         clock[0] += room.FIRST_LINE_AFTER + 2
@@ -29,10 +33,8 @@ def test_long_work_shows_the_time_left(
 
 
 def test_the_last_second_is_never_zero_or_negative(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    clock: list[float], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    clock = [100.0]
-    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     with progress("reading", 1000) as advance:
         clock[0] += room.FIRST_LINE_AFTER + 2
         advance(999)  # 999 of 1000 in 4 s: 4 ms left
@@ -40,10 +42,8 @@ def test_the_last_second_is_never_zero_or_negative(
 
 
 def test_no_time_left_is_estimated_before_the_first_item_is_finished(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    clock: list[float], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    clock = [100.0]
-    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     with progress("epochs", 3) as advance:
         clock[0] += room.FIRST_LINE_AFTER + 2
         advance(0.1)
@@ -60,10 +60,8 @@ def test_no_time_left_is_estimated_before_the_first_item_is_finished(
 
 
 def test_an_unknown_total_shows_no_time_left(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    clock: list[float], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    clock = [100.0]
-    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     with progress("products", None) as advance:
         clock[0] += room.FIRST_LINE_AFTER + 2
         advance(3)
@@ -96,10 +94,9 @@ class Publisher:
 
 
 def test_a_notebook_has_one_bar_that_ends_empty(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    clock: list[float], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    clock, publisher = [100.0], Publisher()
-    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    publisher = Publisher()
     monkeypatch.setattr(room, "find_display", lambda: publisher)
     with progress("<reading>", 4) as advance:
         advance(1)

@@ -85,12 +85,12 @@ def evaluate(
 
 def _read_columns(data: "Dataset", names: Sequence[str]) -> "dict[str, Cells | None]":
     """The cells of the columns that slices are made by; a pattern is searched in the file names, as a split does."""
-    from pupila.stages.evaluate.slices.columns import SIZE, find_column
-    from pupila.stages.split.by import read_by
+    from pupila.stages.evaluate.slices.columns import SIZE
+    from pupila.stages.split.by import find_column, read_by
 
     columns: dict[str, Cells | None] = {}
     for name in names:
-        cells = find_column(data, name)
+        cells: Cells | None = find_column(data, name)
         if cells is None and name != SIZE:
             groups, splits = read_by(data, name)
             cells = groups if groups is not None else splits

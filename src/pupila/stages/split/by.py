@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from typing import Any
 
 from pupila.artifacts.dataset.manifest import INTERNAL, Dataset
 from pupila.artifacts.dataset.name_groups.comparison import name_classes
@@ -48,6 +49,13 @@ def resolve_by(data: Dataset, by: str) -> str:
     )
 
 
+def find_column(data: Dataset, by: str) -> list[Any] | None:
+    """The cells of a column, of the user's own where the manifest has one of this name; None: no such column."""
+    columns = [name for name in data.images.columns if name not in INTERNAL]
+    name = f"{by}_" if f"{by}_" in columns and by in data.images.columns else by
+    return data.images[name].to_list() if name in columns else None
+
+
 def read_by(data: Dataset, by: str) -> tuple[Names | None, Names | None]:
     """(groups, splits), one name per image; at least one of them is not None.
 
@@ -57,12 +65,8 @@ def read_by(data: Dataset, by: str) -> tuple[Names | None, Names | None]:
     Raises:
         PupilaError: unknown column, invalid expression, or images that it does not match.
     """
-    columns = [name for name in data.images.columns if name not in INTERNAL]
-    if by in columns:
-        column = (
-            f"{by}_" if f"{by}_" in columns else by
-        )  # the user's column, where a manifest column has the same name
-        return _classify_values([None if v is None else str(v) for v in data.images[column].to_list()])
+    if (cells := find_column(data, by)) is not None:
+        return _classify_values([None if cell is None else str(cell) for cell in cells])
     pattern = _compile_pattern(data, by)
     matches = [pattern.search(text) for text in searched_texts(data.images["image"].to_list(), by)]
     _refuse_misses(data, by, matches)

@@ -6,7 +6,6 @@ from itertools import pairwise
 
 import numpy as np
 
-from pupila.artifacts.dataset.manifest import INTERNAL, Dataset
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 from pupila.imaging.images.decode import Array
@@ -24,13 +23,6 @@ class Part:
     low: float | None
     high: float | None
     inside: Array  # (U,) bool
-
-
-def find_column(data: Dataset, by: str) -> Cells | None:
-    """The cells of a column, of the user's own where the manifest has one of this name; None: no such column."""
-    columns = [name for name in data.images.columns if name not in INTERNAL]
-    name = f"{by}_" if f"{by}_" in columns else by
-    return data.images[name].to_list() if name in columns else None
 
 
 def cut(cells: Cells, by: str) -> tuple[list[Part], bool]:

@@ -44,15 +44,16 @@ def import_annotations(data: Dataset, path: str) -> ImportResult:
     """
     require_history(data.home)
     items, finder, result = read_items(path), ImageFinder(data), ImportResult()
-    matches = [(row, item) for item in items if (row := finder.find_row(item)) is not None]
+    rows = [finder.find_row(item) for item in items]
+    matches = [(row, item) for row, item in zip(rows, items, strict=True) if row is not None]
     if not matches:
         raise PupilaError(
             say("The tasks contain no image of the data set"),
             actual=listing([f"{item.address[:80]} ({finder.explain(item)})" for item in items], 3),
             expected=data.root,
         )
-    for item in items:
-        if finder.find_row(item) is None:
+    for row, item in zip(rows, items, strict=True):
+        if row is None:
             result.skipped[say("no image of the data set ({reason})", reason=finder.explain(item))] += 1
     if passed := sum(item.passed for item in items):
         result.skipped[say("its task has a ground truth, which counts")] += passed

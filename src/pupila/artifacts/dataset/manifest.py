@@ -307,7 +307,7 @@ class Dataset(Displayed):
     @cached_property
     def group_proposal(self) -> GroupProposal | None:
         """Groups that are likely in the file names; None where there are none, or where groups came with the data."""
-        if len(self) == 0 or self.images["group"].null_count() < len(self):
+        if len(self) == 0 or has_groups(self):
             return None
         source = Source(self.images["image"].to_list(), *name_classes(self.shares, self.classes),
                         self.thumbnails, self.miniatures)  # fmt: skip
@@ -391,3 +391,8 @@ def _load_cached_pairs(path: Path) -> list[Pair] | None:
         return [Pair(*row) for row in json.loads(content)]
     except (ValueError, TypeError):
         return None
+
+
+def has_groups(data: Dataset) -> bool:
+    """Whether groups came with the data."""
+    return data.images["group"].null_count() < len(data)

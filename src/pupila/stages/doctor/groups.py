@@ -1,6 +1,6 @@
 """Groups that nobody named: file names that tell which images belong together."""
 
-from pupila.artifacts.dataset.manifest import Dataset
+from pupila.artifacts.dataset.manifest import Dataset, has_groups
 from pupila.artifacts.dataset.splits import SplitFile, find_matching_split, say_no_groups
 from pupila.artifacts.report.fingerprint import Fault
 from pupila.core.errors import PupilaError
@@ -29,7 +29,7 @@ def unnamed_groups(data: Dataset, written: SplitFile | None) -> list[Fault]:
 def describe(data: Dataset) -> str:
     """That no groups are known; empty where the data or the written split name some, or the file names tell of them."""
     written = read_split(data)
-    named = data.images["group"].null_count() < len(data) or (written is not None and written.settings.by)
+    named = has_groups(data) or (written is not None and written.settings.by)
     if named or data.group_proposal is not None:
         return ""
     return say_no_groups()

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from pupila.artifacts.dataset.manifest import Dataset
+from pupila.artifacts.dataset.manifest import Dataset, has_groups
 from pupila.artifacts.dataset.splits import SplitFile
 from pupila.artifacts.dataset.understood import UNUSABLE
 from pupila.artifacts.report.fingerprint import (
@@ -64,7 +64,7 @@ def build_fingerprint(
         images=len(data),
         skipped=data.skipped.filter(pl.col("code").is_in(UNUSABLE)).height,
         groups=len(set(groups.tolist())),
-        grouped=bool(images["group"].null_count() < len(data)),
+        grouped=has_groups(data),
         classes=_classes(data, groups),
         unlabelled=int(images["target"].null_count()),
         width=_quantiles(images["width"]),

@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from typing import Any
 
-from pupila.artifacts.dataset.manifest import INTERNAL, Dataset
+from pupila.artifacts.dataset.manifest import INTERNAL, Dataset, has_groups
 from pupila.artifacts.dataset.name_groups.comparison import name_classes
 from pupila.artifacts.dataset.name_groups.expression import (
     CYCLE,
@@ -34,7 +34,7 @@ def resolve_by(data: Dataset, by: str) -> str:
         return by
     if (proposal := data.group_proposal) is not None:
         return proposal.by
-    if data.images["group"].null_count() < len(data):
+    if has_groups(data):
         raise PupilaError(
             say("--by auto needs data whose groups are not known"), actual=say("groups that came with the data"),
             expected=say("no column of groups"), remedy=say("leave --by out: the groups that came are used"),
@@ -125,7 +125,7 @@ def _read_sequences(data: Dataset, by: str, matches: list[re.Match[str] | None])
 
 def _columns(data: Dataset) -> list[str]:
     """The columns that may name groups or splits: the groups that came with the data, and the user's own."""
-    return [*(["group"] if data.images["group"].null_count() < len(data) else []), *data.own_columns]
+    return [*(["group"] if has_groups(data) else []), *data.own_columns]
 
 
 def _refuse_misses(data: Dataset, by: str, matches: list[re.Match[str] | None]) -> None:

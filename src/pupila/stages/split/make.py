@@ -3,7 +3,7 @@
 import numpy as np
 
 from pupila.artifacts.dataset.leaks import find_leaks
-from pupila.artifacts.dataset.manifest import Dataset
+from pupila.artifacts.dataset.manifest import Dataset, has_groups
 from pupila.artifacts.dataset.name_groups.expression import Names
 from pupila.artifacts.dataset.split_settings import SplitSettings
 from pupila.artifacts.dataset.splits import CLEAN, LEAKING, Assignment, SplitFile
@@ -54,7 +54,7 @@ def make_split(data: Dataset, settings: SplitSettings) -> SplitFile:
         origin += " " + say("The folds are those of the column {name}, in their order.", name=column)
     parts = name_parts(assigned, folds)
     leaks = find_leaks(data, names, parts)
-    is_known = groups is not None or data.images["group"].null_count() < len(data)
+    is_known = groups is not None or has_groups(data)
     rows = zip(
         *(data.images[c].to_list() for c in ("image", "sha256")),
         assigned,

@@ -4,7 +4,7 @@ from pupila.artifacts.dataset.manifest import Dataset, has_groups
 from pupila.artifacts.dataset.splits import SplitFile, find_matching_split, say_no_groups
 from pupila.artifacts.report.fingerprint import Fault
 from pupila.core.errors import PupilaError
-from pupila.core.messages import say, say_count, say_images
+from pupila.core.messages import say, say_count
 from pupila.stages.doctor.faults import fault
 
 
@@ -17,12 +17,9 @@ def unnamed_groups(data: Dataset, written: SplitFile | None) -> list[Fault]:
     """
     if (written is not None and written.settings.by) or (proposal := data.group_proposal) is None:
         return []
-    sizes = proposal.sizes
     return fault("unnamed-groups", [
         say("{option}: {groups} of {images}", option=proposal.option,
-            groups=say_count("{n} group", "{n} groups", len(sizes)),
-            images=say("{least} to {most} images", least=sizes[-1], most=sizes[0])
-            if sizes[-1] < sizes[0] else say_images(sizes[0]))
+            groups=say_count("{n} group", "{n} groups", len(proposal.sizes)), images=proposal.spread)
     ])  # fmt: skip
 
 

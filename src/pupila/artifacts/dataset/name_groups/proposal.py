@@ -38,17 +38,22 @@ class GroupProposal:
         return sorted(Counter(self.groups).values(), reverse=True)
 
     @property
+    def spread(self) -> str:
+        """The images of the smallest and of the largest group, in words."""
+        sizes = self.sizes
+        most = say_images(sizes[0])
+        return most if sizes[0] == sizes[-1] else say("{least} to {most}", least=sizes[-1], most=most)
+
+    @property
     def option(self) -> str:
         """What the user types."""
         return f"--by {shlex.quote(self.by)}"
 
     def describe(self) -> str:
         """The groups and the evidence, in sentences."""
-        sizes, names = self.sizes, [str(name) for name, _ in Counter(self.groups).most_common(_EXAMPLES)]
-        most = say_images(sizes[0])
-        spread = most if sizes[0] == sizes[-1] else say("{least} to {most}", least=sizes[-1], most=most)
+        names = [str(name) for name, _ in Counter(self.groups).most_common(_EXAMPLES)]
         groups = say("Groups are likely in the file names: {option} makes {n} groups of {sizes}, such as {names}.",
-                     option=self.option, n=len(sizes), sizes=spread, names=", ".join(names))  # fmt: skip
+                     option=self.option, n=len(self.sizes), sizes=self.spread, names=", ".join(names))  # fmt: skip
         return f"{groups} {self.evidence}"
 
     @property

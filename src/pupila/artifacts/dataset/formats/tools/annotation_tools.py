@@ -160,7 +160,8 @@ def find_annotations(root: str, paths: Iterable[str]) -> ToolFiles:
         uri = files.join(root, path)
         suspects = dict[str, int]()
         try:
-            suspects = _count_marks(uri)
+            head = files.read_start(uri, _HEAD)
+            suspects = _count_marks(uri, head)
             read = read_annotation_file(uri) if suspects else None
         except PupilaError as fault:
             likely, marks = next(iter(suspects.items()))
@@ -178,7 +179,7 @@ def find_annotations(root: str, paths: Iterable[str]) -> ToolFiles:
             matches.by_tool.setdefault(read[0], {})[path] = read[1]
         elif max(suspects.values(), default=0) >= _LIKELY_MARKS:
             matches.foreign.append(path)
-        elif files.suffix(path) in (".json", ".xml") and not _is_configuration(uri):
+        elif files.suffix(path) in (".json", ".xml") and not _is_configuration(head):
             matches.unmarked.append(path)
     for name in [name for name in matches.by_tool if TOOLS[name].each_image]:
         if not any(file.images for file in matches.by_tool[name].values()):  # classes without annotations
@@ -186,9 +187,9 @@ def find_annotations(root: str, paths: Iterable[str]) -> ToolFiles:
     return matches
 
 
-def _is_configuration(uri: str) -> bool:
-    """Whether the file is a labelling configuration of Label Studio, which holds no labels."""
-    return files.read_start(uri, _HEAD).removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<View")
+def _is_configuration(head: bytes) -> bool:
+    """Whether a file with these first bytes is a labelling configuration of Label Studio, which holds no labels."""
+    return head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<View")
 
 
 def explain_unread(uri: str) -> str:
@@ -217,9 +218,9 @@ def _marks_by_tool(head: bytes, suffix: str) -> Counter[str]:
     return Counter(marks)
 
 
-def _count_marks(uri: str) -> dict[str, int]:
+def _count_marks(uri: str, head: bytes) -> dict[str, int]:
     """How many marks of each tool that may have written the file stand in its first bytes; the most likely first."""
-    counts = _marks_by_tool(files.read_start(uri, _HEAD), files.suffix(uri))
+    counts = _marks_by_tool(head, files.suffix(uri))
     if "run-lengths" in counts and run_length_table.may_hold_runs([uri]):
         counts["run-lengths"] = _LIKELY_MARKS
     return dict((+counts).most_common())

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pupila.artifacts.dataset.formats.file_finder import FileFinder
+from pupila.artifacts.dataset.formats.tools.annotation_file import no_annotations
 from pupila.artifacts.dataset.formats.tools.annotation_tools import read_content
 from pupila.artifacts.dataset.formats.tools.label_studio import select_results
 from pupila.artifacts.dataset.formats.tools.studio_names import address_paths, is_image_address
@@ -109,10 +110,7 @@ def read_items(path: str) -> list[Item]:
             remedy=say("in Label Studio choose Export, JSON"),
         )  # fmt: skip
     if not any(task.annotations or task.cancelled for task in tasks):
-        raise PupilaError(
-            say("There are no annotations in {path}", path=path), actual=say("tasks; predictions are no labels"),
-            expected=say("submitted annotations"), remedy=say("annotate the tasks, and export them again"),
-        )  # fmt: skip
+        raise no_annotations(path, say("tasks; predictions are no labels"))
     return [_parse_item(task) for task in tasks]
 
 

@@ -135,6 +135,19 @@ def region_records(raw: list[Any], uri: str) -> list[dict[str, Any]]:
     return raw
 
 
+def no_annotations(path: str, content: str) -> PupilaError:
+    """The error where the user named a file of tasks that nobody has annotated.
+
+    Args:
+        path: of the file.
+        content: what it holds instead, in words.
+    """
+    return PupilaError(
+        say("There are no annotations in {path}", path=path), actual=content,
+        expected=say("submitted annotations"), remedy=say("annotate the tasks, and export them again"),
+    )  # fmt: skip
+
+
 def to_int(raw: Any) -> Any:
     """A whole number that is written with a point as an integer, and anything else as it is."""
     return int(raw) if isinstance(raw, float) and raw.is_integer() else raw

@@ -23,6 +23,7 @@ from pupila.artifacts.dataset.formats.tools.annotation_file import (
     UNLABELLED,
     Annotation,
     AnnotationFile,
+    no_annotations,
 )
 from pupila.artifacts.dataset.formats.tools.annotation_images import (
     LocatedImage,
@@ -193,10 +194,7 @@ def _refuse_bare(place: Place, labels: str) -> None:
     bare = place.annotations.bare
     own = files.relative(place.path, place.annotations.root) if not place.is_folder else labels
     if own in bare:
-        raise PupilaError(
-            say("There are no annotations in {path}", path=own), actual=bare[own],
-            expected=say("submitted annotations"), remedy=say("annotate the tasks, and export them again"),
-        )  # fmt: skip
+        raise no_annotations(own, bare[own])
 
 
 def _narrow(matches: ToolFiles, labels: str) -> ToolFiles:

@@ -37,8 +37,9 @@ def address_paths(address: str) -> list[str]:
 
     Label Studio escapes the names of local files and of uploads. Elsewhere a name may hold a `#`, `?` or `%` itself.
     """
-    parts = urlsplit(address) if _is_splittable(address) else None
-    if parts is None:
+    try:
+        parts = urlsplit(address)
+    except ValueError:  # a bracket without its other half
         return [address]
     if _LOCAL in address and (local := parse_qs(parts.query).get("d")):
         return list(dict.fromkeys([local[0], address]))
@@ -47,11 +48,3 @@ def address_paths(address: str) -> list[str]:
     if parts.scheme in ("http", "https"):
         return [unquote(parts.path).lstrip("/"), address]
     return list(dict.fromkeys([address, unquote(parts.path).lstrip("/") if not parts.scheme else address]))
-
-
-def _is_splittable(address: str) -> bool:
-    try:
-        urlsplit(address)
-    except ValueError:  # a bracket without its other half
-        return False
-    return True

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from pupila.cli.options import DataArgument
+from pupila.cli.options import DataArgument, PaletteOption
 from pupila.cli.understood import open_data
 from pupila.core.messages import mark, say_count
 
@@ -19,9 +19,7 @@ def convert(
         typer.Option(help=mark("masks, coco or yolo; table or coco for several labels."), metavar="LAYOUT"),
     ],
     out: Annotated[str, typer.Option(help=mark("A new or empty folder."), metavar="FOLDER")],
-    palette: Annotated[
-        bool, typer.Option("--palette", help=mark("Give masks a palette of colours; else they are grey."))
-    ] = False,
+    palette: PaletteOption = False,
 ) -> None:
     """Convert, and print what was written."""
     from pupila.api import convert as api

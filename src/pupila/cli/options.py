@@ -21,6 +21,9 @@ Sha256Option = Annotated[
     str | None,
     typer.Option("--sha256", metavar="HASH", help=mark("The hash that the bundle must have [any].")),
 ]
+PaletteOption = Annotated[
+    bool, typer.Option("--palette", help=mark("Give masks a palette of colours; else they are grey."))
+]
 JsonOption = Annotated[bool, typer.Option("--json", help=mark("Print JSON."))]
 
 

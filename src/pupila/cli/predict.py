@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pupila.cli.flags import given_settings
-from pupila.cli.options import JsonOption, Sha256Option
+from pupila.cli.options import JsonOption, PaletteOption, Sha256Option
 from pupila.core.display import count_classes
 from pupila.core.errors import PupilaError
 from pupila.core.messages import mark, say, say_count
@@ -34,9 +34,7 @@ def predict(
         bool,
         typer.Option("--polygons", help=mark("Also write outlines: COCO, or GeoJSON for a GeoTIFF.")),
     ] = False,
-    palette: Annotated[
-        bool, typer.Option("--palette", help=mark("Give masks a palette of colours; else they are grey."))
-    ] = False,
+    palette: PaletteOption = False,
     point: Annotated[
         list[str] | None, typer.Option(metavar="X,Y", help=mark("Foreground point in pixels; repeatable."))
     ] = None,

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from pupila.core.vocabulary import IGNORE
 
 Array = NDArray[Any]
+UNLABELLED = "unlabeled"  # the name of pixels without a label in files that Pupila writes
 # Names of what lies around everything that has a name; in small letters.
-UNLABELLED = "unlabeled"  # the name of the former in files that Pupila writes
 BACKGROUND = {"background", "_background_", "bg"}
 MOST_CLASSES = 64  # of masks without named values; a grey level from there up is no index
 # For overlays and palettes: safe for colour-blind readers (Okabe and Ito 2008, Tol 2021).
@@ -197,14 +197,17 @@ def class_colours(classes: int) -> Array:
     return table
 
 
+def css_colours(classes: int) -> list[str]:
+    """The same colours as #rrggbb."""
+    return [f"#{colour.tobytes().hex()}" for colour in class_colours(classes)]
+
+
 def describe_classes(names: Iterable[str]) -> dict[str, dict[str, str]]:
     """What a file of classes says of masks of class indices: index to name, and colour as #rrggbb."""
     classes = [*names]
-    colours = class_colours(len(classes))
+    colours = css_colours(len(classes))
     listed = [*enumerate(classes), (IGNORE, UNLABELLED)]
-    return {
-        str(index): {"name": name, "color": "#" + colours[index].tobytes().hex()} for index, name in listed
-    }
+    return {str(index): {"name": name, "color": colours[index]} for index, name in listed}
 
 
 def _shade(index: int) -> tuple[int, int, int]:

@@ -14,7 +14,7 @@ from pupila.core.vocabulary import IGNORE
 from pupila.imaging.images.decode import Array
 from pupila.imaging.masks.brush import encode
 from pupila.imaging.masks.codec import SAME_SHAPE, resize_mask
-from pupila.imaging.masks.label_map import BACKGROUND, LabelMap, class_colours
+from pupila.imaging.masks.label_map import BACKGROUND, LabelMap, css_colours
 from pupila.stages.label.mask_files import choose_label_map, fill_index, read_mask, write_mask
 from pupila.stages.label.studio.items import IMAGE, NAME, Annotation, Region
 from pupila.stages.label.studio.studio_format import StudioFormat, UnusableAnnotation, make_region
@@ -61,7 +61,7 @@ class SegmentFormat(StudioFormat):
     def control_tag(self) -> list[str]:
         """A brush per class, in the colours of the other pages."""
         names = self.label_map.names
-        shown = ["#{:02x}{:02x}{:02x}".format(*colour) for colour in class_colours(len(names)).tolist()]
+        shown = css_colours(len(names))
         options = [
             f"    <Label value={quoteattr(name)} background={quoteattr(shown[index])}/>"
             for index, name in _drawn_classes(names)

@@ -71,20 +71,21 @@ def lower_resolution(rgb: Array, pixels: int, side: float) -> Array:
 
     Source: Hendrycks and Dietterich 2019, arXiv:1903.12261, "pixelate", here with bilinear resampling both ways.
     """
-    height, width, _ = rgb.shape
-    ratio = pixels / side
-    if ratio >= 1:
+    if pixels >= side:
         return rgb
-    small = (max(1, round(width * ratio)), max(1, round(height * ratio)))
-    picture = Image.fromarray(rgb).resize(small, Image.Resampling.BILINEAR)
-    return np.asarray(picture.resize((width, height), Image.Resampling.BILINEAR))
+    height, width, _ = rgb.shape
+    small = Image.fromarray(_scale(rgb, pixels / side))
+    return np.asarray(small.resize((width, height), Image.Resampling.BILINEAR))
 
 
 def limit_side(rgb: Array, pixels: int | None) -> Array:
     """(h, w, 3) uint8 whose shorter side is at most so many pixels; None, or a smaller image, changes nothing."""
+    side = min(rgb.shape[:2])
+    return rgb if pixels is None or side <= pixels else _scale(rgb, pixels / side)
+
+
+def _scale(rgb: Array, ratio: float) -> Array:
+    """(h, w, 3) uint8: both sides times the ratio, a pixel at least."""
     height, width, _ = rgb.shape
-    if pixels is None or min(height, width) <= pixels:
-        return rgb
-    ratio = pixels / min(height, width)
     size = (max(1, round(width * ratio)), max(1, round(height * ratio)))
     return np.asarray(Image.fromarray(rgb).resize(size, Image.Resampling.BILINEAR))

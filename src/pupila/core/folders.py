@@ -55,7 +55,7 @@ def restore_folder(path: str | Path) -> None:
         PupilaError: it can't be moved.
     """
     target = _resolve(path)
-    if target.exists() or not _old_path(target).is_dir():
+    if not _has_old_only(target):
         return
     try:
         with _hold(target):  # else it may be a writer who is about to put the new one there
@@ -75,10 +75,15 @@ def _restore(target: Path) -> None:
 
 
 def _move_back(target: Path) -> bool:
-    if target.exists() or not _old_path(target).is_dir():
+    if not _has_old_only(target):
         return False
     os.replace(_old_path(target), target)  # noqa: PTH105 -- the folder moves whole
     return True
+
+
+def _has_old_only(target: Path) -> bool:
+    """Whether the old folder was moved away, and none is in its place."""
+    return not target.exists() and _old_path(target).is_dir()
 
 
 def _resolve(path: str | Path) -> Path:

@@ -15,7 +15,7 @@ from pupila.artifacts.dataset.formats.manifest import MANIFEST_SCHEMA, describe_
 from pupila.artifacts.dataset.formats.masks.mask_files import describe_target
 from pupila.artifacts.dataset.masks import COLUMNS as MASK_COLUMNS
 from pupila.artifacts.dataset.masks import PIXELS, MaskRow, read_mask
-from pupila.artifacts.dataset.name_groups.comparison import Source, name_classes
+from pupila.artifacts.dataset.name_groups.comparison import Source, name_classes, number_class_sets
 from pupila.artifacts.dataset.name_groups.proposal import GroupProposal, find_proposal
 from pupila.artifacts.dataset.read_cache import PART, ROW, ReadCache
 from pupila.artifacts.dataset.reading import FACTS, LayoutSettings
@@ -309,8 +309,8 @@ class Dataset(Displayed):
         """Groups that are likely in the file names; None where there are none, or where groups came with the data."""
         if len(self) == 0 or has_groups(self):
             return None
-        source = Source(self.images["image"].to_list(), *name_classes(self.shares, self.classes),
-                        self.thumbnails, self.miniatures)  # fmt: skip
+        labels, strata = name_classes(self.shares, self.classes), number_class_sets(self.shares)
+        source = Source(self.images["image"].to_list(), labels, strata, self.thumbnails, self.miniatures)
         return find_proposal(source, self.hash)
 
     @cached_property

@@ -112,7 +112,7 @@ def _read_sequences(data: Dataset, by: str, matches: list[re.Match[str] | None])
     """A group for each run of the captured number."""
     try:
         groups, _ = sequence_groups(
-            [match for match in matches if match], name_classes(data.shares, data.classes)[0]
+            [match for match in matches if match], name_classes(data.shares, data.classes)
         )
     except ValueError as fault:
         raise PupilaError(

@@ -21,7 +21,7 @@ ORDERED: dict[str, tuple[str, ...]] = {
              "records", "settings", "terminal", "progress", "threads", "secrets"),
     "statistics": ("estimate", "intervals", "tests", "drift", "metrics"),
     "imaging": ("images", "geotiff", "masks", "regions", "contours", "tiles", "corruptions", "duplicates"),
-    "artifacts": ("dataset", "predictions", "bundle", "registry", "run", "report", "web"),
+    "artifacts": ("dataset", "predictions", "bundle", "registry", "run", "sweep", "report", "web"),
     "learning": ("models", "losses", "augment", "loader", "features", "optimizers", "loop", "export", "engine",
                  "trainers"),
 }  # fmt: skip
@@ -59,13 +59,16 @@ DOORS: dict[str, tuple[str, ...]] = {
     "jinja2": ("artifacts/report",),
     "markupsafe": ("artifacts/report",),
     "matplotlib": ("artifacts/report",),
+    "mlflow": ("stages/track",),
     "onnx": ("learning/export", "stages/compress"),
     "onnxruntime": ("artifacts/bundle",),
     "openai": ("stages/label",),
+    "optuna": ("experiments",),
     "pillow_heif": ("imaging/images",),
     "playwright": ("stages/collect",),
-    "polars": ("artifacts/dataset", "artifacts/predictions", "artifacts/run", "stages/label", "stages/doctor",
-               "stages/explore", "stages/split", "stages/train", "stages/evaluate"),  # readers of its frames
+    "polars": ("artifacts/dataset", "artifacts/predictions", "artifacts/run", "artifacts/sweep", "stages/label",
+               "stages/doctor", "stages/explore", "stages/split", "stages/train", "stages/evaluate",
+               "experiments"),  # readers of its frames
     "pycocotools": ("imaging/regions",),
     "protego": ("stages/collect",),
     "pydantic": ("core/records", "core/settings"),
@@ -79,6 +82,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "sklearn": ("stages/doctor", "stages/explore", "stages/evaluate"),
     "starlette": ("artifacts/web",),
     "tenacity": ("stages/collect",),
+    "tensorboard": ("stages/track",),
     "timm": ("learning/models",),
     "torch": TORCH_ROOMS,
     "torchvision": ("learning/models", "learning/augment"),
@@ -86,6 +90,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "typer": ("cli",),
     "usearch": ("imaging/duplicates",),
     "uvicorn": ("artifacts/web",),
+    "wandb": ("stages/track",),
     "yaml": ("core/settings", "cli"),  # cli reads --config as flags are read
 }  # fmt: skip
 

@@ -22,7 +22,7 @@ from tests.pictures import encoded, photo
 UNSEEN = (
     "made_by", "created", "parent", "temperature", "post_processing", "architecture", "head", "weights", "parameters",
     "precision", "members", "validation", "parity", "drift", "runtime", "golden", "golden_tolerance", "data_hash",
-    "splits_hash", "leaking", "prompt_format",
+    "splits_hash", "data_version", "leaking", "prompt_format",
 )  # fmt: skip
 STRANGE: list[Any] = [
     None, True, 0, -1, 1, 3, 0.5, 1e-300, 1e300, 2**70, "", "x", "\x1b[2J", "../x", "\ud800", "é" * 9, [], [[]], [None],

@@ -15,5 +15,7 @@ def test_every_task_has_its_sentence() -> None:
 
 def test_the_licence_of_the_weights_is_named_where_it_is_known() -> None:
     assert "Pretrained weights: by hand." in render_card(info())
+    assert "data version" not in render_card(info())
+    assert "Trained on data version 0123456789ab." in render_card(info(data_version="0123456789abcdef"))
     licensed = render_card(info(weights=Weights(source="hub: resnet18", license="apache-2.0")))
     assert "Pretrained weights: hub: resnet18 (licence: apache-2.0)." in licensed

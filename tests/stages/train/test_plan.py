@@ -23,6 +23,7 @@ from pupila.artifacts.dataset.splits import (
     SplitBalance,
     SplitFile,
 )
+from pupila.artifacts.dataset.versions.identity import hash_version
 from pupila.artifacts.run.log import EpochLog
 from pupila.artifacts.run.plan import RunPlan
 from pupila.core.errors import PupilaError
@@ -127,6 +128,7 @@ def test_every_auto_is_decided_with_a_reason(data: Dataset) -> None:
         data.hash,
         splits().hash,
     )
+    assert created.data_version == hash_version(data.hash, splits().hash)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from pupila.artifacts.bundle.clean_up import describe_clean_up
 from pupila.artifacts.bundle.schema import BundleInfo
 from pupila.artifacts.bundle.thresholds import describe_thresholds
+from pupila.artifacts.dataset.versions.identity import SHORT
 from pupila.core.messages import listing, mark, say, say_count, say_images, translate
 from pupila.statistics.metrics.titles import full_title
 
@@ -32,6 +33,8 @@ def render_card(info: BundleInfo) -> str:
         say("Created by {made_by} on {created}. Pretrained weights: {source}.",
             made_by=info.made_by, created=info.created, source=_describe_weights(info)), "",
     ]  # fmt: skip
+    if info.data_version:
+        lines += [say("Trained on data version {version}.", version=info.data_version[:SHORT]), ""]
     if info.validation:
         lines += [say_count("Validation: n = {images} in {n} group (not the test split).",
                             "Validation: n = {images} in {n} groups (not the test split).",

@@ -49,5 +49,6 @@ class BundleInfo(Record):
     # What it was made from.
     data_hash: str = ""
     splits_hash: str = ""
+    data_version: str = ""  # of the data set with its labels and split; empty in older bundles
     leaking: bool = False  # whether it was trained on a split that leaks
     files: dict[str, str] = Field(default_factory=dict)  # path -> SHA-256

@@ -32,6 +32,9 @@ class RunPlan(Record):
     data_parts: dict[str, str] = Field(
         default_factory=dict, description="hashes of what data_hash is made of; none in older runs"
     )
+    data_version: str = Field(
+        default="", description="version of the data set with its labels and split; empty in older runs"
+    )
     leaking: bool = Field(default=False, description="whether the split leaks")
     folds: NonNegativeInt = Field(
         default=0, description="number of cross-validation folds; 0: one validation split"

@@ -8,6 +8,7 @@ from pupila.artifacts.bundle.card import render_card
 from pupila.artifacts.bundle.folder import TRAINING_IMAGES_FILE, WEIGHTS_FILE, Bundle, write_bundle
 from pupila.artifacts.bundle.schema import BundleInfo
 from pupila.artifacts.dataset.manifest import Dataset
+from pupila.artifacts.dataset.versions.identity import hash_version
 from pupila.core.version import __version__
 from pupila.learning.export.exporter import Trained
 from pupila.learning.export.exporters import EXPORTERS, export_checked
@@ -70,6 +71,7 @@ def write_run_bundle(
         parity=parity,
         data_hash=plan.data_hash,
         splits_hash=plan.splits_hash,
+        data_version=hash_version(plan.data_hash, plan.splits_hash),
         leaking=plan.leaking,
     )  # fmt: skip
     digests = data.images["sha256"].to_list()

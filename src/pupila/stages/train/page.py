@@ -9,6 +9,7 @@ from pupila.artifacts.bundle.clean_up import describe_clean_up
 from pupila.artifacts.bundle.schema import BundleInfo
 from pupila.artifacts.bundle.thresholds import describe_thresholds
 from pupila.artifacts.bundle.validation import ValidationSummary
+from pupila.artifacts.dataset.versions.identity import SHORT, hash_version
 from pupila.artifacts.report import charts
 from pupila.artifacts.report.gallery import embed_wide
 from pupila.artifacts.report.page import Page, Section, Table
@@ -58,7 +59,10 @@ def make_run_page(
             Section(say("Plan"), tables=[Table([say("Setting"), say("Value"), say("Reason")], settings)]),
         ],
         footnote=say(
-            "Data hash {hash}, splits hash {splits}.", hash=plan.data_hash[:12], splits=plan.splits_hash[:12]
+            "Data version {version}, data hash {hash}, splits hash {splits}.",
+            version=hash_version(plan.data_hash, plan.splits_hash)[:SHORT],
+            hash=plan.data_hash[:12],
+            splits=plan.splits_hash[:12],
         ),
     )
 

@@ -7,6 +7,7 @@ import torch
 from pupila.artifacts.bundle.consistency import MAX_SIDE
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.splits import LEAKING, SplitFile
+from pupila.artifacts.dataset.versions.identity import hash_version
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say, say_count
 from pupila.core.settings import unknown
@@ -90,6 +91,7 @@ def decide(settings: TrainSettings, data: Dataset, splits: SplitFile, network: N
     return model.model_validate({
         **settings.model_dump(), **known, "threads": torch.get_num_threads(), "reasons": reasons, "task": task,
         "data_hash": data.hash, "data_parts": data.hash_parts, "splits_hash": splits.hash,
+        "data_version": hash_version(data.hash, splits.hash),
         "classes": list(network.classes) or data.classes,
         "leaking": splits.verdict == LEAKING, "folds": len(list_folds(splits)),
     })  # fmt: skip

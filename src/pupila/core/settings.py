@@ -167,6 +167,12 @@ def _kinds(annotation: Any) -> set[Any]:
     return set().union(*map(_kinds, parts)) if parts else {annotation}
 
 
+def number_type(annotation: Any) -> type[int] | type[float] | None:
+    """Whether a field takes whole numbers or others; None where it takes no numbers."""
+    kinds = _kinds(annotation)
+    return float if float in kinds else int if int in kinds else None
+
+
 def _words(annotation: Any, metadata: list[Any], kind: bool) -> list[str]:
     origin, parts = get_origin(annotation), get_args(annotation)
     if origin is Annotated:

@@ -50,6 +50,24 @@ def _report() -> Any:
     return Annotated[Union[tuple(REPORTS.values())], Field(discriminator="task", title="Report")]  # noqa: UP007
 
 
+def _sweep() -> Any:
+    from pupila.artifacts.sweep.definition import SweepFile
+
+    return SweepFile
+
+
+def _sweep_error() -> Any:
+    from pupila.artifacts.sweep.cell import CellError
+
+    return CellError
+
+
+def _sweep_result() -> Any:
+    from pupila.artifacts.sweep.cell import CellResult
+
+    return CellResult
+
+
 def _suspects() -> Any:
     from pupila.stages.label.review.ranking import SuspectsFile
 
@@ -64,6 +82,9 @@ SCHEMAS: dict[str, Callable[[], Any]] = {
     "plan": _plan,
     "report": _report,
     "suspects": _suspects,
+    "sweep": _sweep,
+    "sweep-error": _sweep_error,
+    "sweep-result": _sweep_result,
 }
 
 

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from pupila.artifacts.report import charts
+from pupila.artifacts.report.figure import shorten
 from pupila.artifacts.report.gallery import SIDE, load_image
 from pupila.artifacts.report.page import Page, Section, Table, render
 from pupila.statistics.estimate import Estimate
@@ -40,9 +41,9 @@ def test_the_same_numbers_give_the_same_svg() -> None:
 
 
 def test_long_names_are_cut_in_the_middle_and_dollars_are_no_formulas() -> None:
-    assert charts.shorten("abcdefghij", 7) == "abc…hij"
-    assert charts.shorten("short") == "short"
-    assert charts.shorten("a $5 $6") == r"a \$5 \$6"
+    assert shorten("abcdefghij", 7) == "abc…hij"
+    assert shorten("short") == "short"
+    assert shorten("a $5 $6") == r"a \$5 \$6"
 
 
 def test_a_photo_is_small_upright_and_embedded(tmp_path: Path) -> None:

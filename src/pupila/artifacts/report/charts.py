@@ -1,60 +1,21 @@
 """Charts as SVG: bars, pies, histograms, curves, scatter plots and confusion matrices, with numbers on them."""
 
-import io
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Any
 
 from markupsafe import Markup
 
+from pupila.artifacts.report.figure import COLOURS, draw_figure, shorten
 from pupila.core.messages import number, percent, say
 from pupila.statistics.estimate import Estimate
 
-COLOURS = (
-    "#1f6feb",
-    "#f0883e",
-    "#2da44e",
-    "#bf4b8a",
-    "#8250df",
-    "#bf8700",
-    "#0598a8",
-    "#cf222e",
-    "#57606a",
-    "#7d4e00",
-)
 _CHANNELS = {"red": "#cf222e", "green": "#2da44e", "blue": "#1f6feb"}
 _FEW = 12  # curves with at most this many points have markers
-_STYLE: Any = {
-    "font.size": 10, "font.family": "sans-serif", "axes.spines.top": False, "axes.spines.right": False,
-    "svg.fonttype": "path", "svg.hashsalt": "pupila", "axes.titlesize": 11, "axes.titleweight": "bold",
-}  # fmt: skip
-
-
-@contextmanager
-def _figure(title: str, width: float, height: float) -> Iterator[tuple[Any, list[Markup]]]:
-    """An axes to draw on, and the list that holds the SVG after the block."""
-    from matplotlib import rc_context
-    from matplotlib.figure import Figure
-
-    out: list[Markup] = []
-    with rc_context(_STYLE):
-        figure = Figure(figsize=(width, height), layout="constrained")
-        axes = figure.add_subplot()
-        axes.set_title(title, wrap=True)
-        yield axes, out
-        buffer = io.StringIO()
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    svg = buffer.getvalue()
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
-    named = f'<svg role="img" aria-label="{Markup.escape(title)}"'
-    out.append(Markup(svg.replace("<svg", named, 1)))  # our own drawing; its texts are glyph paths
 
 
 def bars(title: str, values: dict[str, float], form: str = "{:,.0f}") -> Markup:
     """Horizontal bars, each with its number in the given format."""
-    with _figure(title, 5.2, 0.9 + 0.34 * max(len(values), 1)) as (axes, out):
+    with draw_figure(title, 5.2, 0.9 + 0.34 * max(len(values), 1)) as (axes, out):
         names = [shorten(name) for name in values]
         drawn = axes.barh(range(len(names)), list(values.values()), color=COLOURS[0])
         axes.set_yticks(range(len(names)), names)
@@ -67,7 +28,7 @@ def bars(title: str, values: dict[str, float], form: str = "{:,.0f}") -> Markup:
 
 def pie(title: str, values: dict[str, float]) -> Markup:
     """Shares of a whole; small slices have no number."""
-    with _figure(title, 4.6, 3.4) as (axes, out):
+    with draw_figure(title, 4.6, 3.4) as (axes, out):
         shown = [shorten(name) for name in values]
         colours = _cycle_colours(len(shown))
         axes.pie(list(values.values()), labels=shown, colors=colours, startangle=90, counterclock=False,
@@ -81,7 +42,7 @@ def grouped_bars(title: str, table: dict[str, dict[str, float]]) -> Markup:
     outer = list(table)
     inner = list(dict.fromkeys(key for row in table.values() for key in row))
     height = 1.1 + 0.24 * len(inner) * len(outer)
-    with _figure(title, 5.3, height) as (axes, out):
+    with draw_figure(title, 5.3, height) as (axes, out):
         thick = 0.8 / max(len(outer), 1)
         for index, name in enumerate(outer):
             places = [i + (index - (len(outer) - 1) / 2) * thick for i in range(len(inner))]
@@ -107,7 +68,7 @@ def stacked_bars(title: str, table: dict[str, dict[str, float]]) -> Markup:
     """Shares in percent that add up to a bar: one bar for each inner key, one colour for each outer key."""
     outer = list(table)
     inner = list(dict.fromkeys(key for row in table.values() for key in row))
-    with _figure(title, 5.3, 1.2 + 0.3 * len(inner)) as (axes, out):
+    with draw_figure(title, 5.3, 1.2 + 0.3 * len(inner)) as (axes, out):
         left = [0.0] * len(inner)
         for index, name in enumerate(outer):
             widths = [table[name].get(key, 0) for key in inner]
@@ -128,7 +89,7 @@ def stacked_bars(title: str, table: dict[str, dict[str, float]]) -> Markup:
 
 def channels(title: str, edges: list[float], counts: dict[str, list[int]]) -> Markup:
     """Histograms of the red, green and blue channels, in their colours."""
-    with _figure(title, 4.6, 3.0) as (axes, out):
+    with draw_figure(title, 4.6, 3.0) as (axes, out):
         whole = max(sum(next(iter(counts.values()))), 1)
         for name, own in counts.items():
             shares = [100 * count / whole for count in own]
@@ -141,7 +102,7 @@ def channels(title: str, edges: list[float], counts: dict[str, list[int]]) -> Ma
 
 def histogram(title: str, edges: list[float], counts: list[int], label: str) -> Markup:
     """A histogram from its bin counts."""
-    with _figure(title, 4.6, 3.0) as (axes, out):
+    with draw_figure(title, 4.6, 3.0) as (axes, out):
         widths = [high - low for low, high in pairwise(edges)]
         axes.bar(edges[:-1], counts, widths, align="edge", color=COLOURS[0], edgecolor="white", linewidth=0.5)
         axes.set_xlabel(label)
@@ -150,7 +111,7 @@ def histogram(title: str, edges: list[float], counts: list[int], label: str) -> 
 
 def histograms(title: str, edges: list[float], counts: Mapping[str, Sequence[float]], label: str) -> Markup:
     """Overlaid histograms from their bin counts, each with its name."""
-    with _figure(title, 4.6, 3.0) as (axes, out):
+    with draw_figure(title, 4.6, 3.0) as (axes, out):
         for index, (name, own) in enumerate(counts.items()):
             colour = COLOURS[index % len(COLOURS)]
             axes.stairs(own, edges, fill=True, color=colour, alpha=0.25)
@@ -164,7 +125,7 @@ def histograms(title: str, edges: list[float], counts: Mapping[str, Sequence[flo
 
 def scatter(title: str, points: list[tuple[float, float, int]], labels: tuple[str, str]) -> Markup:
     """Points whose area shows their count."""
-    with _figure(title, 4.6, 3.4) as (axes, out):
+    with draw_figure(title, 4.6, 3.4) as (axes, out):
         most = max((count for _, _, count in points), default=1)
         sizes = [12 + 240 * count / most for _, _, count in points]
         axes.scatter(
@@ -181,19 +142,13 @@ def scatter(title: str, points: list[tuple[float, float, int]], labels: tuple[st
     return out[0]
 
 
-def shorten(name: str, most: int = 28) -> str:
-    """The name, shortened in the middle if it is long; dollar signs escaped, or matplotlib reads formulas."""
-    cut = name if len(name) <= most else f"{name[: most // 2]}…{name[-most // 2 + 1 :]}"
-    return cut.replace("$", r"\$")
-
-
 def _cycle_colours(count: int) -> list[str]:
     return [COLOURS[i % len(COLOURS)] for i in range(count)]
 
 
 def lines(title: str, series: dict[str, list[tuple[float, float]]], labels: tuple[str, str]) -> Markup:
     """Curves, each with its name."""
-    with _figure(title, 4.8, 3.2) as (axes, out):
+    with draw_figure(title, 4.8, 3.2) as (axes, out):
         for index, (name, points) in enumerate(series.items()):
             xs, ys = [x for x, _ in points], [y for _, y in points]
             mark = "o" if len(points) <= _FEW else None  # a single point would be invisible
@@ -218,7 +173,7 @@ def lines(title: str, series: dict[str, list[tuple[float, float]]], labels: tupl
 def intervals(title: str, estimates: Mapping[str, Estimate]) -> Markup:
     """Points in 0..1 with their 95 % CI; without one where there are too few groups; undefined ones are left out."""
     known = {name: (row.value, row.low, row.high) for name, row in estimates.items() if row.value is not None}
-    with _figure(title, 5.2, 0.9 + 0.36 * max(len(known), 1)) as (axes, out):
+    with draw_figure(title, 5.2, 0.9 + 0.36 * max(len(known), 1)) as (axes, out):
         for place, (value, low, high) in enumerate(known.values()):
             if low is not None and high is not None:
                 axes.plot([low, high], [place, place], color=COLOURS[0], linewidth=2.5, alpha=0.5)
@@ -249,7 +204,7 @@ def level_curve(
         labels: of the horizontal and of the vertical axis.
         scale: lowest and highest value of all charts that stand side by side.
     """
-    with _figure(title, 3.2, 2.5) as (axes, out):
+    with draw_figure(title, 3.2, 2.5) as (axes, out):
         places = range(len(points))
         values, lows, highs = zip(*points, strict=True)
         axes.axhline(values[0], color=COLOURS[8], linewidth=1, linestyle="--")
@@ -283,7 +238,7 @@ def heat_map(
         labels: of the horizontal and of the vertical axis.
     """
     side = 1.8 + 0.55 * len(names)
-    with _figure(title, max(side, 3.4), max(side, 3.0)) as (axes, out):
+    with draw_figure(title, max(side, 3.4), max(side, 3.0)) as (axes, out):
         axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
         for i, row in enumerate(cells):
             for j, text in enumerate(row):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup
 
-from pupila.artifacts.report.charts import COLOURS
+from pupila.artifacts.report.figure import COLOURS
 from pupila.artifacts.report.gallery import to_data_uri
 from pupila.imaging.images.decode import Array
 

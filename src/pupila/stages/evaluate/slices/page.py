@@ -2,6 +2,7 @@
 
 from pupila.artifacts.report import charts
 from pupila.artifacts.report.evaluation.slices import Slice, SliceReport
+from pupila.artifacts.report.figure import shorten
 from pupila.artifacts.report.page import Section, Table
 from pupila.core.messages import integer, listing, number, percent, say, say_count, say_images, signed_number
 from pupila.stages.evaluate.slices.columns import SIZE
@@ -158,7 +159,7 @@ def _section(report: SliceReport) -> Section:
 
 
 def _label(row: Slice, report: SliceReport) -> str:
-    return say("{name} (n = {n})", name=charts.shorten(slice_title(row, report.by), 20), n=row.n)
+    return say("{name} (n = {n})", name=shorten(slice_title(row, report.by), 20), n=row.n)
 
 
 def _cells(row: Slice, report: SliceReport) -> list[str]:

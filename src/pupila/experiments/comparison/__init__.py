@@ -1,0 +1,1 @@
+"""Comparing the configurations of a sweep on the same validation images, by the metric that chose the winner."""

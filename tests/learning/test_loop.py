@@ -6,12 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional
 
 from pupila.artifacts.run.log import EpochLog
+from pupila.artifacts.run.outcomes import Outcomes
 from pupila.core.errors import PupilaError
 from pupila.learning.loop import Batch, Checkpointer, EpochResult, Phase, State, fit, scheduled_lr
 from pupila.learning.optimizers import OPTIMIZERS
@@ -70,6 +72,30 @@ def trained(
         checkpointer,
     )
     return net, state, checkpointer.lines
+
+
+def test_the_outcomes_of_all_epochs_survive_an_interruption(tmp_path: Path) -> None:
+    scores = [0.2, 0.5, 0.4, 0.7, 0.6, 0.3]
+
+    def train(folder: Path, epochs: int, first: int = 0) -> Outcomes | None:
+        def validate(_: nn.Module, epoch: int) -> EpochResult:
+            values = np.array([epoch, 9, epoch + 1], np.uint8)
+            own = Outcomes.of_epoch([4, 0, 2], np.zeros(3, np.uint8), values) if epoch >= first else None
+            return replace(result(scores[epoch]), outcomes=own)
+
+        checkpointer = Checkpointer(str(folder), "head")
+        phase = replace(PHASE, epochs=epochs)
+        fit(module().train(), phase, stream, functional.cross_entropy, validate, checkpointer)
+        return checkpointer.outcomes
+
+    assert train(tmp_path / "part", 4) is not None
+    resumed, whole = train(tmp_path / "part", 6), train(tmp_path / "whole", 6)
+    assert resumed is not None and whole is not None
+    assert whole.values.tolist() == [[epoch, 9, epoch + 1] for epoch in range(6)]
+    for ours, theirs in zip(resumed.to_arrays("").values(), whole.to_arrays("").values(), strict=True):
+        assert ours.dtype == theirs.dtype and (ours == theirs).all()
+    assert train(tmp_path / "whole", 6) is not None  # a part that is complete
+    assert train(tmp_path / "old", 2, first=9) is None and train(tmp_path / "old", 6, first=2) is None
 
 
 def flat(net: nn.Module) -> list[float]:

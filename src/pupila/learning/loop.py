@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from pupila.artifacts.run.folder import checkpoint_file, example_file
 from pupila.artifacts.run.log import EpochLog
+from pupila.artifacts.run.outcomes import Outcomes
 from pupila.core import checksums, files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
@@ -23,6 +24,7 @@ from pupila.learning.optimizers import OPTIMIZERS
 Inputs = Tensor | tuple[Tensor, ...]  # of a module; a tuple is taken apart
 Batch = tuple[Inputs, Tensor]  # inputs, (N,) int64 targets, of masks (N, H, W), of several labels (N, C)
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+_OUTCOMES = "outcomes"  # prefix of their tensors in a checkpoint
 PLATEAU_EPOCHS = 3  # without a better score, after which "plateau" halves the rate
 
 
@@ -57,6 +59,7 @@ class EpochResult:
     collapsed: bool  # whether all images get the same prediction, as far as the task can tell
     metrics: dict[str, float]
     example: bytes | None = None  # a PNG of example predictions, after some epochs
+    outcomes: Outcomes | None = None  # of the validation images; None without validation
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +133,7 @@ def fit(
                 state = state.after(result, phase)
                 rate = float(optimizer.param_groups[0]["lr"])
                 checkpointer.save_example(state, result.example)
+                checkpointer.add_outcomes(state, result.outcomes)
                 checkpointer.save(module, optimizer, state, EpochLog(
                     part=checkpointer.name, phase=phase.name, epoch=state.epoch, train_loss=loss,
                     validation_loss=result.loss, metrics=result.metrics, score=result.score, lr=rate,
@@ -245,6 +249,7 @@ class Checkpointer:
         self._folder, self.name = folder, name
         self.on_log, self.on_note = on_log, on_note
         self.lines: list[EpochLog] = []
+        self.outcomes: Outcomes | None = None  # of all epochs; None where one of them has none
 
     def save(self, module: nn.Module, optimizer: torch.optim.Optimizer, state: State, line: EpochLog) -> None:
         """Save the state after an epoch; the last write makes it valid."""
@@ -252,7 +257,11 @@ class Checkpointer:
         if state.stale == 0:
             self.save_best(module)
         checkpoint = {"state": asdict(state), "lines": [line.model_dump_json() for line in self.lines]}
-        tensors = {**_weights(module), **dict(_optimizer_tensors(optimizer))}
+        tensors = {
+            **_weights(module),
+            **dict(_optimizer_tensors(optimizer)),
+            **_outcome_tensors(self.outcomes),
+        }
         files.write_bytes(self.last, _pack(tensors, checkpoint))
         self.on_log(self.lines)
 
@@ -260,6 +269,13 @@ class Checkpointer:
         """Save the example image of an epoch, if it has one."""
         if example is not None:
             files.write_bytes(example_file(self._folder, self.name, state.epoch), example)
+
+    def add_outcomes(self, state: State, outcomes: Outcomes | None) -> None:
+        """Add the outcomes of an epoch, which are saved with the state after it."""
+        if self.outcomes is not None and outcomes is not None:
+            self.outcomes = self.outcomes.then(outcomes)
+        else:  # a part of which an earlier Pupila trained the first epochs has none
+            self.outcomes = outcomes if state.epoch == 1 else None
 
     def save_best(self, module: nn.Module) -> None:
         """Save the weights as the best so far."""
@@ -282,6 +298,7 @@ class Checkpointer:
         module.load_state_dict(_module_tensors(tensors))
         _restore_optimizer(optimizer, tensors)
         self.lines = lines
+        self.outcomes = Outcomes.from_arrays({name: t.numpy() for name, t in tensors.items()}, _OUTCOMES)
         self.on_log(self.lines)
         return state
 
@@ -333,6 +350,11 @@ def _module_tensors(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def _weights(module: nn.Module) -> dict[str, Tensor]:
     return {f"module/{name}": tensor for name, tensor in module.state_dict().items()}
+
+
+def _outcome_tensors(outcomes: Outcomes | None) -> dict[str, Tensor]:
+    arrays = {} if outcomes is None else outcomes.to_arrays(_OUTCOMES)
+    return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
 def _tensors(stored: Any) -> dict[str, Tensor]:

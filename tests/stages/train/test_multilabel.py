@@ -109,6 +109,10 @@ def test_unknown_labels_are_left_out_and_the_best_epoch_is_kept(run: TrainedRun)
     assert 0 < (~known).sum() < known.sum()
     precisions = [average_precision_score(targets[known[:, k], k], logits[known[:, k], k]) for k in range(4)]
     assert max(line.score for line in run.log) == pytest.approx(np.mean(precisions))
+    (own,) = run.outcomes.values()
+    best = int(np.argmax([line.score for line in run.log]))
+    assert len(own.values) == len(run.log) and (own.targets == targets).all()
+    assert own.values[best] == pytest.approx(logits)
     assert validation(run.bundle.info).metrics["mean_average_precision"].value == pytest.approx(
         np.mean(precisions)
     )

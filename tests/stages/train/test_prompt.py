@@ -140,6 +140,10 @@ def test_a_run_learns_and_records_its_metrics(run: Run, scenes: Scenes) -> None:
     assert run.log[0].metrics["mean_iou"] == pytest.approx(
         (run.log[0].metrics["mean_iou_points"] + run.log[0].metrics["mean_iou_box"]) / 2
     )
+    (own,) = run.outcomes.values()
+    for number, name in enumerate(("points", "box")):
+        scores = [line.metrics[f"mean_iou_{name}"] for line in run.log]
+        assert own.values[:, :, number].mean(axis=1) == pytest.approx(scores)
     report = run.bundle.info
     assert (report.task, report.prompt_format, report.classes) == (
         "prompt",

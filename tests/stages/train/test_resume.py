@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 import pupila
+from pupila.artifacts.run.outcomes import OUTCOMES_FILE
 from tests.conftest import REPOSITORY
 from tests.pictures import write_classes, write_scenes
 
@@ -54,6 +55,7 @@ def test_killed_runs_end_as_one_that_was_not(data: Path, tmp_path: Path) -> None
     assert weights(killed) == weights(tmp_path / "whole")
     logs = [(folder / "log.jsonl").read_text().splitlines() for folder in (killed, tmp_path / "whole")]
     assert len(logs[0]) == len(logs[1]) == 4
+    assert (killed / OUTCOMES_FILE).read_bytes() == (tmp_path / "whole" / OUTCOMES_FILE).read_bytes()
     parts = ("encoder.onnx", "decoder.onnx") if data.name.startswith("prompts") else ("model.onnx",)
     for file in (*parts, "card.md"):
         assert (killed / "bundle" / file).exists()

@@ -69,7 +69,15 @@ def predictions(run: TrainedRun) -> pl.DataFrame:
 
 def test_the_run_folder_has_the_documented_files(run: TrainedRun) -> None:
     names = {path.name for path in Path(run.folder).iterdir()}
-    assert names == {"plan.json", "log.jsonl", "oof.parquet", "checkpoints", "bundle", "report.html"}
+    assert names == {
+        "plan.json",
+        "log.jsonl",
+        "oof.parquet",
+        "outcomes.npz",
+        "checkpoints",
+        "bundle",
+        "report.html",
+    }
     plan = json.loads(Path(run.folder, "plan.json").read_text())
     assert plan["state"] == run.state == "completed"
     assert plan["plan"]["batch_size"] == 8
@@ -105,6 +113,15 @@ def test_predictions_match_the_bundle_and_metrics_match_scikit_learn(run: Traine
     assert validation(run.bundle.info).metrics["macro_f1"].value == pytest.approx(score)
     best = max(line.metrics["macro_f1"] for line in run.log)
     assert best == pytest.approx(score)  # the best epoch was kept
+
+
+def test_the_outcomes_of_each_epoch_have_its_accuracy(run: TrainedRun, data: Path) -> None:
+    own = run.outcomes["finetune"]
+    opened, right = pupila.open(data), own.values == own.targets
+    assert own.values.dtype == np.uint8 and run.outcomes.keys() == {"finetune"}
+    assert right.mean(axis=1) == pytest.approx([line.metrics["accuracy"] for line in run.log])
+    assert predictions(run)["image"].to_list() == opened.images["image"][own.rows.tolist()].to_list()
+    assert [opened.classes[number] for number in own.targets] == predictions(run)["target"].to_list()
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_others(
@@ -288,6 +305,11 @@ def test_folds_predict_every_image_with_a_model_that_was_not_trained_on_it(tmp_p
         "fold2-finetune",
         "whole-finetune",
     }
+    assert finished.outcomes.keys() == {
+        f"fold{fold}-finetune" for fold in range(3)
+    }  # the last has no validation
+    rows = [row for own in finished.outcomes.values() for row in own.rows.tolist()]
+    assert pupila.open(folder).images["image"][rows].to_list() == frame["image"].to_list()
     result = classified(pupila.evaluate(finished.folder, folder).evaluation).models[0]
     assert result.n == len(frame)
     right = (frame["target"] == frame["prediction"]).mean()

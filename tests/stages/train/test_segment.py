@@ -67,6 +67,16 @@ def test_a_run_learns_and_records_its_plan(run: TrainedRun) -> None:
     assert "Training progress" in page and "Mean Dice" in page
 
 
+def test_the_outcomes_of_each_epoch_have_its_dice(run: TrainedRun, data: Path) -> None:
+    own = run.outcomes["finetune"]
+    shared, predicted = np.moveaxis(own.values[:, :, 1].astype(float), -1, 0)
+    dice = 2 * shared / (predicted + own.targets[:, 1])  # every scene has a foreground
+    assert dice.mean(axis=1) == pytest.approx([line.metrics["mean_dice"] for line in run.log])
+    opened = pupila.open(data)
+    assert opened.images["image"][own.rows.tolist()].to_list() == validation(data)
+    assert (own.targets == opened.class_pixels[own.rows]).all()
+
+
 def test_the_bundle_predicts_every_image_at_full_resolution(run: TrainedRun, data: Path) -> None:
     opened = pupila.open(data)
     uris = [opened.path(row) for row in range(3)]

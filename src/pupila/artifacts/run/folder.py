@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from pupila.artifacts.bundle.folder import Bundle, has_bundle, read_bundle
 from pupila.artifacts.run.log import EpochLog, read_log
+from pupila.artifacts.run.outcomes import Outcomes, read_outcomes
 from pupila.artifacts.run.plan import PLAN_FILE, PlanFile, RunPlan, RunState, read_plan
 from pupila.core import files
 from pupila.core.display import Displayed, Summary
@@ -70,6 +71,15 @@ class Run(Displayed):
     def log(self) -> list[EpochLog]:
         """The lines of `log.jsonl`, one per epoch, of all parts in their order; none before the first epoch."""
         return read_log(self.folder)
+
+    @cached_property
+    def outcomes(self) -> dict[str, Outcomes]:
+        """What the model of each epoch made of each validation image, by part; none where `outcomes.npz` is missing.
+
+        Raises:
+            PupilaError: the file is damaged.
+        """
+        return read_outcomes(self.folder)
 
     @property
     def has_out_of_fold(self) -> bool:

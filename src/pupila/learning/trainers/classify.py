@@ -3,6 +3,7 @@
 import numpy as np
 
 from pupila.artifacts.dataset.manifest import Dataset
+from pupila.artifacts.run.outcomes import compact_indices
 from pupila.imaging.images.decode import Array
 from pupila.learning.loop import EpochResult
 from pupila.learning.losses.classes import LOSSES, class_weights
@@ -47,6 +48,10 @@ class ClassifyTrainer(ImageTrainer):
             collapsed=len(set(predictions.tolist())) < 2,
             metrics={"macro_f1": score, "accuracy": float(accuracy(matrix))},
         )
+
+    def outcomes(self, targets: Array, logits: Array) -> tuple[Array, Array]:
+        """True and predicted class indices."""
+        return compact_indices(targets), compact_indices(logits.argmax(axis=1))
 
 
 def class_indices(names: list[str | None], classes: list[str]) -> Array:

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from pupila.artifacts.dataset.manifest import Dataset
+from pupila.artifacts.run.outcomes import Outcomes
 from pupila.core.threads import prefetch
 from pupila.imaging.images.decode import Array
 from pupila.learning.engine import make_encoder
@@ -64,6 +65,10 @@ class ImageTrainer(ABC):
     def score(self, targets: Array, logits: Array, loss: float) -> EpochResult:
         """Validation metrics of V > 0 images: their targets, (V, C) logits, and the mean loss."""
 
+    @abstractmethod
+    def outcomes(self, targets: Array, logits: Array) -> tuple[Array, Array]:
+        """Targets and values of V images as `outcomes.npz` has them."""
+
     def batches(self, epoch: int) -> list[list[int]]:
         """Row numbers of the epoch's batches."""
         places = order(len(self.split.train), self.settings.seed, epoch, self.chances)
@@ -101,7 +106,8 @@ class ImageTrainer(ABC):
         with torch.inference_mode():
             device = self.settings.device
             loss = self.criterion(torch.from_numpy(logits).to(device), torch.from_numpy(targets).to(device))
-        return self.score(targets, logits, float(loss))
+        outcomes = Outcomes.of_epoch(self.split.validation, *self.outcomes(targets, logits))
+        return replace(self.score(targets, logits, float(loss)), outcomes=outcomes)
 
 
 class FeatureTrainer:

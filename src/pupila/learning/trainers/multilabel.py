@@ -54,6 +54,10 @@ class MultilabelTrainer(ImageTrainer):
             metrics={} if precision is None else {"mean_average_precision": precision},
         )
 
+    def outcomes(self, targets: Array, logits: Array) -> tuple[Array, Array]:
+        """Labels and logits."""
+        return targets, logits
+
 
 def has_same_logits(logits: Array) -> bool:
     """Whether two or more images get nearly the same (N, C) logits in every class.

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.prompt_targets import find_prompt_targets
+from pupila.artifacts.run.outcomes import Outcomes, compact_indices
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say, say_count
 from pupila.core.threads import prefetch
@@ -126,7 +127,7 @@ class PromptTrainer:
         outputs: PromptOutputs | None = empty_outputs()
         results = []
         for raw, counts, sample in prefetch(self._predict_raw(module), score_prompt):
-            results.append((raw.prompted.strategy, counts, raw.loss))
+            results.append((raw.prompted, counts, raw.loss))
             if outputs is not None and outputs.bytes <= MOST_BYTES:
                 outputs.add(raw, sample)
             else:  # they no longer fit into memory
@@ -261,10 +262,10 @@ def _is_frozen(module: nn.Module) -> bool:
     return encoder is None or not any(p.requires_grad for p in encoder.parameters())
 
 
-def _summarise(results: list[tuple[str, Array, float]]) -> EpochResult:
-    """The metrics of the strategy, the (2, 2) pixel counts and the loss of each prompt."""
+def _summarise(results: list[tuple[PromptedTarget, Array, float]]) -> EpochResult:
+    """The metrics of the target, the (2, 2) pixel counts and the loss of each prompt."""
     matrices = {
-        strategy.name: np.stack([count for name, count, _ in results if name == strategy.name])
+        strategy.name: np.stack([count for target, count, _ in results if target.strategy == strategy.name])
         for strategy in PROMPT_STRATEGIES
     }
     scores = {name: float(iou(each)[:, 1].mean()) for name, each in matrices.items()}
@@ -275,4 +276,14 @@ def _summarise(results: list[tuple[str, Array, float]]) -> EpochResult:
         loss=float(np.mean([loss for *_, loss in results])),
         collapsed=int(predicted.sum()) < 2,
         metrics={"mean_iou": score, **{f"mean_iou_{name}": v for name, v in scores.items()}},
+        outcomes=_outcomes(results),
     )
+
+
+def _outcomes(results: list[tuple[PromptedTarget, Array, float]]) -> Outcomes:
+    """The IoU of each target for each strategy; the strategies of a target come one after the other."""
+    strategies = len(PROMPT_STRATEGIES)
+    prompted = [target for target, *_ in results[::strategies]]
+    scores = iou(np.stack([count for _, count, _ in results]))[:, 1].reshape(-1, strategies)
+    classes = compact_indices(np.array([target.class_index for target in prompted]))
+    return Outcomes.of_epoch([target.row for target in prompted], classes, scores.astype(np.float32))

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from pupila.artifacts.dataset.manifest import Dataset
+from pupila.artifacts.run.outcomes import Outcomes
 from pupila.core.threads import prefetch
 from pupila.core.vocabulary import IGNORE
 from pupila.imaging.images.decode import Array
@@ -137,7 +138,14 @@ class SegmentTrainer:
             loss=float(np.mean(losses)),
             collapsed=int(counts.sum(axis=(0, 1)).astype(bool).sum()) < 2,
             metrics=means,
+            outcomes=self._outcomes(counts),
         )
+
+    def _outcomes(self, counts: Array) -> Outcomes:
+        """Pixels of each class: labelled, shared with the target, predicted."""
+        shared = np.diagonal(counts, axis1=1, axis2=2)
+        values = np.stack([shared, counts.sum(axis=1)], axis=-1).astype(np.int32)
+        return Outcomes.of_epoch(self.split.validation, counts.sum(axis=2).astype(np.int32), values)
 
     def _is_shown(self, epoch: int) -> bool:
         """Whether an example sheet is drawn: after the first epoch, and then every few."""

@@ -22,6 +22,7 @@ from pupila.artifacts.run.folder import (
 )
 from pupila.artifacts.run.lock import hold_run
 from pupila.artifacts.run.log import EpochLog, LogCallback, Note, write_log
+from pupila.artifacts.run.outcomes import write_outcomes
 from pupila.artifacts.run.plan import (
     COLLAPSED,
     COMPLETED,
@@ -101,6 +102,7 @@ class TrainingRun:
         self.data, self.splits, self.folder, self.on_log = data, splits, folder, on_log
         self.recipe = find_training(data, "auto")
         self._lines: dict[str, list[EpochLog]] = {}
+        self._checkpointers: dict[str, Checkpointer] = {}
         self._user_settings: dict[str, Any] = {}  # what the user set, as JSON
         self._has_written_bundle = False
 
@@ -141,6 +143,7 @@ class TrainingRun:
         bundle = self._write_bundle(plan, trained, result)
         self._has_written_bundle = True
         self._write_predictions(result.predictions, trained)
+        self._write_outcomes()
         unused = set(find_unused_settings(plan, plan, trained.network))
         page = make_run_page(plan, state, self.log, bundle.info, self._read_examples(), unused)
         write_report(self.folder, render(page))
@@ -205,12 +208,13 @@ class TrainingRun:
 
     def _make_schedule(self, plan: TrainPlan, network: Network) -> Schedule:
         def make_checkpointer(part: str) -> Checkpointer:
-            return Checkpointer(
+            self._checkpointers[part] = Checkpointer(
                 self.folder,
                 part,
                 lambda lines: self._write_log(lines, plan, network),
                 lambda sentence: self.on_log(Note(sentence)),
             )
+            return self._checkpointers[part]
 
         return Schedule(self.data, self.splits, self.recipe, make_checkpointer)
 
@@ -222,6 +226,7 @@ class TrainingRun:
         self.on_log(Note(say("Out of memory: batch size halved to {n}.", n=plan.batch_size)))
         remove_training_state(self.folder)
         self._lines.clear()
+        self._checkpointers.clear()
         self._write_plan(plan, RUNNING)
         return plan
 
@@ -246,6 +251,11 @@ class TrainingRun:
         self.on_log(last)
         if last.epoch == 1:
             self.on_log(Note(describe_time(last, plan, network)))
+
+    def _write_outcomes(self) -> None:
+        """`outcomes.npz`: the validation images in each epoch of each part."""
+        parts = {part: checkpointer.outcomes for part, checkpointer in self._checkpointers.items()}
+        write_outcomes(self.folder, {part: own for part, own in parts.items() if own is not None})
 
     @property
     def log(self) -> list[EpochLog]:

@@ -60,7 +60,7 @@ def test_a_setting_that_does_not_apply_makes_no_further_configuration() -> None:
 
 def test_conditions_reach_through_settings_that_do_not_apply_themselves() -> None:
     # finetune_lr needs unfreeze=3, and unfreeze needs lenet: with resnet_small neither applies
-    when = {"finetune_lr": {"unfreeze": [3, "all"]}, "unfreeze": {"model": "lenet"}}
+    when: dict[str, dict[str, Any]] = {"finetune_lr": {"unfreeze": [3, "all"]}, "unfreeze": {"model": "lenet"}}
     space = parse_space(
         {"finetune_lr": [0.1, 0.2], "unfreeze": [0, 3, "all"], "model": ["lenet", "resnet_small"]}, when=when
     )

@@ -25,6 +25,7 @@ EXTRA_OF = {
     "rasterio": "geo",
     "pillow_heif": "heif",
     "s3fs": "s3",
+    "optuna": "sweep",
 }  # fmt: skip
 
 

@@ -189,6 +189,28 @@ class Space:
         return sentences
 
 
+def axis_record(axis: Axis) -> dict[str, Any]:
+    """What a setting takes, as JSON: {"name": "lr", "min": 0.0001, "max": 0.1, "log": true}."""
+    when = {condition.name: list(condition.values) for condition in axis.when}
+    if isinstance(axis, Choices):
+        content: dict[str, Any] = {"values": list(axis.values)}
+    else:
+        content = {"min": axis.low, "max": axis.high}
+        content |= {"step": axis.step} if axis.step is not None else {}
+        content |= {"log": True} if axis.log else {}
+    return {"name": axis.name, **content, **({"when": when} if when else {})}
+
+
+def read_axis(record: Mapping[str, Any]) -> Axis:
+    """What `axis_record` wrote."""
+    when = tuple(Condition(name, tuple(values)) for name, values in record.get("when", {}).items())
+    if "values" in record:
+        return Choices(record["name"], tuple(record["values"]), when)
+    return Range(
+        record["name"], record["min"], record["max"], record.get("step"), record.get("log", False), when
+    )
+
+
 def configuration_key(configuration: Mapping[str, Any]) -> str:
     """The same text for equal configurations, whatever the order of their settings."""
     return dump_json(dict(sorted(configuration.items())))

@@ -12,11 +12,12 @@ from tempfile import TemporaryDirectory
 import optuna
 import pytest
 
+from pupila.artifacts.sweep.definition import Axis as AxisRecord
 from pupila.core.errors import PupilaError
 from pupila.experiments.configurations import CellScore, Scored
 from pupila.experiments.parse_space import parse_space
 from pupila.experiments.search import describe_search, round_end, search
-from pupila.experiments.space import Space
+from pupila.experiments.space import Space, read_axis
 from pupila.experiments.study import (
     JOURNAL_FILE,
     STUDY,
@@ -262,12 +263,14 @@ def test_sigkill_after_sigkill_ends_in_the_same_journal(tmp_path: Path) -> None:
 
 def test_the_journal_says_which_search_it_is() -> None:
     _, lines = undisturbed(SERIAL)
-    (search_attribute,) = [
-        json.loads(line)["user_attr"]["search"] for line in lines if "user_attr" in json.loads(line)
-    ][:1]
-    assert search_attribute["axes"][2] == {
-        "name": "lr", "min": 0.0001, "max": 0.1, "log": True, "when": {"optimizer": ["sgd"]},
+    attributes = [json.loads(line).get("user_attr", {}) for line in lines]
+    (stored,) = [attribute["search"] for attribute in attributes if attribute]
+    assert (stored["sampler"], stored["seed"], stored["round_size"]) == ("tpe", 7, 1)
+    assert stored["axes"][2] == {
+        "name": "lr", "values": [], "range": {"low": 0.0001, "high": 0.1, "log": True},
+        "condition": {"optimizer": ["sgd"]},
     }  # fmt: skip
+    assert tuple(read_axis(AxisRecord(**axis)) for axis in stored["axes"]) == conditional_space().axes
 
 
 def test_a_result_names_its_trial() -> None:

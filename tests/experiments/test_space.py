@@ -30,9 +30,21 @@ def test_a_grid_has_every_combination_once_and_the_last_setting_varies_fastest()
         ("loss", ["dice+focal", "dice+0.5*cross_entropy"], ("dice+focal", "dice+0.5*cross_entropy")),
         ("threshold", ["cost:fn=10,fp=1", "f1"], ("cost:fn=10,fp=1", "f1")),
         ("seed", ["1", "2", "3"], (1, 2, 3)),
+        ("folds", [None, "5"], (None, 5)),
         ("options.pad_type", ["same", ""], ("same", "")),
     ],
-    ids=["unfreeze", "lr", "batch-size", "allow_leak", "clip_norm", "loss", "threshold", "seed", "options"],
+    ids=[
+        "unfreeze",
+        "lr",
+        "batch-size",
+        "allow_leak",
+        "clip_norm",
+        "loss",
+        "threshold",
+        "seed",
+        "folds",
+        "options",
+    ],
 )
 def test_values_are_read_as_settings_of_train_are(
     name: str, given: list[Any], expected: tuple[Any, ...]
@@ -60,7 +72,10 @@ def test_a_setting_that_does_not_apply_makes_no_further_configuration() -> None:
 
 def test_conditions_reach_through_settings_that_do_not_apply_themselves() -> None:
     # finetune_lr needs unfreeze=3, and unfreeze needs lenet: with resnet_small neither applies
-    when: dict[str, dict[str, Any]] = {"finetune_lr": {"unfreeze": [3, "all"]}, "unfreeze": {"model": "lenet"}}
+    when: dict[str, dict[str, Any]] = {
+        "finetune_lr": {"unfreeze": [3, "all"]},
+        "unfreeze": {"model": "lenet"},
+    }
     space = parse_space(
         {"finetune_lr": [0.1, 0.2], "unfreeze": [0, 3, "all"], "model": ["lenet", "resnet_small"]}, when=when
     )
@@ -127,6 +142,8 @@ def test_a_range_with_steps_can_be_a_grid_and_others_can_not() -> None:
         ({"ranges": {"epochs": "2..9:log:step=2"}}, r"epochs: a logarithmic range has no steps"),
         ({"ranges": {"epochs": "2..9:step=0.5"}}, r"epochs: step=0.5 \(expected above 0 and at most 7\)"),
         ({"ranges": {"optimizer": "adam..sgd"}}, r"optimizer is no number: write --grid optimizer=A,B"),
+        ({"grid": {"folds": [1, 5]}}, r"folds=1 \(expected 2 to 50 or null\)"),
+        ({"base": {"folds": 99}}, r"folds=99 \(expected 2 to 50 or null\)"),
         ({"base": {"epochs": "x"}}, r"epochs='x' \(expected a whole number"),
         ({"when": {"lr": {"optimizer": "sgd"}}}, r"the condition of lr has no effect: lr does not vary"),
         (

@@ -148,13 +148,17 @@ def choose(ended: Sequence[Scored], places: Sequence[int], count: int) -> list[i
 
 
 def describe_rungs(rungs: Sequence[Rung], epochs: Epochs) -> str:
-    """What a halving will train: "27 configurations with 3 epochs, 9 with 9, 3 with 27"."""
+    """What a halving will train: "27 with 3 epochs, 9 with 9 epochs, 3 with 27 epochs"."""
     parts = [
         say_count("{count} with {n} epoch", "{count} with {n} epochs", sum(shorten(epochs, rung.share).values()),
                   count=integer(rung.configurations))
         for rung in rungs
     ]  # fmt: skip
-    return say("Successive halving: {parts}.", parts=listing(parts, len(parts)))
+    return say(
+        "Successive halving of {n} configurations: {parts}.",
+        n=integer(rungs[0].configurations),
+        parts=listing(parts, len(parts)),
+    )
 
 
 def describe_halving(halved: Halved, rungs: Sequence[Rung]) -> list[str]:

@@ -6,12 +6,15 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from pupila.artifacts.dataset.split_settings import SplitSettings
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
 from pupila.core.settings import closest, invalid, number_type, unknown_setting
 from pupila.experiments.space import Axis, Choices, Condition, Range, Space, value_text
 from pupila.stages.train.config import TrainConfig
 
+FOLDS = "folds"
+KNOWN = [*TrainConfig.model_fields, FOLDS]  # what may vary
 _RANGE = re.compile(r"(?P<low>[^:]+?)\.\.(?P<high>[^:]+)(?P<options>(?::[^:]+)*)")
 RANGE_FORM = "LOW..HIGH[:log][:step=N]"
 _RANGE_KEYS = ("min", "max", "log", "step")
@@ -71,8 +74,8 @@ class _Parser:
         """Add what a setting takes, or note what is wrong with it."""
         name = str(name).replace("-", "_")
         outer = name.partition(".")[0]
-        if outer not in TrainConfig.model_fields or (outer != name and outer != "options"):
-            self.faults.append(unknown_setting(name, list(TrainConfig.model_fields)))
+        if outer not in KNOWN or (outer != name and outer != "options"):
+            self.faults.append(unknown_setting(name, KNOWN))
         elif name in axes:
             self.faults.append(say("{name} is given twice", name=name))
         elif name in _CONSTANT:
@@ -138,9 +141,10 @@ class _Parser:
         outer, dot, inner = name.partition(".")
         given = {outer: {inner: value} if dot else value}
         shown = f"{name}={value_text(value)}"
-        if faults := TrainConfig.faults(given, {outer: shown}):
+        model = SplitSettings if outer == FOLDS else TrainConfig
+        if faults := model.faults(given, {outer: shown}):
             return None, faults[0]
-        read = getattr(TrainConfig.parse(given, "train"), outer)
+        read = getattr(model.parse(given, "train"), outer)
         if fault := _check_word(name, read):
             return None, f"{shown}: {fault}"
         return (read[inner] if dot else read), ""
@@ -183,13 +187,16 @@ class _Parser:
 
     def base(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """The settings that all configurations share, as they were given."""
-        self.faults += TrainConfig.faults(dict(given), {})
+        settings = {name: value for name, value in given.items() if name != FOLDS}
+        self.faults += TrainConfig.faults(settings, {})
+        if FOLDS in given:
+            self.faults += SplitSettings.faults({FOLDS: given[FOLDS]}, {})
         return dict(given)
 
 
 def _number(name: str) -> type | None:
     """int or float, for a setting that is a number; None for all others."""
-    annotated = TrainConfig.model_fields.get(name)
+    annotated = TrainConfig.model_fields.get(name) or SplitSettings.model_fields.get(name)
     return number_type(annotated.annotation) if annotated is not None else None
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pupila.artifacts.sweep.definition import Axis as AxisRecord
 from pupila.core.errors import PupilaError
 from pupila.core.json_text import dump_json
 from pupila.core.messages import integer, listing, say, say_count
@@ -189,25 +190,24 @@ class Space:
         return sentences
 
 
-def axis_record(axis: Axis) -> dict[str, Any]:
-    """What a setting takes, as JSON: {"name": "lr", "min": 0.0001, "max": 0.1, "log": true}."""
+def axis_record(axis: Axis) -> AxisRecord:
+    """What a setting takes, as `sweep.json` stores it."""
     when = {condition.name: list(condition.values) for condition in axis.when}
     if isinstance(axis, Choices):
-        content: dict[str, Any] = {"values": list(axis.values)}
-    else:
-        content = {"min": axis.low, "max": axis.high}
-        content |= {"step": axis.step} if axis.step is not None else {}
-        content |= {"log": True} if axis.log else {}
-    return {"name": axis.name, **content, **({"when": when} if when else {})}
+        return AxisRecord(name=axis.name, values=list(axis.values), condition=when)
+    limits = {"low": axis.low, "high": axis.high, "log": axis.log}
+    limits |= {"step": axis.step} if axis.step is not None else {}
+    return AxisRecord(name=axis.name, range=limits, condition=when)
 
 
-def read_axis(record: Mapping[str, Any]) -> Axis:
+def read_axis(record: AxisRecord) -> Axis:
     """What `axis_record` wrote."""
-    when = tuple(Condition(name, tuple(values)) for name, values in record.get("when", {}).items())
-    if "values" in record:
-        return Choices(record["name"], tuple(record["values"]), when)
+    when = tuple(Condition(name, tuple(values)) for name, values in record.condition.items())
+    if not record.range:
+        return Choices(record.name, tuple(record.values), when)
+    limits = record.range
     return Range(
-        record["name"], record["min"], record["max"], record.get("step"), record.get("log", False), when
+        record.name, limits["low"], limits["high"], limits.get("step"), limits.get("log", False), when
     )
 
 

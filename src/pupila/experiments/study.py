@@ -150,7 +150,7 @@ def _open_study(path: str, space: Space, sampling: Sampling) -> "Study":
         "sampler": sampling.sampler,
         "seed": sampling.seed,
         "round_size": sampling.round_size,
-        "axes": [axis_record(axis) for axis in space.axes],
+        "axes": [axis_record(axis).model_dump(mode="json") for axis in space.axes],
     }
     stored = study.user_attrs.get(_SEARCH)
     if stored is None:

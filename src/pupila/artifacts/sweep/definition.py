@@ -50,6 +50,9 @@ class SweepEntry(Record):
     settings: dict[str, Any] = Field(description="the varied settings, seed and folds among them")
     seed: NonNegativeInt = Field(description="seed of all random draws")
     trial: NonNegativeInt | None = Field(default=None, description="number of a search's trial")
+    rung: NonNegativeInt | None = Field(
+        default=None, description="step of a successive halving, from 0, whose epochs the settings have"
+    )
     share: Share | None = Field(default=None, description="of a learning curve")
     reason: str = Field(default="", description="why the settings can't be trained; empty: they can")
 

@@ -55,4 +55,4 @@ class Runner:
 
 def outcomes(trials: Sequence[Trial]) -> list[tuple[int, dict[str, Any], bool, float | None]]:
     """All that a search has decided."""
-    return [(trial.number, trial.configuration, trial.told, trial.score) for trial in trials]
+    return [(trial.number, trial.configuration, trial.finished, trial.score) for trial in trials]

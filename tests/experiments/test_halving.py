@@ -1,4 +1,4 @@
-"""Successive halving: rungs by hand, the best go on, ties and failures are told."""
+"""Successive halving: rungs by hand, the best are promoted, ties and failures are reported."""
 
 import math
 
@@ -64,8 +64,8 @@ def test_what_halves_nothing_is_refused(factor: int, least: int, text: str) -> N
         plan_rungs(HalvingOptions(factor, least), 9, 9)
 
 
-def test_the_best_of_each_rung_go_on_with_more_epochs() -> None:
-    # the score is the width times the epochs over nine: 8, 7 and 6 go on, then 8 alone
+def test_the_best_of_each_rung_are_promoted_to_more_epochs() -> None:
+    # the score is the width times the epochs over nine: 8, 7 and 6 are promoted, then 8 alone
     runner = Runner(lambda settings: CellScore("completed", settings["head_width"] * settings["epochs"] / 9))
     widths = [3, 8, 1, 6, 4, 7, 2, 5, 0.5]
     rungs = plan_rungs(HalvingOptions(3), 9, 9)
@@ -83,8 +83,8 @@ def test_the_best_of_each_rung_go_on_with_more_epochs() -> None:
     assert describe_halving(halved, rungs) == []
 
 
-def test_ties_and_failures_are_told() -> None:
-    # of 0.5, 0.5, failed, 0.9 two go on: 0.9, and of the equal ones the first; then 0.9 alone
+def test_ties_and_failures_are_reported() -> None:
+    # of 0.5, 0.5, failed, 0.9 two are promoted: 0.9, and of the equal ones the first; then 0.9 alone
     scores: list[float | None] = [0.5, 0.5, None, 0.9]
     runner = Runner(
         lambda settings: CellScore("completed" if settings["value"] else "failed", settings["value"])
@@ -95,11 +95,11 @@ def test_ties_and_failures_are_told() -> None:
     assert [result.rung for result in halved.configurations] == [1, 0, 0, 2]
     assert describe_halving(halved, rungs) == [
         "1 configuration failed in rung 1 and ended there.",
-        "Rung 1 had equal scores of 0.500 on both sides of the cut: the first of these configurations went on.",
+        "Rung 1 had equal scores of 0.500 on both sides of the cut: the first of these configurations was promoted.",
     ]
 
 
-def test_where_all_fail_nobody_goes_on() -> None:
+def test_where_all_fail_nobody_is_promoted() -> None:
     runner = Runner(lambda settings: CellScore("failed"))
     first = run_configurations([Configuration({"seed": n}) for n in range(4)], runner)
     halved = halve(first, plan_rungs(HalvingOptions(2), 4, 4), runner, lambda _: {"epochs": 4})
@@ -113,7 +113,7 @@ def test_a_rung_waits_for_those_that_the_budget_did_not_reach() -> None:
     assert len(halve(first, plan_rungs(HalvingOptions(2), 4, 4), runner, lambda _: {"epochs": 4}).rungs) == 1
 
 
-def test_a_search_is_told_the_scores_of_the_first_rung(tmp_path: object) -> None:
+def test_a_search_learns_from_the_scores_of_the_first_rung(tmp_path: object) -> None:
     def score(settings: dict[str, float]) -> CellScore:
         return CellScore("completed", settings["epochs"] - abs(math.log10(settings["lr"]) + 2))
 

@@ -46,10 +46,10 @@ def undisturbed(sampling: Sampling) -> tuple[list[Trial], list[str]]:
         return trials, (Path(folder) / JOURNAL_FILE).read_text().splitlines(keepends=True)
 
 
-def test_trials_lie_in_the_space_and_are_told_what_their_cells_scored() -> None:
+def test_trials_lie_in_the_space_and_have_the_scores_of_their_cells() -> None:
     trials, _ = undisturbed(SERIAL)
     assert [trial.number for trial in trials] == list(range(TRIALS))
-    assert all(trial.told for trial in trials)
+    assert all(trial.finished for trial in trials)
     for trial in trials:
         configuration = trial.configuration
         assert set(configuration) == {"batch_size", "optimizer", "dropout"} | (
@@ -58,7 +58,7 @@ def test_trials_lie_in_the_space_and_are_told_what_their_cells_scored() -> None:
         assert 1e-4 <= configuration.get("lr", 0.01) <= 0.1
         assert configuration["dropout"] in (0, 0.1, 0.2, 0.3, 0.4, 0.5)
         assert trial.score == smooth_score(configuration).score
-    assert any(trial.score is None for trial in trials)  # a failed one is told as failed
+    assert any(trial.score is None for trial in trials)  # a failed one is reported as failed
     assert any(trial.score == 0.1 for trial in trials)  # a collapsed one counts
 
 
@@ -80,12 +80,12 @@ def test_an_interrupt_leaves_its_trials_to_the_next_call(tmp_path: Path, batch: 
     with pytest.raises(KeyboardInterrupt):
         run_search(tmp_path, SIDE_BY_SIDE, Runner(kill_at=batch))
     with open_journal(str(tmp_path), conditional_space(), SIDE_BY_SIDE) as journal:
-        waiting = [trial for trial in journal.trials() if not trial.told]
+        waiting = [trial for trial in journal.trials() if not trial.finished]
         assert len(waiting) == (10 if batch == 0 else min(3, TRIALS - 10 - 3 * (batch - 1)))
     assert outcomes(run_search(tmp_path, SIDE_BY_SIDE, Runner())) == outcomes(undisturbed(SIDE_BY_SIDE)[0])
 
 
-def test_more_trials_go_on_where_a_search_ended(tmp_path: Path) -> None:
+def test_more_trials_continue_where_a_search_ended(tmp_path: Path) -> None:
     run_search(tmp_path, SERIAL, Runner(), trials=12)
     runner = Runner()
     assert outcomes(run_search(tmp_path, SERIAL, runner)) == outcomes(undisturbed(SERIAL)[0])
@@ -180,10 +180,10 @@ def test_a_configuration_is_as_sound_as_its_worst_cell(states: list[str], state:
     with journal_of(Sampling("random", 3), parse_space({"lr": [0.1]})) as journal:
         (result,) = search(journal, 1, runner, (0, 1))
         assert (result.state, result.score) == (state, 0.5 if state == "collapsed" else None)
-        assert journal.trials()[0].told == (state != "pending")
+        assert journal.trials()[0].finished == (state != "pending")
 
 
-def test_a_search_whose_budget_is_used_up_ends_with_a_word_and_goes_on_later(tmp_path: Path) -> None:
+def test_a_search_whose_budget_is_used_up_ends_with_a_word_and_is_resumed_later(tmp_path: Path) -> None:
     runner = Runner(lambda settings: CellScore("pending"))
     with open_journal(str(tmp_path), conditional_space(), SERIAL) as journal:
         scored = search(journal, TRIALS, runner)
@@ -198,7 +198,7 @@ def test_collapsed_and_failed_trials_are_named() -> None:
     with journal_of(SERIAL) as journal:
         scored = search(journal, TRIALS, Runner())
     sentences = describe_search(scored, TRIALS, None)
-    for state, word in (("collapsed", "collapsed"), ("failed", "failed, which the sampler was told")):
+    for state, word in (("collapsed", "collapsed"), ("failed", "failed, as the sampler knows")):
         numbers = [f"trial {result.configuration.trial}" for result in scored if result.state == state]
         assert any(word in sentence and numbers[0] in sentence for sentence in sentences)
 

@@ -1,7 +1,7 @@
 """Successive halving: all configurations with few epochs, the best of them with more, until the last have them all.
 
 Rungs are synchronous: the next one begins when all configurations of a rung have ended, so that its cells depend on
-scores and not on the order in which cells ended. Each rung trains anew, with a plan of its own.
+scores and not on the order in which cells ended. Each rung trains from the start, with a plan of its own.
 
 Source: Jamieson and Talwalkar 2016, arXiv:1502.07943; the rungs are those of Li et al. 2018, arXiv:1603.06560.
 """
@@ -40,7 +40,7 @@ class Rung:
 class HalvingOptions:
     """What a user sets of a halving."""
 
-    factor: int  # the best 1/factor of a rung go on, with factor times its epochs
+    factor: int  # the best 1/factor of a rung are promoted to factor times its epochs
     min_epochs: int = 1  # of the first rung
 
 
@@ -103,7 +103,7 @@ def halve(
     epochs: Callable[[Configuration], Epochs],
     seeds: Sequence[int] = (),
 ) -> Halved:
-    """Go on from the scores of the first rung to the last one.
+    """Continue from the scores of the first rung to the last one.
 
     Args:
         first: all configurations, with their scores of rung 0.
@@ -135,13 +135,13 @@ def halve(
 
 
 def choose(ended: Sequence[Scored], places: Sequence[int], count: int) -> list[int]:
-    """The places of the configurations that go on, in their order.
+    """The places of the configurations that are promoted, in their order.
 
     Args:
         ended: all configurations.
-        places: of those that trained in the last rung. The best go on; of equal scores the configuration that comes
-            first; a failed one never does.
-        count: how many go on.
+        places: of those that trained in the last rung. The best are promoted; of equal scores the
+            configuration that comes first; a failed one never is.
+        count: how many are promoted.
     """
     scores = {place: score for place in places if (score := ended[place].score) is not None}
     return sorted(sorted(scores, key=lambda place: (-scores[place], place))[:count])
@@ -175,6 +175,6 @@ def describe_halving(halved: Halved, rungs: Sequence[Rung]) -> list[str]:
         if count < len(scores) and scores[count - 1] == scores[count]:
             sentences.append(say(
                 "Rung {rung} had equal scores of {score} on both sides of the cut: the first of these configurations "
-                "went on.", rung=rung.number + 1, score=number(scores[count]),
+                "was promoted.", rung=rung.number + 1, score=number(scores[count]),
             ))  # fmt: skip
     return sentences

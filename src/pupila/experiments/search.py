@@ -1,4 +1,4 @@
-"""Search a space: configurations are suggested, trained as cells, and told, until all trials are told."""
+"""Search a space: configurations are suggested, trained as cells, and their scores reported to the sampler."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -27,11 +27,12 @@ def search(
     rung: int | None = None,
     extra: Extra = lambda configuration: {},
 ) -> list[Scored]:
-    """Run a search to its end, or go on with one that was interrupted.
+    """Run a search to its end, or resume one that was interrupted.
 
-    Trials are suggested in rounds and told when all of their round have ended, in the order of their numbers, so that
-    suggestions do not depend on which cell was the fastest. Those that an interruption has left without an outcome are
-    trained again, or read from their cells. Where every configuration of a finite space was tried, the search ends.
+    Trials are suggested in rounds, and their scores reported when all of the round have ended, in the order of
+    their numbers, so that suggestions do not depend on which cell was the fastest. Those that an interruption
+    has left without an outcome are trained again, or read from their cells. Where every
+    configuration of a finite space was tried, the search ends.
 
     Args:
         journal: open.
@@ -58,8 +59,8 @@ def search(
             [Configuration(trial.configuration, trial.number) for trial in some], run, seeds, rung, extra
         )
         for trial, result in zip(some, results, strict=True):
-            if not trial.told and result.state != PENDING:
-                journal.tell(trial.number, result.score)
+            if not trial.finished and result.state != PENDING:
+                journal.report(trial.number, result.score)
         scored += results
         if any(result.state == PENDING for result in results):
             break
@@ -106,15 +107,15 @@ def describe_search(scored: Sequence[Scored], trials: int, size: int | None) -> 
             "The search ended before trial {trials}: all {size} configurations of the space were tried.",
             trials=integer(trials), size=integer(size),
         ))  # fmt: skip
-    for state, one, many in (
+    for state, singular, plural in (
         (COLLAPSED, "{n} collapsed and counts with its score: {names}.",
          "{n} collapsed and count with their scores: {names}."),
-        (FAILED, "{n} failed, which the sampler was told: {names}.",
-         "{n} failed, which the sampler was told: {names}."),
+        (FAILED, "{n} failed, as the sampler knows: {names}.",
+         "{n} failed, as the sampler knows: {names}."),
         (PENDING, "{n} is not trained yet, as the budget is used up: {names}.",
          "{n} are not trained yet, as the budget is used up: {names}."),
     ):  # fmt: skip
         names = [say("trial {n}", n=r.configuration.trial) for r in scored if r.state == state]
         if states.count(state):
-            sentences.append(say_count(one, many, len(names), names=listing(names)))
+            sentences.append(say_count(singular, plural, len(names), names=listing(names)))
     return sentences

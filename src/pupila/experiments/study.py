@@ -1,4 +1,4 @@
-"""The trials of a search in Optuna's journal: suggested, told, and read back after a kill as if nothing had happened.
+"""The trials of a search in Optuna's journal: suggested, reported, and read back after a kill.
 
 A suggestion is a function of the seed, the number of the trial and the journal alone: each is drawn by a sampler of
 its own from the trials as they are stored, and stored in one line. A killed search therefore resumes with the
@@ -41,7 +41,7 @@ class Sampling:
 
     sampler: str  # tpe or random
     seed: int
-    round_size: int = 1  # trials that are suggested before any of them is told, and trained side by side
+    round_size: int = 1  # trials that are suggested before any of them is reported, and trained side by side
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Trial:
 
     number: int
     configuration: dict[str, Any]  # the settings that apply, in the order of the axes
-    told: bool  # whether its outcome is stored
+    finished: bool  # whether its outcome is stored
     score: float | None = None  # None where it failed
 
 
@@ -85,9 +85,9 @@ class Journal:
                 distributions=suggested.distributions,
             )
         )
-        return Trial(number, self.space.restrict(values), told=False)
+        return Trial(number, self.space.restrict(values), finished=False)
 
-    def tell(self, number: int, score: float | None) -> None:
+    def report(self, number: int, score: float | None) -> None:
         """Store the outcome of a trial.
 
         Args:
@@ -235,7 +235,7 @@ def _suggest(draft: "Draft", axis: Axis) -> Any:
     return _value(axis, draft.suggest_float(axis.name, axis.low, high, step=axis.step, log=axis.log))
 
 
-def distribution_of(axis: Axis) -> "BaseDistribution":
+def make_distribution(axis: Axis) -> "BaseDistribution":
     """What Optuna draws from, for a setting that varies."""
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 

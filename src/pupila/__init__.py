@@ -21,6 +21,7 @@ _FACE = {
     "predict_files": "pupila.api.predict",
     "serve": "pupila.api.serve",
     "split": "pupila.api.split",
+    "sweep": "pupila.experiments.sweep",
     "train": "pupila.api.train",
     "PredictionFiles": "pupila.api.predict",
     "PupilaError": "pupila.core.errors",
@@ -28,7 +29,7 @@ _FACE = {
 
 __all__ = [
     "PredictionFiles", "PupilaError", "__version__", "collect", "convert", "doctor", "evaluate", "explore", "label",
-    "load", "open", "predict", "predict_files", "serve", "split", "train",
+    "load", "open", "predict", "predict_files", "serve", "split", "sweep", "train",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from pupila.api.split import split
     from pupila.api.train import train
     from pupila.core.errors import PupilaError
+    from pupila.experiments.sweep import sweep
 
 
 def __getattr__(name: str) -> Any:

@@ -1,5 +1,6 @@
 """Train a model, plan a training, and preview its augmentation."""
 
+from collections.abc import Mapping
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -52,15 +53,10 @@ def train(
     from pupila.stages.train.config import TrainConfig
     from pupila.stages.train.run import TrainingRun, find_free_folder
 
-    folds, read, config = _divide(settings)
+    folds, read, config = divide_settings(settings)
     parsed = TrainConfig.parse(config, "train")
     _check_folder(out, resume)
-    opened = open_labelled(data, read)
-    _introduce(opened, tell or _print_note)
-    splits = find_agreed_split(opened, folds) or split(opened, folds=folds)
-    _tell_split(splits, tell or _print_note)
-    if "task" in read:  # later commands read the labels for it, too
-        opened.save(opened.home)
+    opened, splits = open_training(data, read, folds, tell or _print_note)
     assert opened.task is not None  # it has labels
     model = DEFAULT_MODELS[opened.task.name] if parsed.model == "auto" else PurePath(parsed.model).name
     folder = path_text(out) if out is not None else find_free_folder(f"runs/{opened.name}-{model}")
@@ -81,7 +77,7 @@ def make_plan(
     from pupila.stages.train.config import TrainConfig
     from pupila.stages.train.preparation import prepare_training
 
-    folds, read, config = _divide(settings)
+    folds, read, config = divide_settings(settings)
     parsed = TrainConfig.parse(config, "train")
     opened = open_labelled(data, read)
     if tell is not None:
@@ -99,7 +95,7 @@ def preview(data: Data, out: Path, **settings: Unpack[TrainOptions]) -> None:
     from pupila.stages.train.config import TrainConfig
     from pupila.stages.train.preview import draw_preview
 
-    _, read, config = _divide(settings)
+    _, read, config = divide_settings(settings)
     opened = open_with(data, read)
     splits = find_matching_split(opened, opened.home)
     rows = (
@@ -108,6 +104,26 @@ def preview(data: Data, out: Path, **settings: Unpack[TrainOptions]) -> None:
         else list(range(len(opened)))
     )
     files.write_bytes(path_text(out), draw_preview(opened, rows, TrainConfig.parse(config, "train")))
+
+
+def open_training(
+    data: Data, read: Mapping[str, Any], folds: int | None, tell: "LogCallback"
+) -> "tuple[Dataset, SplitFile]":
+    """The opened data set and its split, which is made where there is none; both are reported.
+
+    Args:
+        data: whatever `pupila.open` takes.
+        read: fields of `ReadSettings`.
+        folds: of the split.
+        tell: called with each sentence.
+    """
+    opened = open_labelled(data, read)
+    _introduce(opened, tell)
+    splits = find_agreed_split(opened, folds) or split(opened, folds=folds)
+    _tell_split(splits, tell)
+    if "task" in read:  # later commands read the labels for it, too
+        opened.save(opened.home)
+    return opened, splits
 
 
 def _check_folder(out: Path | None, resume: bool) -> None:
@@ -161,7 +177,7 @@ def _print_note(line: "LogLine") -> None:
         print(escape_controls(str(line)), flush=True)
 
 
-def _divide(settings: TrainOptions) -> tuple[int | None, dict[str, Any], dict[str, Any]]:
+def divide_settings(settings: Mapping[str, Any]) -> tuple[int | None, dict[str, Any], dict[str, Any]]:
     """The folds, the settings of reading the images, and those of the training; what nobody knows is the training's."""
     from pupila.artifacts.dataset.reading import ReadSettings
     from pupila.stages.train.config import TrainConfig

@@ -18,6 +18,7 @@ from pupila.cli import (
     settings,
     split,
     studio,
+    sweep,
     train,
 )
 from pupila.cli import demo as demo_command
@@ -64,6 +65,7 @@ app.command("label import", cls=Command, help=studio.IMPORT)(studio.import_)
 app.command("convert", cls=Command, help=convert.HELP)(convert.convert)
 app.command("clean", cls=Command, help=clean.HELP)(clean.clean)
 app.command("train", cls=Command, help=train.HELP)(train.train)
+app.command("sweep", cls=Command, help=sweep.HELP)(sweep.sweep)
 app.command("evaluate", cls=Command, help=evaluate.HELP)(evaluate.evaluate)
 app.command("predict", cls=Command, help=predict.HELP)(predict.predict)
 app.command("serve", cls=Command, help=serve.HELP)(serve.serve)

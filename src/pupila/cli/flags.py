@@ -189,7 +189,7 @@ class Reader:
             return
         if flag.kind == "names" and name in self.values and isinstance(value, list):
             value = [*(self.values[name] or []), *value]
-        if flag.kind == "mapping" and not inner and isinstance(value, dict):
+        if flag.kind in ("mapping", "lists") and not inner and isinstance(value, dict):
             value = {**(self.values.get(name) or {}), **value}
         if inner:
             values = self.values if flag.kind == "mapping" else {name: None}

@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "predict": ("predict",),
     "serve": ("serve",),
 }
+COMMANDS["sweep"] = ("sweep", *COMMANDS["train"])
 LABELLER = "label-"  # what the stages of `label` begin with; the kind of labeller follows
 
 
@@ -59,6 +60,12 @@ def _train() -> "type[Settings]":
     from pupila.stages.train.config import TrainConfig
 
     return TrainConfig
+
+
+def _sweep() -> "type[Settings]":
+    from pupila.experiments.settings import SweepSettings
+
+    return SweepSettings
 
 
 def _evaluate() -> "type[Settings]":
@@ -110,7 +117,7 @@ def _table() -> "type[Settings]":
 
 
 STAGES: dict[str, "Callable[[], type[Settings]]"] = {
-    "collect": _collect, "read": _read, "split": _split, "train": _train, "evaluate": _evaluate,
+    "collect": _collect, "read": _read, "split": _split, "train": _train, "sweep": _sweep, "evaluate": _evaluate,
     "predict": _predict, "serve": _serve, "label-audit": _audit, "label-vlm": _vlm, "label-roboflow": _roboflow,
     "label-bundle": _bundle, "label-csv": _table,
 }  # fmt: skip

@@ -69,6 +69,22 @@ def read_mapping(text: str) -> Any:
     return {name.strip(): read_plain(value) for name, _, value in pairs}
 
 
+def read_lists(text: str) -> Any:
+    """A name and its values such as `lr=0.1,0.01`, or YAML such as `{lr: [0.1, 0.01]}`.
+
+    Raises:
+        ValueError: no name, or no YAML.
+    """
+    if not PAIR.match(text):
+        if text.startswith("{"):
+            return read_yaml(text)
+        raise ValueError("NAME=V1,V2")
+    name, _, values = text.partition("=")
+    return {
+        name.strip().replace("-", "_"): [read_plain(part) for part in split_commas(_strip_brackets(values))]
+    }
+
+
 def split_commas(text: str) -> list[str]:
     """The parts between the commas that stand outside of brackets and quotes."""
     parts, depth, quote = [""], 0, ""

@@ -15,7 +15,7 @@ PAGE = PACKAGE.parents[1] / "docs" / "reference" / "api.md"
 # Title -> the names of the face, or of a module of `pupila.api`, in the order of the work.
 SECTIONS: dict[str, tuple[str, ...]] = {
     "Data": ("open", "collect", "doctor", "explore", "label", "split", "convert"),
-    "Models": ("train", "evaluate", "load", "predict", "predict_files", "serve"),
+    "Models": ("train", "sweep", "evaluate", "load", "predict", "predict_files", "serve"),
     "Beside the face": ("api.split.plan_split", "api.train.make_plan", "api.train.preview",
                         "api.label.plan_labelling", "api.label.audit_labels", "api.label.review_suspects",
                         "api.label.export_labels", "api.label.import_labels", "api.serve.serve_forever"),
@@ -74,8 +74,8 @@ def text() -> str:
 
 def _describe_function(path: str) -> str:
     module, _, name = path.rpartition(".")
-    home = "predict" if name == "predict_files" else name
-    node = _find(module or f"api.{home}", name)
+    home = {"predict_files": "api.predict", "sweep": "experiments.sweep"}.get(name, f"api.{name}")
+    node = _find(module or home, name)
     assert isinstance(node, ast.FunctionDef)
     title = f"pupila.{path}"
     imported = f"from pupila.{module} import {name}\n\n" if module else ""

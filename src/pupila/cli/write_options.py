@@ -26,6 +26,7 @@ OPTIONS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     "TrainOptions": ("How a model is trained, on which folds, and how images are read.",
                      ("LayoutOptions", "BandOptions"),
                      tuple(entry for entry in COMMANDS["train"] if entry != "predict")),
+    "SweepOptions": ("How a sweep is run, and the settings that its cells share.", ("TrainOptions",), ("sweep",)),
     "EvaluateOptions": ("What is evaluated besides the metrics.", (), COMMANDS["evaluate"]),
     "LabelOptions": ("Settings of the labellers.", ("LayoutOptions",), COMMANDS["label"]),
     "AuditOptions": ("How labels are audited, and how images are read.", ("ReadOptions",), ("label-audit",)),

@@ -17,23 +17,27 @@ class Axis(Record):
     """A setting of train, or `folds`, and what it takes in the cells of a grid or in the trials of a search."""
 
     name: str = Field(description="setting of train, or folds")
-    values: list[Any] = Field(default_factory=list, description="values in order; empty: a range of a search")
-    range: dict[str, Any] = Field(
-        default_factory=dict, description="of a search: low, high, log, step; empty: a list of values"
-    )
-    condition: dict[str, list[Any]] = Field(
-        default_factory=dict, description="other setting: values with which this one counts; empty: always"
+    values: list[Any] = Field(default_factory=list, description="values in order; empty: a range")
+    min: float | None = Field(default=None, description="lower end of a range")
+    max: float | None = Field(default=None, description="upper end of a range")
+    step: float | None = Field(default=None, description="of a range; null: without steps")
+    log: bool = Field(default=False, description="whether a range is log-uniform")
+    when: dict[str, list[Any]] = Field(
+        default_factory=dict, description="other setting: values with which this one applies; empty: always"
     )
 
 
 class FixedChoice(Record):
     """What was measured once, for one encoder, and holds for all its cells on every machine."""
 
-    encoder: str = Field(description="hash of the encoder's weights")
+    encoder: str = Field(description="model, encoder and their options")
     image_size: PositiveInt = Field(description="height and width of the input, in pixels")
     unfrozen: bool = Field(description="whether blocks of the encoder are trained")
     engine: str = Field(description="runtime of the frozen encoder")
     precision: str = Field(description="precision of training steps")
+    milliseconds: float | None = Field(
+        default=None, description="of the engine per image, where it was measured; null: there was no choice"
+    )
 
 
 class Share(Record):
@@ -75,6 +79,9 @@ class SweepFile(SealedRecord):
     metric: str = Field(description="id of the metric on validation that chooses the winner")
     axes: list[Axis] = Field(description="what varies")
     base: dict[str, Any] = Field(description="settings of train that all cells share, as the user gave them")
+    folds: NonNegativeInt = Field(
+        default=0, description="folds of the split, where they were given; 0: they were not"
+    )
     reading: dict[str, Any] = Field(default_factory=dict, description="settings of reading the images")
     search: dict[str, Any] = Field(default_factory=dict, description="settings of a search; empty: a grid")
     retries: NonNegativeInt = Field(default=1, description="how often a failed cell is run again")

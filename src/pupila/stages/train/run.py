@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import torch
 
-from pupila.artifacts.bundle.folder import Bundle
+from pupila.artifacts.bundle.folder import Bundle, has_bundle
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.splits import SplitFile
 from pupila.artifacts.report.page import render
@@ -86,6 +86,16 @@ class TrainedRun(Run):
         return Summary("TrainedRun", headline, facts)
 
 
+@dataclass(frozen=True, slots=True)
+class Training:
+    """A trained network with its validation, before anything is exported."""
+
+    plan: TrainPlan  # its batch size is halved where memory ran out
+    state: RunState
+    trained: TrainedNetwork
+    result: ValidationResult
+
+
 class TrainingRun:
     """Trains one run.
 
@@ -119,7 +129,7 @@ class TrainingRun:
     def _run(self, config: TrainConfig, resume: bool) -> TrainedRun:
         plan, network = self._open_plan(config, resume)
         run = TrainedRun(self.folder)
-        if run.state in (COMPLETED, COLLAPSED):
+        if run.state in (COMPLETED, COLLAPSED) and has_bundle(files.join(self.folder, BUNDLE)):
             return run
         before = run.state
         try:
@@ -132,11 +142,8 @@ class TrainingRun:
     def _complete(self, plan: TrainPlan, network: Network) -> TrainedRun:
         check_exportable(network)
         self._introduce(plan, network)
-        plan, trained = self._train(plan, network)
-        state = COLLAPSED if self.recipe.is_collapsed(trained.predictions) else COMPLETED
-        state = INTERRUPTED if trained.interrupted else state
-        groups = np.array([a.component for a in self.splits.images])[trained.rows]
-        result = self.recipe.calibrate(plan, self.data, trained.predictions, trained.rows, groups)
+        training = self._train_and_validate(plan, network)
+        plan, trained, result = training.plan, training.trained, training.result
         self.on_log(
             Note(say("Exporting the model, and comparing its predictions with those of the trained one."))
         )
@@ -145,10 +152,36 @@ class TrainingRun:
         self._write_predictions(result.predictions, trained)
         self._write_outcomes()
         unused = set(find_unused_settings(plan, plan, trained.network))
-        page = make_run_page(plan, state, self.log, bundle.info, self._read_examples(), unused)
+        page = make_run_page(plan, training.state, self.log, bundle.info, self._read_examples(), unused)
         write_report(self.folder, render(page))
-        self._write_plan(plan, state)
+        self._write_plan(plan, training.state)
         return TrainedRun(self.folder)
+
+    def train_planned(self) -> Training:
+        """Train the run whose plan lies in the folder, up to its validation predictions: nothing is exported.
+
+        `run` with `resume` finishes it into a bundle later, without training again.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C; what was trained so far is there when it is called again.
+            PupilaError: as `run`.
+        """
+        with hold_run(self.folder):
+            plan, network = self._open_plan(TrainConfig(), resume=True)
+            training = self._train_and_validate(plan, network)
+            if training.trained.interrupted:
+                raise KeyboardInterrupt
+            self._write_predictions(training.result.predictions, training.trained)
+            self._write_plan(training.plan, training.state)
+            return training
+
+    def _train_and_validate(self, plan: TrainPlan, network: Network) -> Training:
+        """Train, and tune and measure the predictions on validation."""
+        plan, trained = self._train(plan, network)
+        state = COLLAPSED if self.recipe.is_collapsed(trained.predictions) else COMPLETED
+        groups = np.array([a.component for a in self.splits.images])[trained.rows]
+        result = self.recipe.calibrate(plan, self.data, trained.predictions, trained.rows, groups)
+        return Training(plan, INTERRUPTED if trained.interrupted else state, trained, result)
 
     def _open_plan(self, config: TrainConfig, resume: bool) -> tuple[TrainPlan, Network]:
         where = files.join(self.folder, PLAN_FILE)

@@ -1,0 +1,103 @@
+"""From configurations to cells: each is planned once, and settings that can't be trained are named with the reason."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from pupila.artifacts.dataset.manifest import Dataset
+from pupila.artifacts.dataset.splits import SplitFile
+from pupila.artifacts.sweep.definition import FixedChoice, Share, SweepEntry
+from pupila.artifacts.sweep.folder import cell_folder
+from pupila.core.errors import PupilaError
+from pupila.core.json_text import dump_json
+from pupila.core.messages import say
+from pupila.core.progress import progress
+from pupila.experiments.configurations import Entry
+from pupila.experiments.space import Space
+from pupila.stages.train.cell import FixedPart, PlannedCell, plan_cell, write_planned
+from pupila.stages.train.config import TrainConfig
+
+
+@dataclass(frozen=True)
+class SweepInputs:
+    """What the cells of a sweep learn from."""
+
+    data: Dataset
+    splits: SplitFile
+
+    def split_for(self, share: Share | None) -> SplitFile:
+        """The split that a cell is trained on."""
+        assert share is None
+        return self.splits
+
+
+@dataclass
+class CellPlanner:
+    """Plans the cells of a sweep, so that engine and precision are the same for all cells with one encoder.
+
+    Args:
+        inputs: data and split.
+        space: what varies, and the settings that all cells share.
+        device: of the sweep; "auto" where it was not decided yet.
+        threads: of torch.
+        choices: for the encoders so far; grows.
+    """
+
+    inputs: SweepInputs
+    space: Space
+    device: str
+    threads: int
+    choices: list[FixedChoice] = field(default_factory=list)
+    planned: dict[str, PlannedCell] = field(default_factory=dict)  # id -> cell
+
+    def plan(self, wanted: Sequence[Entry]) -> list[SweepEntry]:
+        """Rows of the table for these entries, in order.
+
+        Raises:
+            PupilaError: none of them can be trained.
+        """
+        rows: list[SweepEntry] = []
+        faults: list[PupilaError] = []
+        with progress(say("planning cells"), len(wanted)) as advance:
+            for entry in wanted:
+                row, fault = self._plan_one(entry)
+                rows.append(row)
+                faults += [fault] if fault is not None else []
+                advance(1)
+        if faults and len(faults) == len(wanted):
+            raise faults[0]
+        return rows
+
+    def _plan_one(self, entry: Entry) -> tuple[SweepEntry, PupilaError | None]:
+        settings = dict(entry.settings)
+        row = SweepEntry(
+            cell="", settings=settings, seed=settings.get("seed", 0), trial=entry.trial, rung=entry.rung
+        )
+        try:
+            config = TrainConfig.parse(self.space.settings(settings), "train")
+            row = row.model_copy(update={"seed": config.seed})
+            fixed = FixedPart(self.device, self.threads, self.choices)
+            cell = plan_cell(config, self.inputs.data, self.inputs.split_for(row.share), fixed)
+        except PupilaError as fault:
+            return row.model_copy(update={"reason": first_line(fault)}), fault
+        self.device = cell.plan.device if self.device == "auto" else self.device
+        if cell.choice not in self.choices:
+            self.choices.append(cell.choice)
+        self.planned.setdefault(cell.id, cell)
+        return row.model_copy(update={"cell": cell.id}), None
+
+    def write(self, sweep: str) -> None:
+        """Write the plans of the cells into their folders."""
+        for cell in self.planned.values():
+            write_planned(cell_folder(sweep, cell.id), cell)
+
+
+def first_line(fault: BaseException) -> str:
+    """What went wrong, in one line; an error without words is named by its type."""
+    text = str(fault).partition("\n")[0]
+    return text if isinstance(fault, PupilaError) else f"{type(fault).__name__}: {text}".removesuffix(": ")
+
+
+def entry_key(entry: Entry | SweepEntry) -> str:
+    """The same text for the same row of a table."""
+    share = entry.share.model_dump() if isinstance(entry, SweepEntry) and entry.share else None
+    return dump_json([sorted(entry.settings.items()), entry.trial, entry.rung, share], default=str)

@@ -1,0 +1,128 @@
+"""Runs a sweep: plans its cells, has them trained here or by worker processes, and tells how far it is."""
+
+import time
+import uuid
+from collections.abc import Sequence
+
+from pupila.artifacts.run.log import LogCallback, Note
+from pupila.artifacts.sweep.definition import SweepEntry, SweepFile
+from pupila.artifacts.sweep.folder import FINISHED, Cell, Sweep, write_sweep
+from pupila.core.messages import number, say
+from pupila.experiments.cells import entry_key
+from pupila.experiments.configurations import PENDING, CellScore, Entry
+from pupila.experiments.definition import OpenedSweep, RunOptions
+from pupila.experiments.space import value_text
+from pupila.experiments.worker import CellWorker, Step
+from pupila.stages.train.introduction import format_time
+from pupila.statistics.metrics.titles import metric_title
+
+POLL_SECONDS = 0.3  # between two looks at cells that others train
+
+
+class Runner:
+    """Runs the cells of one sweep.
+
+    Args:
+        sweep: opened; its `sweep.json` is there.
+        options: jobs and time limit.
+        tell: called with a sentence for each cell that ends.
+    """
+
+    def __init__(self, sweep: OpenedSweep, options: RunOptions, tell: LogCallback) -> None:
+        self.folder, self.planner, self.options, self.tell = sweep.folder, sweep.planner, options, tell
+        self.session = uuid.uuid4().hex[:12]
+        self.worker = CellWorker(self.folder, sweep.inputs, self.session)
+        self._start = time.monotonic()
+        self._trained = 0  # cells of this session
+
+    def run_cells(self, wanted: Sequence[Entry]) -> list[CellScore]:
+        """Train the cells of these entries, and return their scores in order; what the budget leaves is pending.
+
+        Raises:
+            PupilaError: none of them can be trained.
+            KeyboardInterrupt: Ctrl-C; what has ended is stored.
+        """
+        rows = self.add(wanted)
+        while not self.is_over_budget:
+            step, cell = self.worker.train_next()
+            if step == Step.NOTHING:
+                break
+            if cell is None:
+                time.sleep(POLL_SECONDS)
+            else:
+                self._trained += 1
+                self.tell(Note(self._describe(cell)))
+        cells = (Cell(self.folder, row, Sweep(self.folder).info.retries) for row in rows)
+        return [_score(cell) for cell in cells]
+
+    def add(self, wanted: Sequence[Entry]) -> list[SweepEntry]:
+        """The rows of these entries; those that the sweep does not have yet are planned and added to it."""
+        info = Sweep(self.folder).info
+        known = {entry_key(row): row for row in info.entries}
+        new = [entry for entry in wanted if entry_key(entry) not in known]
+        if new:
+            planned = self.planner.plan(new)
+            self.planner.write(self.folder)
+            known |= {entry_key(row): row for row in planned}
+            self._write(info, [*info.entries, *planned])
+        return [known[entry_key(entry)] for entry in wanted]
+
+    def close(self) -> None:
+        """Say in `sweep.json` that no further entries will come."""
+        info = Sweep(self.folder).info
+        write_sweep(self.folder, info.model_copy(update={"closed": True}))
+
+    @property
+    def is_over_budget(self) -> bool:
+        """Whether no further cell is begun."""
+        return self.options.budget is not None and time.monotonic() - self._start >= self.options.budget
+
+    def _write(self, info: SweepFile, entries: list[SweepEntry]) -> None:
+        fixed = {"device": self.planner.device, "fixed": list(self.planner.choices)}
+        write_sweep(self.folder, info.model_copy(update={"entries": entries, **fixed}))
+
+    def _describe(self, cell: Cell) -> str:
+        """How a cell ended, how many there are, and how long the others take."""
+        cells = Sweep(self.folder).cells
+        ended = sum(other.state in FINISHED for other in cells)
+        values = {
+            "n": ended,
+            "total": len(cells),
+            "cell": describe_settings(cell),
+            "outcome": describe_outcome(cell),
+        }
+        if ended == len(cells):
+            return say("Cell {n} of {total}: {cell}: {outcome}.", **values)
+        seconds = (time.monotonic() - self._start) / self._trained * (len(cells) - ended)
+        left = format_time(max(seconds, 1.0))
+        return say("Cell {n} of {total}: {cell}: {outcome}; about {left} left.", left=left, **values)
+
+
+def describe_settings(cell: Cell) -> str:
+    """What a cell varies: "model=resnet18, augment=A1"."""
+    return ", ".join(f"{name}={value_text(value)}" for name, value in cell.entry.settings.items())
+
+
+def describe_outcome(cell: Cell) -> str:
+    """How a cell ended, in words."""
+    if cell.result is None:
+        return say(
+            "{state}: {reason}",
+            state=cell.state,
+            reason=cell.reason or (cell.error.reason if cell.error else ""),
+        )
+    estimate = cell.result.metrics.get(cell.result.metric)
+    score = estimate.text() if estimate is not None else say("no figure")
+    metric = metric_title(cell.result.metric)
+    seconds = number(cell.result.timing.seconds, 1)
+    if cell.state == "collapsed":
+        return say("collapsed, {metric} {score}, {seconds} s", metric=metric, score=score, seconds=seconds)
+    return say("{metric} {score}, {seconds} s", metric=metric, score=score, seconds=seconds)
+
+
+def _score(cell: Cell) -> CellScore:
+    if cell.state not in FINISHED:
+        return CellScore(PENDING)
+    if cell.result is None:
+        return CellScore("failed")
+    return CellScore(cell.result.state, cell.result.score)

@@ -1,0 +1,54 @@
+"""Sweep: many trainings over the settings that vary, one table, and the winner with all that can't be told from it."""
+
+from typing import TYPE_CHECKING, Unpack
+
+from pupila.api.inputs import Data, Path, path_text
+from pupila.api.options import SweepOptions
+from pupila.core.extras import public
+
+if TYPE_CHECKING:
+    from pupila.artifacts.run.log import LogCallback, LogLine
+    from pupila.artifacts.sweep.folder import Sweep
+
+
+@public
+def sweep(
+    data: Data,
+    *,
+    out: Path | None = None,
+    resume: bool = False,
+    tell: "LogCallback | None" = None,
+    **settings: Unpack[SweepOptions],
+) -> "Sweep":
+    """Train a model for every combination of settings, and write the folder of the sweep with its table.
+
+    Args:
+        data: whatever `pupila.open` takes.
+        out: folder of the sweep; by default `sweeps/<data>` in the working directory.
+        resume: go on with the sweep in `out`.
+        tell: called with each sentence; None: they are printed.
+        settings: what varies, such as `grid={"model": ["resnet18", "resnet50"]}`, and how the sweep is run; settings of
+            train, which all cells share; and how the images are read.
+
+    Raises:
+        PupilaError: unknown settings or values; no combination can be trained; another sweep is in the folder.
+    """
+    from pupila.experiments.definition import RunOptions, open_sweep, parse_definition
+    from pupila.experiments.runner import Runner
+
+    report = tell or _print_line
+    definition, own = parse_definition(settings)
+    options = RunOptions.parse(own)
+    opened = open_sweep(
+        data, definition, path_text(out) if out is not None else None, resume, options, report
+    )
+    runner = Runner(opened, options, report)
+    runner.run_cells(definition.entries())
+    runner.close()
+    return opened.read()
+
+
+def _print_line(line: "LogLine") -> None:
+    from pupila.core.messages import escape_controls
+
+    print(escape_controls(str(line)), flush=True)

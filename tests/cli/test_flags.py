@@ -28,7 +28,8 @@ SAME = {
     "--concurrency": "requests at a time", "--confidence": "under which an answer does not count",
     "--threshold": "objective of a threshold", "--json": "for machines", "--dry-run": "shows, does nothing",
     "--by": "columns or expressions that divide the images",
-    "--resume": "goes on", "--folds": "of cross-validation", "--max-bytes": "largest file", "--port": "of the page",
+    "--resume": "goes on", "--retries": "of what failed",
+    "--folds": "of cross-validation", "--max-bytes": "largest file", "--port": "of the page",
 }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Writes `api/options.py`, the typed keyword arguments of the Python functions, from the models of their settings.
+"""Writes `options.py`, the typed keyword arguments of the Python functions, from the models of their settings.
 
 An editor completes them and a type checker checks them (PEP 692); at run time the models check them. Run
 `python -m pupila.cli.write_options` after a setting was added, renamed or reworded; a test refuses a file that is not
@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 from pupila.cli.stages import COMMANDS, LAYOUT, STAGES
 from pupila.core.settings import COMMON, EXPERT, Settings
 
-FILE = Path(__file__).parents[1] / "api" / "options.py"
+FILES = {"api": ("",), "experiments": ("SweepOptions",)}  # floor -> its classes; "": all others
 # The class -> what it is for, the classes that it extends, and its stages; `stage.field` is one field of a stage.
 OPTIONS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     "BandOptions": ("How the bands of TIFFs become colours.", (), ("predict",)),
@@ -38,16 +38,37 @@ _HEAD = '''"""Keyword arguments of the functions: every setting with its type, i
 Written by `python -m pupila.cli.write_options` from the models of the settings, which check the values.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypedDict
 '''
+_TYPES = """from collections.abc import Mapping, Sequence
+from typing import Any, Literal, TypedDict
+"""
 _WIDTH, _DOC_WIDTH = 114, 118  # of lines of code, and of a docstring
 _UNSTATED = (None, "''", "[]", "()", "{}")  # defaults that say nothing
 
 
-def text() -> str:
-    """The content of the file."""
-    return _HEAD + "".join(map(_class, OPTIONS))
+def find_file(floor: str) -> Path:
+    """The file of a floor."""
+    return Path(__file__).parents[1] / floor / "options.py"
+
+
+def find_floor(name: str) -> str:
+    """The floor of a class."""
+    return next((floor for floor, names in FILES.items() if name in names), "api")
+
+
+def text(floor: str) -> str:
+    """The content of the file of a floor."""
+    own = [name for name in OPTIONS if find_floor(name) == floor]
+    parents = sorted({parent for name in own for parent in OPTIONS[name][1]} - set(own))
+    content = "".join(map(_class, own))
+    if not parents:
+        return _HEAD + _TYPES + content
+    typed = [name for name in ("Any", "Literal") if name in content]
+    containers = [name for name in ("Mapping", "Sequence") if f"{name}[" in content]
+    return (
+        f"{_HEAD}from collections.abc import {', '.join(containers)}\nfrom typing import {', '.join(typed)}\n\n"
+        f"from pupila.api.options import {', '.join(parents)}\n{content}"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,4 +195,5 @@ def _literal(value: object) -> str:
 
 
 if __name__ == "__main__":
-    FILE.write_text(text(), encoding="utf-8")
+    for each in FILES:
+        find_file(each).write_text(text(each), encoding="utf-8")

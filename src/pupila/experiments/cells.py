@@ -49,7 +49,7 @@ class CellPlanner:
     choices: list[FixedChoice] = field(default_factory=list)
     planned: dict[str, PlannedCell] = field(default_factory=dict)  # id -> cell
 
-    def plan(self, wanted: Sequence[Entry]) -> list[SweepEntry]:
+    def plan(self, expected: Sequence[Entry]) -> list[SweepEntry]:
         """Rows of the table for these entries, in order.
 
         Raises:
@@ -57,13 +57,13 @@ class CellPlanner:
         """
         rows: list[SweepEntry] = []
         faults: list[PupilaError] = []
-        with progress(say("planning cells"), len(wanted)) as advance:
-            for entry in wanted:
+        with progress(say("planning cells"), len(expected)) as advance:
+            for entry in expected:
                 row, fault = self._plan_one(entry)
                 rows.append(row)
                 faults += [fault] if fault is not None else []
                 advance(1)
-        if faults and len(faults) == len(wanted):
+        if faults and len(faults) == len(expected):
             raise faults[0]
         return rows
 

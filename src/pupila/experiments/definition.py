@@ -8,7 +8,7 @@ from typing import Any, Self
 from pupila.api.inputs import Data, is_path, path_text
 from pupila.api.train import divide_settings, open_training
 from pupila.artifacts.run.log import LogCallback
-from pupila.artifacts.sweep.definition import SWEEP_FILE, Axis, SweepFile
+from pupila.artifacts.sweep.definition import SWEEP_FILE, SweepFile
 from pupila.artifacts.sweep.folder import Sweep, is_sweep, write_sweep
 from pupila.core import files
 from pupila.core.errors import PupilaError
@@ -17,7 +17,7 @@ from pupila.experiments.cells import CellPlanner, SweepInputs
 from pupila.experiments.configurations import Entry
 from pupila.experiments.parse_space import parse_space
 from pupila.experiments.settings import SweepSettings
-from pupila.experiments.space import Choices, Space
+from pupila.experiments.space import Space, axis_record
 from pupila.stages.train.budget import parse_seconds
 from pupila.stages.train.cell import divide_threads, find_metric
 from pupila.stages.train.config import TrainConfig
@@ -125,7 +125,7 @@ def _describe(data: Data, definition: Definition, inputs: SweepInputs, jobs: int
         splits_hash=inputs.splits.hash,
         task=task,
         metric=metric,
-        axes=[describe_axis(axis) for axis in definition.space.axes],
+        axes=[axis_record(axis) for axis in definition.space.axes],
         base=TrainConfig.parse(dict(definition.space.base), "train").model_dump(
             mode="json", exclude_unset=True
         ),
@@ -135,14 +135,6 @@ def _describe(data: Data, definition: Definition, inputs: SweepInputs, jobs: int
         retries=definition.retries,
         threads=divide_threads(jobs),
     )
-
-
-def describe_axis(axis: Any) -> Axis:
-    """A setting that varies, as `sweep.json` has it."""
-    when = {condition.name: list(condition.values) for condition in axis.when}
-    if isinstance(axis, Choices):
-        return Axis(name=axis.name, values=list(axis.values), when=when)
-    return Axis(name=axis.name, min=axis.low, max=axis.high, step=axis.step, log=axis.log, when=when)
 
 
 def _check_folder(out: str | None, resume: bool) -> None:
@@ -186,7 +178,7 @@ def _find_folder(folder: str, info: SweepFile, resume: bool, named: bool) -> str
         resume: whether it has to be there.
         named: whether it was given; the usual one may be taken by other sweeps.
     """
-    candidates = [folder] if named else _numbered(folder)
+    candidates = [folder] if named else _list_numbered(folder)
     for candidate in candidates:
         differences = _differences(Sweep(candidate).info, info) if is_sweep(candidate) else []
         if named and differences:
@@ -198,7 +190,7 @@ def _find_folder(folder: str, info: SweepFile, resume: bool, named: bool) -> str
             if resume:
                 return candidate
             raise PupilaError(
-                say("This sweep is in {folder} already", folder=candidate), expected=say("--resume to go on with it"),
+                say("This sweep is in {folder} already", folder=candidate), expected=say("--resume to continue it"),
                 remedy=f"--resume --out {candidate}",
             )  # fmt: skip
     if resume:
@@ -209,7 +201,7 @@ def _find_folder(folder: str, info: SweepFile, resume: bool, named: bool) -> str
     return folder if named else find_free_folder(folder)
 
 
-def _numbered(folder: str) -> list[str]:
+def _list_numbered(folder: str) -> list[str]:
     """FOLDER, FOLDER-2, FOLDER-3 and so on, as far as they exist; at least the first."""
     names = [folder]
     while Path(names[-1]).exists():

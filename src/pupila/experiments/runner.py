@@ -35,14 +35,14 @@ class Runner:
         self._start = time.monotonic()
         self._trained = 0  # cells of this session
 
-    def run_cells(self, wanted: Sequence[Entry]) -> list[CellScore]:
+    def run_cells(self, expected: Sequence[Entry]) -> list[CellScore]:
         """Train the cells of these entries, and return their scores in order; what the budget leaves is pending.
 
         Raises:
             PupilaError: none of them can be trained.
             KeyboardInterrupt: Ctrl-C; what has ended is stored.
         """
-        rows = self.add(wanted)
+        rows = self.add(expected)
         while not self.is_over_budget:
             step, cell = self.worker.train_next()
             if step == Step.NOTHING:
@@ -55,17 +55,17 @@ class Runner:
         cells = (Cell(self.folder, row, Sweep(self.folder).info.retries) for row in rows)
         return [_score(cell) for cell in cells]
 
-    def add(self, wanted: Sequence[Entry]) -> list[SweepEntry]:
+    def add(self, expected: Sequence[Entry]) -> list[SweepEntry]:
         """The rows of these entries; those that the sweep does not have yet are planned and added to it."""
         info = Sweep(self.folder).info
         known = {entry_key(row): row for row in info.entries}
-        new = [entry for entry in wanted if entry_key(entry) not in known]
+        new = [entry for entry in expected if entry_key(entry) not in known]
         if new:
             planned = self.planner.plan(new)
             self.planner.write(self.folder)
             known |= {entry_key(row): row for row in planned}
             self._write(info, [*info.entries, *planned])
-        return [known[entry_key(entry)] for entry in wanted]
+        return [known[entry_key(entry)] for entry in expected]
 
     def close(self) -> None:
         """Say in `sweep.json` that no further entries will come."""

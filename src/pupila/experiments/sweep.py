@@ -1,10 +1,10 @@
-"""Sweep: many trainings over the settings that vary, one table, and the winner with all that can't be told from it."""
+"""Sweep: many trainings over the settings that vary, one table, and the winner."""
 
 from typing import TYPE_CHECKING, Unpack
 
 from pupila.api.inputs import Data, Path, path_text
-from pupila.api.options import SweepOptions
 from pupila.core.extras import public
+from pupila.experiments.options import SweepOptions
 
 if TYPE_CHECKING:
     from pupila.artifacts.run.log import LogCallback, LogLine
@@ -25,7 +25,7 @@ def sweep(
     Args:
         data: whatever `pupila.open` takes.
         out: folder of the sweep; by default `sweeps/<data>` in the working directory.
-        resume: go on with the sweep in `out`.
+        resume: resume the sweep in `out`.
         tell: called with each sentence; None: they are printed.
         settings: what varies, such as `grid={"model": ["resnet18", "resnet50"]}`, and how the sweep is run; settings of
             train, which all cells share; and how the images are read.

@@ -43,7 +43,7 @@ class CellWorker:
         """Train the next cell that nobody trains, and return it as it ended.
 
         Raises:
-            KeyboardInterrupt: Ctrl-C; the cell goes on when it is trained again.
+            KeyboardInterrupt: Ctrl-C; training it again resumes it.
         """
         step = Step.NOTHING
         sweep = Sweep(self.folder)
@@ -77,7 +77,7 @@ class CellWorker:
                 )
             splits = self.inputs.split_for(cell.entry.share)
             result = train_cell(self.inputs.data, splits, cell.folder, sweep.info.fixed, self._on_log)
-        except Exception as fault:  # noqa: BLE001 -- the other cells go on, and its row has the reason
+        except Exception as fault:  # noqa: BLE001 -- the other cells are trained, and its row has the reason
             if isinstance(fault.__cause__, BlockingIOError):
                 return False
             timing = CellTiming(seconds=0.0, host=lease.lease.host)

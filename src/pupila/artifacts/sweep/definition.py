@@ -17,13 +17,12 @@ class Axis(Record):
     """A setting of train, or `folds`, and what it takes in the cells of a grid or in the trials of a search."""
 
     name: str = Field(description="setting of train, or folds")
-    values: list[Any] = Field(default_factory=list, description="values in order; empty: a range")
-    min: float | None = Field(default=None, description="lower end of a range")
-    max: float | None = Field(default=None, description="upper end of a range")
-    step: float | None = Field(default=None, description="of a range; null: without steps")
-    log: bool = Field(default=False, description="whether a range is log-uniform")
-    when: dict[str, list[Any]] = Field(
-        default_factory=dict, description="other setting: values with which this one applies; empty: always"
+    values: list[Any] = Field(default_factory=list, description="values in order; empty: a range of a search")
+    range: dict[str, Any] = Field(
+        default_factory=dict, description="of a search: low, high, log, step; empty: a list of values"
+    )
+    condition: dict[str, list[Any]] = Field(
+        default_factory=dict, description="other setting: values with which this one counts; empty: always"
     )
 
 

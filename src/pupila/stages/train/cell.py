@@ -159,7 +159,7 @@ def write_planned(folder: str, cell: PlannedCell) -> None:
 def train_cell(
     data: Dataset, splits: SplitFile, folder: str, choices: Sequence[FixedChoice], on_log: LogCallback
 ) -> CellResult:
-    """Train the cell whose plan lies in the folder, or go on with it, up to its figures on validation.
+    """Train the cell whose plan lies in the folder, or resume it, up to its figures on validation.
 
     Args:
         data: the data set.

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pupila.experiments.comparison.pairs import OutcomeTable
-from pupila.experiments.comparison.reader import ImageOutcomes, OutcomeReader
+from pupila.experiments.comparison.reader import ImageOutcomes
 from pupila.experiments.comparison.readers import OUTCOME_READERS
 from pupila.statistics.intervals import Array
 from pupila.statistics.metrics.classify import confusion, macro_f1
@@ -127,9 +127,7 @@ def test_an_interval_contains_its_score_even_where_all_is_right() -> None:
 def test_groups_and_not_images_are_evidence() -> None:
     rng = np.random.default_rng(5)
     first = rng.normal(0.5, 0.1, COUNT)
-    reader = OutcomeReader(
-        lambda tables, data: ImageOutcomes(np.zeros(0), []), OUTCOME_READERS["prompt"].statistic
-    )
+    reader = OUTCOME_READERS["prompt"]
     outcomes = ImageOutcomes(np.zeros(COUNT), [first, first - 0.1])
     alone = OutcomeTable(reader, outcomes, np.arange(COUNT)).compare([(0, 1)])
     few = OutcomeTable(reader, outcomes, np.arange(COUNT) // 8).compare([(0, 1)])

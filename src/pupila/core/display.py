@@ -19,6 +19,7 @@ class Summary:
     headline: str  # the line itself, without markup
     facts: dict[str, str] = field(default_factory=dict)  # of the card: name -> value
     pictures: tuple[tuple[str, str], ...] = ()  # of the card: `data:` URI of an image, caption
+    table: tuple[tuple[str, ...], ...] = ()  # of the card: its header, then its rows
 
 
 class Displayed:
@@ -52,9 +53,23 @@ def card(summary: Summary) -> str:
     return (
         f'<div style="{_CARD}"><b>{escape(summary.headline)}</b>'
         + (f'<table style="border-collapse:collapse;margin-top:4px">{rows}</table>' if rows else "")
+        + _format_table(summary.table)
         + (f'<div style="{_PICTURES}">{images}</div>' if images else "")
         + "</div>"
     )
+
+
+def _format_table(table: tuple[tuple[str, ...], ...]) -> str:
+    """The table as HTML, its first row as the header, the one below it in bold: the best; empty without a table."""
+    if not table:
+        return ""
+    rows = [
+        "".join(f'<{tag} style="{_CELL}{style}">{escape(cell)}</{tag}>' for cell in row)
+        for row, (tag, style) in zip(table, [("th", ";color:#777"), ("td", ";font-weight:bold"),
+                                             *[("td", "")] * len(table)], strict=False)
+    ]  # fmt: skip
+    body = "".join(f"<tr>{row}</tr>" for row in rows)
+    return f'<div style="overflow-x:auto"><table style="border-collapse:collapse;margin-top:6px">{body}</table></div>'
 
 
 def count_classes(counts: dict[str, int]) -> str:

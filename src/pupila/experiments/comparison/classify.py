@@ -7,7 +7,9 @@ import polars as pl
 
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.predictions.classify import PREDICTION
+from pupila.artifacts.report.evaluation.classify import ClassifyModel
 from pupila.experiments.comparison.reader import ImageOutcomes, OutcomeReader
+from pupila.statistics.estimate import Estimate
 from pupila.statistics.intervals import Array, Statistic
 from pupila.statistics.metrics.classify import macro_f1
 from pupila.statistics.metrics.estimates import resampled_metric
@@ -29,4 +31,8 @@ def _statistic(outcomes: Array, targets: Array) -> Statistic:
     return resampled_metric(targets, outcomes, int(max(outcomes.max(), targets.max())) + 1, macro_f1)
 
 
-CLASS_OUTCOMES = OutcomeReader(_read, _statistic)
+def _report_metrics(model: ClassifyModel) -> dict[str, Estimate]:
+    return model.metrics
+
+
+CLASS_OUTCOMES = OutcomeReader(_read, _statistic, _report_metrics)

@@ -7,7 +7,9 @@ import polars as pl
 
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.predictions.classify import logit_column
+from pupila.artifacts.report.evaluation.multilabel import MultilabelModel
 from pupila.experiments.comparison.reader import ImageOutcomes, OutcomeReader
+from pupila.statistics.estimate import Estimate
 from pupila.statistics.intervals import Array, Statistic
 from pupila.statistics.metrics.multilabel import resampled_values
 from pupila.tasks.label_text import label_matrix
@@ -27,4 +29,8 @@ def _statistic(outcomes: Array, targets: Array) -> Statistic:
     return lambda times: values(times.astype(np.float64)).overall["mean_average_precision"]
 
 
-LABEL_OUTCOMES = OutcomeReader(_read, _statistic)
+def _report_metrics(model: MultilabelModel) -> dict[str, Estimate]:
+    return model.metrics
+
+
+LABEL_OUTCOMES = OutcomeReader(_read, _statistic, _report_metrics)

@@ -112,8 +112,10 @@ class OutcomeTable:
         return len(np.unique(self.groups))
 
 
-def read_outcomes(runs: Sequence[Run], data: Dataset, reader: OutcomeReader) -> OutcomeTable:
+def read_outcomes(runs: Sequence[Run], data: Dataset, reader: OutcomeReader) -> OutcomeTable | None:
     """What the runs predicted for the validation images that all of them have, out-of-fold where there are folds.
+
+    None where they have no image in common.
 
     Args:
         runs: one or more, each with `oof.parquet`.
@@ -122,6 +124,8 @@ def read_outcomes(runs: Sequence[Run], data: Dataset, reader: OutcomeReader) -> 
     """
     tables = [run.out_of_fold for run in runs]
     common = set[str].intersection(*(set(table["image"]) for table in tables))
+    if not common:
+        return None
     aligned = [table.filter(pl.col("image").is_in(common)).sort("image") for table in tables]
     return OutcomeTable(reader, reader.read(aligned, data), aligned[0]["component"].to_numpy())
 

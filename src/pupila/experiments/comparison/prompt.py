@@ -7,7 +7,9 @@ import polars as pl
 
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.predictions.prompt import iou_column
+from pupila.artifacts.report.evaluation.prompt import PromptModel
 from pupila.experiments.comparison.reader import ImageOutcomes, OutcomeReader
+from pupila.statistics.estimate import Estimate
 from pupila.statistics.intervals import Array, Statistic
 from pupila.statistics.metrics.ranking import share
 from pupila.tasks.prompt_strategies import PROMPT_STRATEGIES
@@ -26,4 +28,13 @@ def _statistic(outcomes: Array, targets: Array) -> Statistic:
     return lambda times: share(times @ scores, times @ scored)
 
 
-PROMPT_OUTCOMES = OutcomeReader(_read, _statistic)
+def _report_metrics(model: PromptModel) -> dict[str, Estimate]:
+    """Of each prompt strategy: a report has no mean over all of them."""
+    return {
+        f"mean_{metric}_{strategy}": results.per_mask[metric].mean
+        for strategy, results in model.strategies.items()
+        for metric in ("iou", "dice")
+    }
+
+
+PROMPT_OUTCOMES = OutcomeReader(_read, _statistic, _report_metrics)

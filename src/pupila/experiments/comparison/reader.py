@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
 from pupila.artifacts.dataset.manifest import Dataset
+from pupila.statistics.estimate import Estimate
 from pupila.statistics.intervals import Array, Statistic
 
 
@@ -25,3 +27,5 @@ class OutcomeReader:
     read: Callable[[Sequence[pl.DataFrame], Dataset], ImageOutcomes]
     # (M, ...) outcomes and (M, ...) targets to the metric of (B, M) multiplicities.
     statistic: Callable[[Array, Array], Statistic]
+    # The first model of an evaluation's report to its metrics by the ids of validation.
+    report_metrics: Callable[[Any], dict[str, Estimate]]

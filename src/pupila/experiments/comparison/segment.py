@@ -7,9 +7,11 @@ import polars as pl
 
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.predictions.segment import MASK
+from pupila.artifacts.report.evaluation.segment import SegmentModel
 from pupila.artifacts.run.out_of_fold import decode_mask
 from pupila.core.threads import prefetch
 from pupila.experiments.comparison.reader import ImageOutcomes, OutcomeReader
+from pupila.statistics.estimate import Estimate
 from pupila.statistics.intervals import Array, Statistic
 from pupila.statistics.metrics.classify import mean_of_present
 from pupila.statistics.metrics.ranking import share
@@ -41,4 +43,9 @@ def _statistic(outcomes: Array, targets: Array) -> Statistic:
     return lambda times: mean_of_present(iou((times @ pixels).reshape(-1, *shape)), occurring)
 
 
-MASK_OUTCOMES = OutcomeReader(_read, _statistic)
+def _report_metrics(model: SegmentModel) -> dict[str, Estimate]:
+    means = {f"mean_{name}": row.mean for name, row in model.per_image.items()}
+    return means | {f"pooled_{name}": estimate for name, estimate in model.pooled.items()}
+
+
+MASK_OUTCOMES = OutcomeReader(_read, _statistic, _report_metrics)

@@ -53,7 +53,7 @@ def make_run_page(
             Section(
                 say("Learning curves"),
                 [say("Mean of {n} cross-validation folds.", n=plan.folds)] if plan.folds else [],
-                charts=_draw_curves(_average_folds(log)),
+                charts=draw_learning_curves(log),
             ),
             *_example_sections(examples),
             Section(say("Plan"), tables=[Table([say("Setting"), say("Value"), say("Reason")], settings)]),
@@ -67,8 +67,9 @@ def make_run_page(
     )
 
 
-def _draw_curves(points: list["_Point"]) -> list[Any]:
-    """Losses and metrics over the epochs, with a curve for each part of the run."""
+def draw_learning_curves(log: list[EpochLog]) -> list[Any]:
+    """Losses and metrics over the epochs, with a curve for each part of the run; the mean over folds."""
+    points = _average_folds(log)
     parts = list(dict.fromkeys(point.part for point in points))
     titles = {name: say("{metric} on validation", metric=sentence_title(name)) for name in _CURVES}
     drawn = [(say("Loss"), list(_LOSSES)), *((title, [name]) for name, title in titles.items())]

@@ -1,0 +1,100 @@
+"""The report of a sweep: its rows and configurations, the winner, and what is not distinguishable from it."""
+
+from collections.abc import Sequence
+
+from pupila.artifacts.dataset.manifest import Dataset
+from pupila.artifacts.dataset.splits import LEAKING, SplitFile
+from pupila.artifacts.report.sweep import Configuration, LevelScore, SweepReport, SweepRow, Winner
+from pupila.artifacts.run.folder import Run
+from pupila.artifacts.sweep.definition import REPEATING
+from pupila.artifacts.sweep.folder import FINISHED, Sweep
+from pupila.core.vocabulary import TEST
+from pupila.experiments.comparison.pairs import read_outcomes
+from pupila.experiments.comparison.readers import OUTCOME_READERS
+from pupila.experiments.table import make_row
+from pupila.experiments.winner import (
+    Predictions,
+    compare_with_winner,
+    find_faster,
+    find_smaller,
+    is_winner,
+    rank_configurations,
+)
+from pupila.statistics.estimate import Estimate
+
+_LEAST_AXES = 3  # from which a grid's page needs the mean score of each value: two fit into one figure
+
+
+def report_sweep(sweep: Sweep, data: Dataset, splits: SplitFile) -> SweepReport:
+    """What the cells of a sweep say so far; those that have not ended are in the table without figures.
+
+    Args:
+        sweep: read after the last change of its files.
+        data: the data set that it was trained on.
+        splits: made from these very data.
+    """
+    info = sweep.info
+    rows = [make_row(cell) for cell in sweep.cells]
+    predictions = _read_predictions(sweep, data)
+    configurations = rank_configurations(rows, info.metric, predictions)
+    winner = None
+    if configurations and is_winner(configurations[0]):
+        configurations = compare_with_winner(configurations, rows, predictions)
+        winner = _describe_winner(configurations, rows)
+    results = [cell.result for cell in sweep.cells if cell.result is not None]
+    return SweepReport(
+        name=sweep.name, task=info.task, classes=data.classes, metric=info.metric, data_hash=info.data_hash,
+        splits_hash=info.splits_hash, table_hash=sweep.table_hash, leaking=splits.verdict == LEAKING,
+        has_test_split=_has_test_split(data, splits), axes=info.axes, search=info.search,
+        finished=info.closed and all(cell.state in FINISHED for cell in sweep.cells), rows=rows,
+        configurations=configurations, levels=[] if info.search else _score_levels(sweep, rows, predictions),
+        baseline=next((result.baseline for result in results if result.baseline is not None), None),
+        winner=winner,
+    )  # fmt: skip
+
+
+def _has_test_split(data: Dataset, splits: SplitFile) -> bool:
+    targets = data.images["target"]
+    return any(
+        a.split == TEST and target is not None for a, target in zip(splits.images, targets, strict=True)
+    )
+
+
+def _read_predictions(sweep: Sweep, data: Dataset) -> Predictions:
+    """The validation predictions of all cells that have some; equal cells share theirs."""
+    runs: dict[str, Run] = {
+        cell.id: cell.run for cell in sweep.cells if cell.result is not None and cell.result.predictions
+    }
+    if not runs:
+        return Predictions()
+    table = read_outcomes(list(runs.values()), data, OUTCOME_READERS[sweep.info.task])
+    return Predictions(table, {cell: number for number, cell in enumerate(runs)}) if table else Predictions()
+
+
+def _describe_winner(configurations: Sequence[Configuration], rows: Sequence[SweepRow]) -> Winner:
+    """The first configuration; of its seeds the first one that did not collapse, for the best would be chosen again."""
+    own = [place for place in configurations[0].rows if rows[place].state == "completed"]
+    return Winner(
+        configuration=0, row=own[0], smaller=find_smaller(configurations), faster=find_faster(configurations)
+    )
+
+
+def _score_levels(sweep: Sweep, rows: Sequence[SweepRow], predictions: Predictions) -> list[LevelScore]:
+    """The mean score of the cells that share a value of a setting, of each setting of a grid of three or more."""
+    axes = [axis for axis in sweep.info.axes if axis.name not in REPEATING and len(axis.values) > 1]
+    if len(axes) < _LEAST_AXES or predictions.table is None:
+        return []
+    levels = []
+    for axis in axes:
+        for value in axis.values:
+            columns = [
+                predictions.column[row.cell] for row in rows
+                if axis.name in row.settings and row.settings[axis.name] == value and row.cell in predictions.column
+            ]  # fmt: skip
+            score = predictions.table.score(columns) if columns else None
+            ends = predictions.table.interval(columns) if score is not None else None
+            low, high = ends or (None, None)
+            levels.append(LevelScore(
+                setting=axis.name, value=value, score=Estimate(value=score, low=low, high=high), cells=len(columns),
+            ))  # fmt: skip
+    return levels

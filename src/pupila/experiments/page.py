@@ -1,6 +1,7 @@
 """The page of a sweep: the verdict, the pictures, and the table."""
 
 import re
+from collections.abc import Sequence
 
 from pupila.artifacts.report.page import Page, Section, Table
 from pupila.artifacts.report.sweep import Configuration, SweepReport, SweepRow
@@ -11,7 +12,7 @@ from pupila.experiments.space import value_text
 from pupila.experiments.table import list_settings
 from pupila.experiments.verdict import describe_sweep, name_configuration
 from pupila.stages.train.page import draw_learning_curves
-from pupila.statistics.estimate import p_text
+from pupila.statistics.estimate import Estimate, p_text
 from pupila.statistics.metrics.titles import metric_title
 
 _UNBROKEN = re.compile(r"\S{24}(?=\S)")  # letters of a value after which a line may break
@@ -61,28 +62,38 @@ def _curve_sections(report: SweepReport, log: list[EpochLog]) -> list[Section]:
     return [Section(say("Learning curves of the winner"), [text], charts=draw_learning_curves(log))]
 
 
-def configuration_table(report: SweepReport) -> Table:
-    """The configurations, the best first, with what the comparison with the winner says."""
+def summarise_configurations(report: SweepReport) -> Table:
+    """The configurations, the best first: settings, score and verdict."""
     settings = list_settings(report)
-    timed = any(configuration.milliseconds is not None for configuration in report.configurations)
-    seeded = any(len(configuration.rows) > 1 for configuration in report.configurations)
     header = [
-        say("Rank"), *settings, metric_title(report.metric), say("95 % CI"), say("winner minus this (95 % CI)"),
-        say("p, Holm-corrected"), *([say("seeds")] if seeded else []), say("parameters"),
-        *([say("ms an image")] if timed else []), say("verdict"),
+        say("Rank"), *settings, say("{metric} (95 % CI)", metric=metric_title(report.metric)), say("verdict"),
     ]  # fmt: skip
-    rows = []
-    for rank, configuration in enumerate(report.configurations, start=1):
-        times = configuration.milliseconds
-        rows.append([
-            integer(rank), *(_setting_text(configuration.settings, name) for name in settings),
-            *configuration.score.cells(), *_comparison_cells(configuration),
-            *([_count_seeds(configuration)] if seeded else []),
-            "" if configuration.parameters is None else integer(configuration.parameters),
-            *(["" if times is None else number(times, 2)] if timed else []),
-            break_words(describe_state(report, configuration)),
-        ])  # fmt: skip
+    rows = [
+        [integer(rank), *(_setting_text(configuration.settings, name) for name in settings),
+         _estimate_text(configuration.score), break_words(describe_state(report, configuration))]
+        for rank, configuration in enumerate(report.configurations, start=1)
+    ]  # fmt: skip
     return Table(header, rows)
+
+
+def _tabulate_configurations(report: SweepReport) -> Table:
+    """`summarise_configurations` with the comparison with the winner, the size and the speed, where they vary."""
+    summary = summarise_configurations(report)
+    columns: dict[str, Sequence[str]] = {}
+    if any(configuration.comparison is not None for configuration in report.configurations):
+        gaps, p_values = zip(*map(_comparison_cells, report.configurations), strict=True)
+        columns |= {say("winner minus this (95 % CI)"): gaps, say("p, Holm-corrected"): p_values}
+    if any(len(configuration.rows) > 1 for configuration in report.configurations):
+        columns[say("seeds")] = [_count_seeds(configuration) for configuration in report.configurations]
+    sizes = [configuration.parameters for configuration in report.configurations]
+    if len({size for size in sizes if size is not None}) > 1:
+        columns[say("parameters")] = ["" if size is None else integer(size) for size in sizes]
+    times = [configuration.milliseconds for configuration in report.configurations]
+    if any(time is not None for time in times):
+        columns[say("ms an image")] = ["" if time is None else number(time, 2) for time in times]
+    added = zip(*columns.values(), strict=True) if columns else [()] * len(summary.rows)
+    rows = [[*row, *cells] for row, cells in zip(summary.rows, added, strict=True)]
+    return Table([*summary.header, *columns], rows)
 
 
 def _configuration_section(report: SweepReport) -> Section:
@@ -92,7 +103,7 @@ def _configuration_section(report: SweepReport) -> Section:
             "Each configuration is compared with the winner on the same validation images: their predictions are "
             "exchanged in groups of related images, and the p-values are Holm-corrected."
         ))  # fmt: skip
-    return Section(say("Configurations"), sentences, tables=[configuration_table(report)])
+    return Section(say("Configurations"), sentences, tables=[_tabulate_configurations(report)])
 
 
 def _comparison_cells(configuration: Configuration) -> list[str]:
@@ -101,10 +112,26 @@ def _comparison_cells(configuration: Configuration) -> list[str]:
         return ["", ""]
     difference = comparison.difference
     gap = signed_number(difference.first - difference.other)
-    return [
-        say("{gap} ({interval})", gap=gap, interval=difference.interval_text()),
-        p_text(comparison.p_holm),
-    ]
+    if difference.low is not None and difference.high is not None:
+        gap += f" {_bracket(signed_number(difference.low), signed_number(difference.high))}"
+    return [_keep_together(gap), _keep_together(p_text(comparison.p_holm))]
+
+
+def _estimate_text(estimate: Estimate) -> str:
+    """In one line: "0.952 [0.898, 0.992]"; empty where it is undefined."""
+    if estimate.low is None or estimate.high is None:
+        return estimate.value_text()
+    ends = _bracket(number(estimate.low), number(estimate.high))
+    return _keep_together(f"{estimate.value_text()} {ends}")
+
+
+def _bracket(low: str, high: str) -> str:
+    return f"[{low}, {high}]"
+
+
+def _keep_together(text: str) -> str:
+    """The text without places at which a line may break."""
+    return text.replace(" ", "\u00a0").replace("-", "\u2011")
 
 
 def _count_seeds(configuration: Configuration) -> str:
@@ -120,7 +147,11 @@ def describe_state(report: SweepReport, configuration: Configuration) -> str:
     elif configuration.comparison is not None:
         distinct = configuration.comparison.distinguishable
         better = configuration.comparison.difference.first < configuration.comparison.difference.other
-        words.append((say("better") if better else say("worse")) if distinct else say("not distinguishable"))
+        words.append(
+            (say("better") if better else say("worse"))
+            if distinct
+            else _keep_together(say("not distinguishable"))
+        )
     if configuration.collapsed:
         count, total = configuration.collapsed, len(configuration.rows)
         words.append(
@@ -146,13 +177,13 @@ def _row_sections(report: SweepReport) -> list[Section]:
         return []
     settings = list_settings(report)
     header = [
-        say("Cell"), *settings, say("seed"), metric_title(report.metric), say("95 % CI"), say("best epoch"),
-        say("epochs"), say("state"),
+        say("Cell"), *settings, say("seed"), say("{metric} (95 % CI)", metric=metric_title(report.metric)),
+        say("best epoch"), say("epochs"), say("state"),
     ]  # fmt: skip
     ordered = [report.rows[place] for configuration in report.configurations for place in configuration.rows]
     rows = [
         [row.cell[:12], *(_setting_text(row.settings, name) for name in settings), str(row.seed),
-         *(row.metrics[report.metric].cells() if report.metric in row.metrics else ["", ""]),
+         _estimate_text(row.metrics[report.metric]) if report.metric in row.metrics else "",
          "" if row.best_epoch is None else integer(row.best_epoch), "" if row.epochs is None else integer(row.epochs),
          break_words(_problem(row)) or (say("collapsed") if row.state == "collapsed" else say("completed"))]
         for row in ordered

@@ -13,7 +13,7 @@ from pupila.artifacts.sweep.folder import BUNDLE, Cell, Sweep
 from pupila.core import files
 from pupila.core.display import Displayed, Summary
 from pupila.core.messages import say
-from pupila.experiments.page import configuration_table
+from pupila.experiments.page import summarise_configurations
 from pupila.experiments.table import make_table
 from pupila.experiments.verdict import describe_sweep
 
@@ -81,12 +81,10 @@ class SweepResult(Displayed):
         """The winner; on a card all sentences, and the configurations, the best first."""
         verdict, *others = self.sentences
         facts = {f"{number}.": sentence for number, sentence in enumerate(others, start=2)}
-        table = configuration_table(self.details)
+        table = summarise_configurations(self.details)
         rows = [tuple(table.header), *(tuple(row) for row in table.rows[:_MOST_ROWS])]
         if (more := len(table.rows) - _MOST_ROWS) > 0:
-            facts[say("Rows")] = say(
-                "the first {n}, and {more} more in {path}", n=_MOST_ROWS, more=more, path=self.report
-            )
+            facts[say("Rows")] = say("the first {n}; {more} more in the report", n=_MOST_ROWS, more=more)
         return Summary("SweepResult", verdict, {**facts, say("Report"): self.report}, table=tuple(rows))
 
 

@@ -12,7 +12,7 @@ from pupila.core.messages import number
 from pupila.statistics.estimate import Estimate
 
 _WIDTH = 9.2  # inches of a chart as wide as the page
-_LINE = 26  # letters of a line of a tick
+_LINE = 32  # letters of a line of a tick
 _LINES = 3  # of a tick
 _GREY = "#8c959f"
 

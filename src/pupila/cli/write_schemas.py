@@ -62,6 +62,12 @@ def _sweep_error() -> Any:
     return CellError
 
 
+def _sweep_report() -> Any:
+    from pupila.artifacts.report.sweep import SweepReport
+
+    return SweepReport
+
+
 def _sweep_result() -> Any:
     from pupila.artifacts.sweep.cell import CellResult
 
@@ -84,6 +90,7 @@ SCHEMAS: dict[str, Callable[[], Any]] = {
     "suspects": _suspects,
     "sweep": _sweep,
     "sweep-error": _sweep_error,
+    "sweep-report": _sweep_report,
     "sweep-result": _sweep_result,
 }
 

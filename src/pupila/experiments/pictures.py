@@ -4,7 +4,6 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
-from markupsafe import Markup
 
 from pupila.artifacts.report import charts
 from pupila.artifacts.report.sweep import Configuration, SweepReport
@@ -30,7 +29,7 @@ _MOST_NAMED = 15  # of the best trials
 _ABSENT = "–"  # a setting that does not apply
 
 
-def draw_grid(report: SweepReport) -> list[Markup]:
+def draw_grid(report: SweepReport) -> list[Any]:
     """Bars with intervals: values of one setting in colours, those of another beside each other, a figure for each
     combination of the others; none where there would be too many.
     """
@@ -58,7 +57,7 @@ def draw_grid(report: SweepReport) -> list[Markup]:
     ]  # fmt: skip
 
 
-def draw_levels(report: SweepReport) -> list[Markup]:
+def draw_levels(report: SweepReport) -> list[Any]:
     """The mean score of each value of each setting, over all values of the others."""
     drawn = []
     for name, levels in itertools.groupby(report.levels, lambda level: level.setting):
@@ -69,7 +68,7 @@ def draw_levels(report: SweepReport) -> list[Markup]:
     return drawn
 
 
-def draw_search(report: SweepReport) -> list[Markup]:
+def draw_search(report: SweepReport) -> list[Any]:
     """The best trials with intervals, all of them as parallel coordinates, and the importance of each setting."""
     scored = [
         configuration for configuration in report.configurations if configuration.score.value is not None
@@ -149,7 +148,7 @@ def _find_baseline(report: SweepReport) -> Reference | None:
     return Reference(baseline.metrics[report.metric], say("baseline ({name})", name=name_baseline(report)))
 
 
-def _draw_coordinates(report: SweepReport, scored: Sequence[Configuration]) -> Markup:
+def _draw_coordinates(report: SweepReport, scored: Sequence[Configuration]) -> Any:
     scales = {axis.name: make_scale(axis, _list_values(report, axis)) for axis in _list_axes(report)}
     scores = [configuration.score.value or 0.0 for configuration in scored]
     low, high = min(scores), max(scores)

@@ -4,7 +4,6 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
-
 from pupila.artifacts.report import charts
 from pupila.artifacts.report.sweep import Configuration, SweepReport
 from pupila.artifacts.report.sweep_charts import (

@@ -18,7 +18,7 @@ LEVEL_OF = {floor: level for level, floors in enumerate(FLOORS) for floor in flo
 ORDERED: dict[str, tuple[str, ...]] = {
     "core": ("version", "messages", "installation", "errors", "extras", "display", "vocabulary", "locks",
              "csv_text", "json_text", "writing", "folders", "checksums", "disk", "protocols", "stores", "files",
-             "records", "settings", "terminal", "progress", "threads", "secrets"),
+             "records", "settings", "synonyms", "terminal", "progress", "threads", "secrets"),
     "statistics": ("estimate", "intervals", "tests", "drift", "metrics"),
     "imaging": ("images", "geotiff", "masks", "regions", "contours", "tiles", "corruptions", "duplicates"),
     "artifacts": ("dataset", "predictions", "bundle", "registry", "run", "sweep", "report", "web"),

@@ -16,8 +16,8 @@ from pupila.cli.command import Command
 from pupila.cli.flags import Reader, find_flags, groups
 from pupila.cli.run import run
 from pupila.cli.stages import COMMANDS, STAGES
-from pupila.cli.synonyms import FROZEN, ROWS
 from pupila.core.errors import PupilaError
+from pupila.core.synonyms import FROZEN, ROWS
 
 # Flags whose help differs between commands though the meaning is the same for each command.
 SAME = {

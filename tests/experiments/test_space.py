@@ -121,6 +121,7 @@ def test_a_range_with_steps_can_be_a_grid_and_others_can_not() -> None:
     ("given", "sentence"),
     [
         ({"grid": {"modle": ["lenet"]}}, r"modle is unknown \(did you mean model\?\)"),
+        ({"ranges": {"learning_rate": "0.1..0.2"}}, r"learning_rate is called lr here"),
         ({"grid": {"lr": [-1, 0.1]}}, r"lr=-1 \(expected above 0 or auto\)"),
         ({"grid": {"lr": ["0.1..0.2"]}}, r"lr=0.1..0.2 is a range: write --range lr=0.1..0.2"),
         ({"grid": {"lr": [0.1, "1e-1"]}}, r"lr=0.1 is given twice"),

@@ -7,8 +7,7 @@ import yaml
 
 from pupila.cli.flag import Flag
 from pupila.cli.values import read_number
-from pupila.core.messages import say
-from pupila.core.settings import read_config
+from pupila.core.settings import read_config, refuse_duplicates
 
 
 def read_flags_file(path: str, flags: Mapping[str, Flag]) -> dict[str, Any]:
@@ -32,7 +31,7 @@ def _loader(flags: Mapping[str, Flag]) -> Callable[[bytes], Any]:
             return {}
         if not isinstance(node, yaml.MappingNode):
             return loader.construct_document(node)
-        _refuse_duplicates(node)
+        refuse_duplicates(node)
         loader.flatten_mapping(node)
         values = {}
         for key, value in node.value:
@@ -44,16 +43,6 @@ def _loader(flags: Mapping[str, Flag]) -> Callable[[bytes], Any]:
         return values
 
     return load
-
-
-def _refuse_duplicates(node: yaml.MappingNode) -> None:
-    names: set[str] = set()
-    for key, _ in node.value:
-        name = str(key.value).replace("-", "_")
-        if name in names:
-            problem = say("{name} is given twice", name=key.value)
-            raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
-        names.add(name)
 
 
 def _read(node: yaml.Node, flag: Flag, loader: yaml.SafeLoader) -> Any:

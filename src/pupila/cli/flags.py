@@ -228,8 +228,8 @@ class Reader:
 
     def _near(self, written: str, key: str, text: str, known: list[str]) -> str:
         """Say that a name is unknown, and which setting is meant: by its own name, or by that of another tool."""
-        from pupila.cli.synonyms import ROWS
         from pupila.core.settings import closest, unknown_setting
+        from pupila.core.synonyms import ROWS
 
         ours = self._names()
         row = {
@@ -260,7 +260,7 @@ class Reader:
 
     def _elsewhere(self, written: str, key: str, text: str) -> str:
         """How a setting is called here that another tool calls so; empty where no tool does."""
-        from pupila.cli.synonyms import DATA, FROZEN, ROWS, note
+        from pupila.core.synonyms import DATA, FROZEN, ROWS, note
 
         ours = self._names()
         row = next((names for names in ROWS if key.lower() in names and ours.keys() & set(names)), ())

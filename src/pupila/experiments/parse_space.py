@@ -10,6 +10,7 @@ from pupila.artifacts.dataset.split_settings import SplitSettings
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
 from pupila.core.settings import closest, invalid, number_type, unknown_setting
+from pupila.core.synonyms import find_synonym
 from pupila.experiments.space import Axis, Choices, Condition, Range, Space, value_text
 from pupila.stages.train.config import TrainConfig
 
@@ -75,7 +76,7 @@ class _Parser:
         name = str(name).replace("-", "_")
         outer = name.partition(".")[0]
         if outer not in KNOWN or (outer != name and outer != "options"):
-            self.faults.append(unknown_setting(name, KNOWN))
+            self.faults.append(_unknown(name))
         elif name in axes:
             self.faults.append(say("{name} is given twice", name=name))
         elif name in _CONSTANT:
@@ -192,6 +193,13 @@ class _Parser:
         if FOLDS in given:
             self.faults += SplitSettings.faults({FOLDS: given[FOLDS]}, {})
         return dict(given)
+
+
+def _unknown(name: str) -> str:
+    """Which setting is meant, perhaps by the name that another tool has for it."""
+    if ours := find_synonym(name, KNOWN):
+        return say("{theirs} is called {ours} here", theirs=name, ours=ours)
+    return unknown_setting(name, KNOWN)
 
 
 def _number(name: str) -> type | None:

@@ -1,5 +1,7 @@
 """What other tools call our settings. Each row is one setting."""
 
+from collections.abc import Container
+
 from pupila.core.messages import say
 
 ROWS: tuple[tuple[str, ...], ...] = (
@@ -37,6 +39,13 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("max_cost", "max_price"),
 )
 DATA = ("data", "data_path", "data_dir", "dataset", "dataset_dir", "train_dir", "root")  # DATA is an argument
+
+
+def find_synonym(name: str, known: Container[str]) -> str:
+    """The setting that another tool calls by this name, among the known ones; empty where no tool does."""
+    row = next((names for names in ROWS if name.lower() in names), ())
+    return next((ours for ours in row if ours in known), "")
+
 
 FROZEN = (
     "freeze",

@@ -1,12 +1,13 @@
 """The lock of a run's folder."""
 
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from pupila.artifacts.run.lock import LOCK_FILE, hold_run
+from pupila.artifacts.run.lock import LOCK_FILE, hold_run, is_training
 from pupila.core.errors import PupilaError
 
 _TRAIN = """
@@ -29,9 +30,11 @@ def test_a_second_training_is_refused_until_the_first_is_killed(tmp_path: Path) 
         hold_run(str(run)),
     ):
         pass
+    assert is_training(str(run))
     process.kill()
     process.communicate()
     assert (run / LOCK_FILE).exists()
+    assert not is_training(str(run))
     for left in (
         ".plan.json.0123abcd.part",
         ".bundle.1234abcd/model.onnx",
@@ -59,3 +62,21 @@ def test_a_bundle_whose_replacement_was_killed_between_the_steps_is_brought_back
     (tmp_path / ".bundle.old/model.onnx").write_bytes(b"whole")
     with hold_run(str(tmp_path)):
         assert (tmp_path / "bundle/model.onnx").read_bytes() == b"whole"
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (None, False),
+        ("", False),
+        ("process 1 on another-machine, since 2026-01-01T00:00:00+00:00", True),
+        (f"process {10**30} on {socket.gethostname()}, since 2026-01-01", False),
+    ],
+    ids=["none", "empty", "another machine", "no process"],
+)
+def test_whether_a_process_trains_is_read_from_the_lock(
+    content: str | None, expected: bool, tmp_path: Path
+) -> None:
+    if content is not None:
+        (tmp_path / LOCK_FILE).write_text(content)
+    assert is_training(str(tmp_path)) is expected

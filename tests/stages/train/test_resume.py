@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 
 import pupila
 from pupila.artifacts.run.outcomes import OUTCOMES_FILE
+from pupila.artifacts.run.plan import read_plan
 from tests.conftest import REPOSITORY
 from tests.pictures import write_classes, write_scenes
 
@@ -49,10 +50,15 @@ def test_killed_runs_end_as_one_that_was_not(data: Path, tmp_path: Path) -> None
         [f"step:{step}"] if (data / "masks").exists() else [f"step:{step}", "rename:1"]
     )  # one loop, one checkpointer
     print(f"struck at {strikes}")
+    begun = ""
     for how in strikes:
         assert trained(data, killed, how) == -9
+        begun = begun or read_plan(str(killed)).created
     assert trained(data, killed, "none", workers=2) == 0  # with threads that prepare batches: the same
     assert weights(killed) == weights(tmp_path / "whole")
+    plan_file = read_plan(str(killed))
+    assert plan_file.created == begun != read_plan(str(tmp_path / "whole")).created
+    assert plan_file.data == data.name
     logs = [(folder / "log.jsonl").read_text().splitlines() for folder in (killed, tmp_path / "whole")]
     assert len(logs[0]) == len(logs[1]) == 4
     assert (killed / OUTCOMES_FILE).read_bytes() == (tmp_path / "whole" / OUTCOMES_FILE).read_bytes()

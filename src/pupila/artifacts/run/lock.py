@@ -2,8 +2,10 @@
 
 import contextlib
 import os
+import re
 import shutil
 import socket
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +16,7 @@ from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 
 LOCK_FILE = ".lock"  # names its holder
+_HOLDER = re.compile(r"process (\d+) on (.*), since .*")
 
 
 @contextlib.contextmanager
@@ -42,6 +45,27 @@ def hold_run(folder: str) -> Iterator[None]:
         os.write(handle, f"process {os.getpid()} on {socket.gethostname()}, since {since}".encode())
         _clean(Path(folder))
         yield
+
+
+def is_training(folder: str) -> bool:
+    """Whether a process trains in the folder, by the lock file, which is only read: a training is never disturbed.
+
+    A process of another machine counts as alive as long as its lock file is there.
+    """
+    uri = files.join(folder, LOCK_FILE)
+    if not files.exists(uri):
+        return False
+    try:
+        holder = _HOLDER.fullmatch(files.read_bytes(uri).decode(errors="replace").strip())
+        if holder is None:
+            return False
+        if holder[2] == socket.gethostname() and sys.platform != "win32":
+            os.kill(int(holder[1]), 0)  # signal 0 only asks
+    except PermissionError:  # alive, of another user
+        return True
+    except (OSError, OverflowError):
+        return False
+    return True
 
 
 def _read_holder(path: str) -> str:

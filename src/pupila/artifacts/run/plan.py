@@ -56,6 +56,10 @@ class PlanFile(Record, Generic[Plan]):
         description="of the bytes of this file; older files have none",
     )
     made_by: str = Field(default=f"pupila {__version__}", description="name and version of the writer")
+    created: str = Field(
+        default="", description="when training began, ISO 8601; a resumed run keeps it, older runs have none"
+    )
+    data: str = Field(default="", description="name of the data set; older runs have none")
     state: RunState = Field(description="how the run stands")
     settings: dict[str, Any] = Field(description="settings as the user gave them")
     plan: Plan = Field(description="every setting decided")

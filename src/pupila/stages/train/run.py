@@ -1,6 +1,7 @@
 """Train one run: plan, training, validation predictions and bundle, in one folder that can be resumed."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -114,6 +115,7 @@ class TrainingRun:
         self._lines: dict[str, list[EpochLog]] = {}
         self._checkpointers: dict[str, Checkpointer] = {}
         self._user_settings: dict[str, Any] = {}  # what the user set, as JSON
+        self._created = datetime.now(UTC).isoformat()  # of a resumed run: when it began
         self._has_written_bundle = False
 
     def run(self, config: TrainConfig, resume: bool = False) -> TrainedRun:
@@ -197,7 +199,7 @@ class TrainingRun:
                 remedy=say("--resume to continue this run, or --out FOLDER to start another one"),
             )  # fmt: skip
         stored = read_plan(self.folder, self.data.root)
-        plan, self._user_settings = parse_plan(stored.plan), stored.settings
+        plan, self._user_settings, self._created = parse_plan(stored.plan), stored.settings, stored.created
         check_same_data(plan, self.data, self.splits)
         check_same_settings(config, self._user_settings)
         self.recipe = find_training(self.data, plan.model)
@@ -273,7 +275,9 @@ class TrainingRun:
         return write_run_bundle(folder, plan, trained.network, self.data, result, images)
 
     def _write_plan(self, plan: TrainPlan, state: RunState) -> None:
-        content = PlanFile[RunPlan](state=state, settings=self._user_settings, plan=plan)
+        content = PlanFile[RunPlan](
+            state=state, settings=self._user_settings, plan=plan, created=self._created, data=self.data.name
+        )
         write_plan(self.folder, content)
 
     def _write_log(self, lines: list[EpochLog], plan: TrainPlan, network: Network) -> None:

@@ -1,0 +1,1 @@
+"""Replays runs and sweeps into trackers: MLflow, W&B and TensorBoard."""

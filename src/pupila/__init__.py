@@ -22,6 +22,7 @@ _FACE = {
     "serve": "pupila.api.serve",
     "split": "pupila.api.split",
     "sweep": "pupila.experiments.sweep",
+    "track": "pupila.api.track",
     "train": "pupila.api.train",
     "PredictionFiles": "pupila.api.predict",
     "PupilaError": "pupila.core.errors",
@@ -29,7 +30,7 @@ _FACE = {
 
 __all__ = [
     "PredictionFiles", "PupilaError", "__version__", "collect", "convert", "doctor", "evaluate", "explore", "label",
-    "load", "open", "predict", "predict_files", "serve", "split", "sweep", "train",
+    "load", "open", "predict", "predict_files", "serve", "split", "sweep", "track", "train",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from pupila.api.predict import PredictionFiles, predict, predict_files
     from pupila.api.serve import serve
     from pupila.api.split import split
+    from pupila.api.track import track
     from pupila.api.train import train
     from pupila.core.errors import PupilaError
     from pupila.experiments.sweep import sweep

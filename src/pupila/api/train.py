@@ -29,6 +29,7 @@ def train(
     out: Path | None = None,
     resume: bool = False,
     tell: "LogCallback | None" = None,
+    track: str | None = None,
     **settings: Unpack[TrainOptions],
 ) -> "TrainedRun":
     """Train a model and write its run folder with the bundle; data without a split are split first.
@@ -38,11 +39,12 @@ def train(
         out: folder of the run; by default `runs/<data>-<model>` in the working directory.
         resume: resume the run in `out`, which must be there.
         tell: called with each line of the log and each note; None: the notes are printed (data, split, model, time).
+        track: where to follow the training, as `to` of `pupila.track`; a tracker that fails is a note, and no error.
         settings: of the training; `folds` for data without a split; and `bands`, `low` and `high` for TIFFs, where the
             data are not open yet.
 
     Raises:
-        PupilaError: see `pupila.stages.train.run.TrainingRun`; or there is no run to resume.
+        PupilaError: see `pupila.stages.train.run.TrainingRun`; there is no run to resume, or no such tracker.
     """
     if tell is not None and not callable(tell):
         raise PupilaError(
@@ -50,17 +52,24 @@ def train(
             remedy="tell=print",
         )  # fmt: skip
     from pupila.learning.models.settings import DEFAULT_MODELS
+    from pupila.stages.track.target import parse_target
     from pupila.stages.train.config import TrainConfig
     from pupila.stages.train.run import TrainingRun, find_free_folder
 
     folds, read, config = divide_settings(settings)
     parsed = TrainConfig.parse(config, "train")
+    target = parse_target(track) if track is not None else None
     _check_folder(out, resume)
     opened, splits = open_training(data, read, folds, tell or _print_note)
     assert opened.task is not None  # it has labels
     model = DEFAULT_MODELS[opened.task.name] if parsed.model == "auto" else PurePath(parsed.model).name
     folder = path_text(out) if out is not None else find_free_folder(f"runs/{opened.name}-{model}")
-    return TrainingRun(opened, splits, folder, tell or _print_note).run(parsed, resume)
+    if target is None:
+        return TrainingRun(opened, splits, folder, tell or _print_note).run(parsed, resume)
+    from pupila.stages.track.live import LiveTracking
+
+    with LiveTracking(folder, target, tell or _print_note) as tracking:
+        return TrainingRun(opened, splits, folder, tracking.on_log).run(parsed, resume)
 
 
 @public

@@ -19,6 +19,7 @@ from pupila.cli import (
     split,
     studio,
     sweep,
+    track,
     train,
 )
 from pupila.cli import demo as demo_command
@@ -66,6 +67,7 @@ app.command("convert", cls=Command, help=convert.HELP)(convert.convert)
 app.command("clean", cls=Command, help=clean.HELP)(clean.clean)
 app.command("train", cls=Command, help=train.HELP)(train.train)
 app.command("sweep", cls=Command, help=sweep.HELP)(sweep.sweep)
+app.command("track", cls=Command, help=track.HELP)(track.track)
 app.command("evaluate", cls=Command, help=evaluate.HELP)(evaluate.evaluate)
 app.command("predict", cls=Command, help=predict.HELP)(predict.predict)
 app.command("serve", cls=Command, help=serve.HELP)(serve.serve)

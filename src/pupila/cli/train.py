@@ -22,6 +22,13 @@ def train(
         str | None, typer.Option(metavar="FOLDER", help=mark("Folder of the run [runs/DATA-MODEL]."))
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help=mark("Resume the run in --out."))] = False,
+    track: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TRACKER",
+            help=mark("Follow the training in mlflow, wandb or tensorboard, see pupila track."),
+        ),
+    ] = None,
     preview: Annotated[
         str | None,
         typer.Option(metavar="FILE", help=mark("Draw augmented views into a PNG without training.")),
@@ -45,7 +52,7 @@ def train(
         plan = api.make_plan(data, tell=_print_beside, **config).model_dump(mode="json")
         print(dump_json(_round_floats(plan), indent=1))
         return
-    run = api.train(data, out=out, resume=resume, tell=_print_line, **config)
+    run = api.train(data, out=out, resume=resume, tell=_print_line, track=track, **config)
     print()
     for sentence in describe_run(run.plan, run.state, run.bundle.info):
         print(sentence)

@@ -42,7 +42,7 @@ class TrackedFile:
 class TrackedRun:
     """One run, or the parent of a sweep's runs, as its folder describes it."""
 
-    identity: str  # 32 hexadecimal digits, the same for a resumed run, others for one that was trained anew
+    identity: str  # 32 hexadecimal digits, the same for a resumed run and others for one that started over
     name: str
     experiment: str
     status: Status

@@ -38,7 +38,7 @@ _ARTIFACTS = "mlartifacts"  # folder beside the database, as MLflow's own server
 class MlflowTracker:
     """Writes runs to MLflow through its client.
 
-    The log is the truth: a tag holds how many of its epochs are stored, with their hash, in every batch. What is
+    The log alone counts: a tag holds how many of its epochs are stored, with their hash, in every batch. What is
     written twice, after a crash between two batches, has the same time and step, and MLflow stores it once.
 
     Args:
@@ -53,7 +53,7 @@ class MlflowTracker:
         self._database = sqlite_path(target.place)
         self._experiments: dict[str, str] = {}
         self._run_ids: dict[str, str] = {}  # identity -> MLflow's id
-        with self._locked():
+        with self._connect():
             from mlflow import MlflowClient
 
             self._client = MlflowClient(tracking_uri=target.place)
@@ -71,7 +71,7 @@ class MlflowTracker:
 
     def write(self, run: TrackedRun) -> Written:
         """Bring the copy of a run up to date."""
-        with self._locked():
+        with self._connect():
             experiment = self._open_experiment(run.experiment)
             stored = self._find(experiment, run)
             change = UPDATED
@@ -84,7 +84,7 @@ class MlflowTracker:
         return Written(change, tuple(notes))
 
     @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
+    def _connect(self) -> Iterator[None]:
         """At the library's door, as the only process of Pupila on this machine.
 
         Four processes that make the tables of a fresh database at once leave it broken.
@@ -122,7 +122,9 @@ class MlflowTracker:
 
     def _find(self, experiment: str, run: TrackedRun) -> "StoredRun | None":
         """The stored copy of a run, if its epochs are the first of these, or these the first of its."""
-        runs = self._client.search_runs([experiment], f"tags.`{IDENTITY}` = '{run.identity}'", max_results=100)
+        runs = self._client.search_runs(
+            [experiment], f"tags.`{IDENTITY}` = '{run.identity}'", max_results=100
+        )
         current = None
         for stored in runs:
             if _SUPERSEDED in stored.data.tags:
@@ -204,7 +206,9 @@ class MlflowTracker:
         from mlflow.entities import Metric
 
         moment, present = stored.info.start_time + int(1000 * run.seconds), stored.data.metrics
-        results = {_fit(_NOT_IN_NAMES.sub("_", name), _LONGEST_NAME): value for name, value in run.results.items()}
+        results = {
+            _fit(_NOT_IN_NAMES.sub("_", name), _LONGEST_NAME): value for name, value in run.results.items()
+        }
         return [Metric(name, value, moment, len(run.epochs)) for name, value in results.items()
                 if not math.isclose(present.get(name, math.nan), value, rel_tol=0)]  # fmt: skip
 
@@ -237,7 +241,9 @@ def _check_database(path: str, target: Target) -> None:
         PupilaError: it is locked, no database, or read-only.
     """
     try:
-        with contextlib.closing(sqlite3.connect(path, timeout=_LOCK_WAIT, isolation_level=None)) as connection:
+        with contextlib.closing(
+            sqlite3.connect(path, timeout=_LOCK_WAIT, isolation_level=None)
+        ) as connection:
             connection.execute("BEGIN IMMEDIATE")
             connection.execute("ROLLBACK")
     except sqlite3.Error as fault:

@@ -25,7 +25,12 @@ _LOGGERS = ("mlflow", "alembic", "sqlalchemy", "wandb", "tensorboard", "tensorfl
 
 
 _LONGEST = 300  # characters of a fault's first line
-_OURS = (AttributeError, AssertionError, NameError, TypeError)  # mistakes of the code, which are no fault of a tracker
+_OURS = (
+    AttributeError,
+    AssertionError,
+    NameError,
+    TypeError,
+)  # mistakes of the code, which are no fault of a tracker
 
 
 @contextlib.contextmanager
@@ -38,9 +43,9 @@ def at_door(target: Target) -> Iterator[None]:
     try:
         with quiet():
             yield
-    except (PupilaError, *_OURS):
-        raise
     except Exception as fault:
+        if isinstance(fault, (PupilaError, *_OURS)):
+            raise
         raise PupilaError(
             say("Can't write to {target}", target=str(target)), actual=target.scrub(_first_line(fault)),
             expected=say("a tracker that can be reached and written to"),

@@ -32,45 +32,59 @@ OWN = "pupila."  # what our tags begin with
 DEFAULT_EXPERIMENT = "pupila"  # of an older run, which does not name its data
 
 
-def read_tracked_run(run: Run, experiment: str | None = None) -> TrackedRun:
+def read_tracked_run(run: Run, experiment: str | None = None, training: bool | None = None) -> TrackedRun:
     """What a tracker gets of a run, finished or not.
 
     Args:
         run: with a plan.
         experiment: its name; None: that of the run's data set.
+        training: whether a process trains it; None: the lock in its folder tells.
 
     Raises:
         PupilaError: no plan, or a damaged file.
     """
     content, plan = run.plan_file, run.plan
     epochs = tuple(_read_epochs(run.log))
-    bundle = run.bundle if has_bundle(files.join(run.folder, BUNDLE)) else None
-    decided = {name: value for name, value in plan.model_dump(mode="json").items() if name not in _NO_SETTINGS}
+    live = is_training(run.folder) if training is None else training
+    status = RUNNING if live else _ENDED.get(content.state, FAILED)
+    ended = status != RUNNING and has_bundle(files.join(run.folder, BUNDLE))
+    bundle = run.bundle if ended else None  # while it trains, that is the bundle of an earlier interruption
+    decided = {
+        name: value for name, value in plan.model_dump(mode="json").items() if name not in _NO_SETTINGS
+    }
     return TrackedRun(
         identity=_identify(run),
         name=run.name,
         experiment=experiment or content.data or DEFAULT_EXPERIMENT,
-        status=_ENDED.get(content.state) or (RUNNING if is_training(run.folder) else FAILED),
-        started=datetime.fromisoformat(content.created).timestamp() if content.created else None,
+        status=status,
+        started=read_start(run),
         settings=flatten(decided),
         given=flatten(content.settings),
         epochs=epochs,
         results=_read_results(bundle),
         tags=_describe(run, bundle),
-        files=tuple(_list_files(run, bundle)),
+        files=() if status == RUNNING else tuple(_list_files(run, bundle)),
         examples=tuple(_list_examples(run)),
     )
 
 
+def read_start(run: Run) -> float | None:
+    """When a run began, seconds since 1970; None: an older run, which does not know."""
+    created = run.plan_file.created
+    return datetime.fromisoformat(created).timestamp() if created else None
+
+
 def _identify(run: Run) -> str:
-    """The same before and after a run was resumed or moved; another one for a training anew, even of the same plan.
+    """The same after a run was resumed or moved; another one for a training that starts over with the same plan.
 
     An older run does not know when it began: the duration of its first epoch takes the place of that.
     """
     content = run.plan_file
     origin = content.created or (run.log[0].model_dump_json() if run.log else "")
     plan = run.plan
-    return files.sha256(dump_json([origin, plan.task, plan.model, plan.data_hash, plan.splits_hash]).encode())[:32]
+    return files.sha256(
+        dump_json([origin, plan.task, plan.model, plan.data_hash, plan.splits_hash]).encode()
+    )[:32]
 
 
 def _read_epochs(log: list[EpochLog]) -> Iterator[Epoch]:
@@ -109,7 +123,7 @@ def _describe(run: Run, bundle: Bundle | None) -> dict[str, str]:
         "version": content.made_by.removeprefix("pupila "),
         "data": content.data,
         "data_hash": plan.data_hash,
-        "data_version": str((plan.model_extra or {}).get("data_version") or ""),
+        "data_version": plan.data_version,
         "splits_hash": plan.splits_hash,
         "leaking": "true" if plan.leaking else "",
         "bundle_hash": bundle.hash if bundle else "",

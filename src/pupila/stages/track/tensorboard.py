@@ -19,7 +19,7 @@ from pupila.stages.track.target import Target
 from pupila.stages.track.trackers import NEW, UNCHANGED, UPDATED, Change, Written
 
 if TYPE_CHECKING:
-    from tensorboard.compat.proto.summary_pb2 import Summary
+    from tensorboard.compat.proto.summary_pb2 import Summary  # type: ignore[import-untyped]
 
 _MARK = "pupila.json"  # identity and digest of the run that a folder shows
 _NOT_IN_FOLDERS = re.compile(r"[^\w.-]")
@@ -47,7 +47,7 @@ class TensorboardTracker:
         """Nothing is held."""
 
     def write(self, run: TrackedRun) -> Written:
-        """Write the run's folder anew, in one step, if anything has changed."""
+        """Write the run's folder again, in one step, if anything has changed."""
         with hold_place(self._target):
             folder, change, digest = self._find_folder(run)
             self._folders[run.identity] = folder
@@ -87,8 +87,8 @@ def _name(text: str) -> str:
 
 def _pack_events(run: TrackedRun) -> dict[str, bytes]:
     """Name of the event file to its bytes."""
-    from tensorboard.compat.proto.event_pb2 import Event, SessionLog
-    from tensorboard.summary.writer.event_file_writer import EventFileWriter
+    from tensorboard.compat.proto.event_pb2 import Event, SessionLog  # type: ignore[import-untyped]
+    from tensorboard.summary.writer.event_file_writer import EventFileWriter  # type: ignore[import-untyped]
 
     start = run.started or time.time()
     with tempfile.TemporaryDirectory() as temporary:
@@ -105,7 +105,7 @@ def _pack_events(run: TrackedRun) -> dict[str, bytes]:
 def _summaries(run: TrackedRun) -> Iterator[tuple[float, int, "Summary"]]:
     """Seconds since the start, step and summary: settings, curves, examples, results and tags."""
     from tensorboard.compat.proto.summary_pb2 import Summary
-    from tensorboard.plugins.hparams.summary_v2 import hparams_pb
+    from tensorboard.plugins.hparams.summary_v2 import hparams_pb  # type: ignore[import-untyped]
 
     yield 0.0, 0, hparams_pb({name: _plain(value) for name, value in run.settings.items()}, run.identity,
                              run.started or 0.0)  # fmt: skip
@@ -118,13 +118,17 @@ def _summaries(run: TrackedRun) -> Iterator[tuple[float, int, "Summary"]]:
     if results:
         yield run.seconds, len(run.epochs), Summary(value=results)
     yield run.seconds, 0, _text_summary("tags", run.tags)
-    yield run.seconds, 0, _text_summary("settings", {name: as_text(value) for name, value in run.given.items()})
+    yield (
+        run.seconds,
+        0,
+        _text_summary("settings", {name: as_text(value) for name, value in run.given.items()}),
+    )
     if run.status != RUNNING:
         yield run.seconds, 0, _end_summary(run)
 
 
 def _plain(value: object) -> bool | float | str:
-    """A setting as TensorBoard takes it: numbers and truth values as they are, anything else as text."""
+    """A setting as TensorBoard takes it: numbers and booleans as they are, anything else as text."""
     return value if isinstance(value, bool | int | float) else as_text(value)
 
 
@@ -138,7 +142,7 @@ def _image(path: str) -> Any:
 
 def _text_summary(tag: str, rows: dict[str, str]) -> "Summary":
     """A table of texts, for TensorBoard's page of texts."""
-    from tensorboard.plugins.text.summary_v2 import text_pb
+    from tensorboard.plugins.text.summary_v2 import text_pb  # type: ignore[import-untyped]
 
     def escape(text: str) -> str:
         return text.replace("|", "\\|").replace("\n", " ")
@@ -151,7 +155,7 @@ def _text_summary(tag: str, rows: dict[str, str]) -> "Summary":
 def _end_summary(run: TrackedRun) -> "Summary":
     """The end of the session, for the page of settings; TensorBoard's own function for it needs TensorFlow."""
     from tensorboard.compat.proto.summary_pb2 import Summary
-    from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
+    from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2  # type: ignore[import-untyped]
 
     status = api_pb2.STATUS_FAILURE if run.status == FAILED else api_pb2.STATUS_SUCCESS
     end = plugin_data_pb2.SessionEndInfo(status=status, end_time_secs=(run.started or 0.0) + run.seconds)

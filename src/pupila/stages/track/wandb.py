@@ -28,7 +28,7 @@ _STEP = "epoch"  # the curve that others are drawn over
 class WandbTracker:
     """Writes offline runs of W&B, each as one folder that holds all of its epochs.
 
-    W&B continues no offline run: a resumed run is written anew under the same id, and the older folder is deleted once
+    W&B continues no offline run: a resumed run is written again under the same id, and the older folder is deleted once
     the new one holds as much.
 
     Args:
@@ -124,8 +124,8 @@ class WandbTracker:
     def _finish(self, run: TrackedRun) -> None:
         """Add results, tags and files, and end the run."""
         opened, _ = self._open.pop(run.identity)
-        opened.summary.update({**run.results, **run.tags})
-        opened.config.update({name: text for name, text in run.tags.items()}, allow_val_change=True)
+        opened.summary.update({**run.results, **run.tags})  # type: ignore[no-untyped-call]
+        opened.config.update({"tags": run.tags}, allow_val_change=True)
         for file in run.files:
             opened.save(file.path, base_path=file.path.removesuffix(file.name), policy="now")
         opened.finish(exit_code=int(run.status == FAILED))

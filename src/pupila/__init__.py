@@ -19,6 +19,7 @@ _FACE = {
     "open": "pupila.api.open",
     "predict": "pupila.api.predict",
     "predict_files": "pupila.api.predict",
+    "registry": "pupila.api.registry",
     "serve": "pupila.api.serve",
     "split": "pupila.api.split",
     "sweep": "pupila.experiments.sweep",
@@ -30,7 +31,7 @@ _FACE = {
 
 __all__ = [
     "PredictionFiles", "PupilaError", "__version__", "collect", "convert", "doctor", "evaluate", "explore", "label",
-    "load", "open", "predict", "predict_files", "serve", "split", "sweep", "track", "train",
+    "load", "open", "predict", "predict_files", "registry", "serve", "split", "sweep", "track", "train",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from pupila.api.load import load
     from pupila.api.open import open
     from pupila.api.predict import PredictionFiles, predict, predict_files
+    from pupila.api.registry import registry
     from pupila.api.serve import serve
     from pupila.api.split import split
     from pupila.api.track import track

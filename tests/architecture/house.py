@@ -113,8 +113,8 @@ MODULE_OF = {
 # Loading one of these rooms must need nothing but these libraries: a container without torch and tables.
 BASE_ROOMS = (
     "core", "statistics/intervals", "imaging/images", "imaging/geotiff", "imaging/masks", "imaging/regions",
-    "imaging/tiles", "tasks", "artifacts/bundle", "artifacts/web", "stages/predict", "stages/serve", "cli",
-    "__main__", "__init__",
+    "imaging/tiles", "tasks", "artifacts/bundle", "artifacts/registry", "artifacts/web",
+    "stages/predict", "stages/serve", "cli", "__main__", "__init__",
 )  # fmt: skip
 BASE_LIBRARIES = {
     "PIL", "contourpy", "fastapi", "fsspec", "httptools", "numpy", "onnxruntime", "pycocotools", "pydantic",

@@ -30,6 +30,7 @@ SAME = {
     "--by": "columns or expressions that divide the images",
     "--resume": "goes on", "--retries": "of what failed",
     "--folds": "of cross-validation", "--max-bytes": "largest file", "--port": "of the page",
+    "--name": "what the result is called: a site, a model",
 }  # fmt: skip
 
 

@@ -224,3 +224,28 @@ def test_a_place_that_can_not_be_written_to_is_reported_by_every_writer(tmp_path
             files.append(str(path), b"x\n")
         with pytest.raises(PupilaError, match="Can't write"), files.atomic_path(str(path)) as part:
             part.write_bytes(b"x")
+
+
+def test_what_several_processes_change_at_once_is_changed_by_each(tmp_path: Path) -> None:
+    lines = ("import sys", "from pupila.core.files import update", "for _ in range(10):",
+             "    update(sys.argv[1], lambda old: old + b'x')")  # fmt: skip
+    code = "\n".join(lines)
+    counter = tmp_path / "deep/counter"
+    processes = [subprocess.Popen([sys.executable, "-c", code, str(counter)]) for _ in range(2)]
+    assert [process.wait(60) for process in processes] == [0, 0]
+    assert counter.read_bytes() == b"x" * 20
+
+
+def test_a_change_that_fails_changes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_bytes(b"old")
+
+    def refuse(old: bytes) -> bytes:
+        raise ValueError(old)
+
+    with pytest.raises(ValueError, match="old"):
+        files.update(str(path), refuse)
+    before = path.stat()
+    files.update(str(path), lambda old: old)
+    assert path.read_bytes() == b"old"
+    assert (path.stat().st_ino, path.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)

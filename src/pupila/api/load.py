@@ -193,6 +193,17 @@ def pin(model: ModelInput, sha256: str | None) -> ModelInput:
     return pin_bundle(model, sha256)
 
 
+def name_registry(model: str, registry: str | None) -> str:
+    """The name of a version such as `registry:octagons@3` with the registry's URI in it; any other model as it is.
+
+    Raises:
+        PupilaError: no name of a version.
+    """
+    from pupila.artifacts.registry.names import add_registry
+
+    return add_registry(model, registry)
+
+
 def _list_sources(images: Images) -> "tuple[list[str | NamedBytes], str]":
     """The addresses of files, the bytes of images in memory, each with a name, and what folders hold besides."""
     from pupila.imaging.images.memory import NamedBytes, encode_lossless

@@ -14,6 +14,7 @@ from pupila.cli import (
     explore,
     label,
     predict,
+    registry,
     serve,
     settings,
     split,
@@ -71,5 +72,12 @@ app.command("track", cls=Command, help=track.HELP)(track.track)
 app.command("evaluate", cls=Command, help=evaluate.HELP)(evaluate.evaluate)
 app.command("predict", cls=Command, help=predict.HELP)(predict.predict)
 app.command("serve", cls=Command, help=serve.HELP)(serve.serve)
+app.command("registry add", cls=Command, help=registry.ADD)(registry.add)
+app.command("registry promote", cls=Command, help=registry.PROMOTE)(registry.promote)
+app.command("registry rollback", cls=Command, help=registry.ROLLBACK)(registry.rollback)
+app.command("registry log", cls=Command, help=registry.LOG)(registry.log)
+app.command("registry verify", cls=Command, help=registry.VERIFY)(registry.verify)
+app.command("registry list", cls=Command, help=registry.LIST)(registry.list_)
+app.command("registry show", cls=Command, help=registry.SHOW)(registry.show)
 app.command("settings", cls=Command, help=settings.HELP)(settings.settings)
 app.command("demo", cls=Command, help=demo_command.HELP)(demo_command.demo)

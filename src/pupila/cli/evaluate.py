@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from pupila.cli.options import DataArgument, JsonOption, Sha256Option
+from pupila.cli.options import DataArgument, JsonOption, RegistryOption, Sha256Option
 from pupila.cli.understood import open_data
 from pupila.core.messages import mark, say
 
@@ -39,18 +39,18 @@ def evaluate(
         str | None, typer.Option(metavar="FOLDER", help=mark("Folder of the report [beside the model]."))
     ] = None,
     sha256: Sha256Option = None,
+    registry: RegistryOption = None,
     json_: JsonOption = False,
 ) -> None:
     """Evaluate, and print the verdict."""
     from pupila.api import evaluate as api
-    from pupila.api.load import pin
+    from pupila.api.load import name_registry, pin
     from pupila.stages.evaluate.sentences import describe_split, sentences
 
-    pinned = pin(model, sha256)
+    pinned = pin(name_registry(model, registry), sha256)
     opened, config = open_data(ctx, data, json_)
-    result = api.evaluate(
-        pinned, opened, split=split, against=against or [], threshold=threshold, out=out, **config
-    )
+    others = [name_registry(other, registry) for other in against or []]
+    result = api.evaluate(pinned, opened, split=split, against=others, threshold=threshold, out=out, **config)
     if json_:
         print(result.evaluation.model_dump_json(by_alias=True, indent=1))
         return

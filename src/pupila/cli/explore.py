@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from pupila.cli.options import DataArgument, OutOption
+from pupila.cli.options import DataArgument, OutOption, RegistryOption
 from pupila.cli.understood import open_data
 from pupila.core.messages import mark, say
 
@@ -21,12 +21,14 @@ def explore(
         typer.Option("--with", metavar="BUNDLE", help=mark("Map the images by this bundle's embeddings.")),
     ] = None,
     out: OutOption = None,
+    registry: RegistryOption = None,
 ) -> None:
     """Explore, and print what follows."""
     from pupila.api import explore as api
+    from pupila.api.load import name_registry
 
     opened, _ = open_data(ctx, data)
-    explored = api.explore(opened, out=out, bundle=with_)
+    explored = api.explore(opened, out=out, bundle=with_ and name_registry(with_, registry))
     for sentence in explored.sentences():
         print(sentence)
     print("\n" + say("Written: {path}", path=explored.fingerprint_file))

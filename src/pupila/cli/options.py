@@ -21,6 +21,14 @@ Sha256Option = Annotated[
     str | None,
     typer.Option("--sha256", metavar="HASH", help=mark("The hash that the bundle must have [any].")),
 ]
+RegistryOption = Annotated[
+    str | None,
+    typer.Option(
+        "--registry",
+        metavar="URI",
+        help=mark("Folder or URI of the registry [PUPILA_REGISTRY, else ./registry]."),
+    ),
+]
 PaletteOption = Annotated[
     bool, typer.Option("--palette", help=mark("Give masks a palette of colours; else they are grey."))
 ]

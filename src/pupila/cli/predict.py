@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pupila.cli.flags import given_settings
-from pupila.cli.options import JsonOption, PaletteOption, Sha256Option
+from pupila.cli.options import JsonOption, PaletteOption, RegistryOption, Sha256Option
 from pupila.core.display import count_classes
 from pupila.core.errors import PupilaError
 from pupila.core.messages import mark, say, say_count
@@ -45,16 +45,17 @@ def predict(
         str | None, typer.Option(metavar="X0,Y0,X1,Y1", help=mark("Box around the object in pixels."))
     ] = None,
     sha256: Sha256Option = None,
+    registry: RegistryOption = None,
 ) -> None:
     """Predict each image in turn."""
-    from pupila.api.load import pin
+    from pupila.api.load import name_registry, pin
     from pupila.api.predict import PredictionFiles, predict_files
 
     if json_ and csv:
         raise PupilaError(say("--json and --csv can't be combined"), remedy=say("omit one"))
 
     result = predict_files(
-        pin(bundle, sha256),
+        pin(name_registry(bundle, registry), sha256),
         images,
         write=PredictionFiles(csv, out, polygons, palette),
         prompt=_prompt(point or [], negative or [], box),

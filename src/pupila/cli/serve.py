@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from pupila.cli.flags import given_settings
-from pupila.cli.options import Sha256Option, check_port
+from pupila.cli.options import RegistryOption, Sha256Option, check_port
 from pupila.core.messages import mark, say
 
 HELP = mark(
@@ -21,9 +21,10 @@ def serve(
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(help=mark("Port to listen on; 0 picks a free one."))] = 8000,
     sha256: Sha256Option = None,
+    registry: RegistryOption = None,
 ) -> None:
     """Serve until interrupted."""
-    from pupila.api.load import pin
+    from pupila.api.load import name_registry, pin
     from pupila.api.serve import serve_announced
 
     check_port(port)
@@ -35,5 +36,5 @@ def serve(
         )
         print(text, flush=True)
 
-    pinned = pin(bundle, sha256)
+    pinned = pin(name_registry(bundle, registry), sha256)
     serve_announced(pinned, host, port, announce, given_settings(ctx))

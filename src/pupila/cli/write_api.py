@@ -15,7 +15,7 @@ PAGE = PACKAGE.parents[1] / "docs" / "reference" / "api.md"
 # Title -> the names of the face, or of a module of `pupila.api`, in the order of the work.
 SECTIONS: dict[str, tuple[str, ...]] = {
     "Data": ("open", "collect", "doctor", "explore", "label", "split", "convert"),
-    "Models": ("train", "sweep", "track", "evaluate", "load", "predict", "predict_files", "serve"),
+    "Models": ("train", "sweep", "track", "evaluate", "load", "predict", "predict_files", "serve", "registry"),
     "Beside the face": ("api.split.plan_split", "api.train.make_plan", "api.train.preview",
                         "api.label.plan_labelling", "api.label.audit_labels", "api.label.review_suspects",
                         "api.label.export_labels", "api.label.import_labels", "api.serve.serve_forever"),
@@ -27,6 +27,7 @@ RESULTS = (
     "stages.train.run.TrainedRun", "artifacts.bundle.folder.Bundle",
     "stages.evaluate.run.EvaluationOutput", "api.load.Model", "api.predictions.Predictions",
     "api.predictions.Prediction", "api.predict.PredictionFiles", "api.predict.WrittenPredictions", "api.serve.Service",
+    "api.registry.ModelRegistry", "api.registry.AddedVersion",
     "api.label.Review", "stages.track.replay.Tracking",
 )  # fmt: skip
 _WIDTH = 115

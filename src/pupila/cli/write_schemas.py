@@ -44,6 +44,12 @@ def _plan() -> Any:
     return TrainPlanFile
 
 
+def _registry() -> Any:
+    from pupila.artifacts.registry.records import ModelFile
+
+    return ModelFile
+
+
 def _report() -> Any:
     from pupila.artifacts.report.evaluation.reports import REPORTS
 
@@ -86,6 +92,7 @@ SCHEMAS: dict[str, Callable[[], Any]] = {
     "bundle": _bundle,
     "fingerprint": _fingerprint,
     "plan": _plan,
+    "registry": _registry,
     "report": _report,
     "suspects": _suspects,
     "sweep": _sweep,

@@ -242,6 +242,11 @@ def append(uri: str, lines: bytes) -> None:
     writing.append(uri, lines)
 
 
+def update(uri: str, change: Callable[[bytes], bytes]) -> None:
+    """Replace the file by what `change` makes of its bytes, as nobody else changed them meanwhile: `stores.update`."""
+    (stores.update if is_remote(uri) else writing.update)(uri, change)
+
+
 @contextlib.contextmanager
 def atomic_path(path: str) -> Iterator[Path]:
     """A temporary path for a file that is written bit by bit: it is renamed once complete, and removed on failure.

@@ -8,7 +8,7 @@ import re
 import secrets
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from pupila.core import locks
@@ -141,6 +141,28 @@ def remove_partial(folder: Path) -> int:
                 path.unlink()
                 removed += 1
     return removed
+
+
+def update(path: str, change: Callable[[bytes], bytes]) -> None:
+    """Replace the file by what `change` makes of its bytes; other processes wait in the file `.NAME.lock` beside it.
+
+    Args:
+        path: of the file; its bytes are empty where there is none yet.
+        change: the bytes to the new ones; what it raises leaves the file as it is.
+
+    Raises:
+        PupilaError: the file can't be written.
+    """
+    target = Path(path)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with locks.hold(str(target.with_name(f".{target.name}.lock"))):
+            remove_partial(target.parent)
+            old = target.read_bytes() if target.exists() else b""
+            if (new := change(old)) != old:
+                write(path, new)
+    except OSError as fault:
+        raise write_error(path, fault, say("a writable folder")) from fault
 
 
 def append(path: str, lines: bytes) -> None:

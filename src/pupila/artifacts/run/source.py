@@ -1,4 +1,4 @@
-"""Where predictions come from: a bundle, a run or a table of predictions, told apart once."""
+"""Where predictions come from: a bundle, a run, a version in a registry or a table of predictions, told apart once."""
 
 import os
 from dataclasses import dataclass
@@ -6,6 +6,8 @@ from typing import TypeVar
 
 from pupila.artifacts.bundle.folder import Bundle, check_pin, has_bundle, read_bundle
 from pupila.artifacts.bundle.info_file import INFO_FILE
+from pupila.artifacts.registry.names import PREFIX, is_reference, parse_reference
+from pupila.artifacts.registry.registry import resolve
 from pupila.artifacts.run.folder import BUNDLE, InFolder, Run, find_path, is_run
 from pupila.core import files
 from pupila.core.errors import PupilaError
@@ -19,12 +21,15 @@ from pupila.tasks.task import Task
 class BundleSource:
     """A bundle: it predicts any image."""
 
-    path: str  # as the user named it, with forward slashes
+    path: str  # as the user named it, with forward slashes; of a registry with the number of the version
     bundle: Bundle
+    results: str = ""  # folder for reports; empty: the one that the bundle lies in
 
     @property
     def name(self) -> str:
-        """The name for reports: the folder's, or that of the run that the bundle lies in."""
+        """The name for reports: the folder's, that of the run that the bundle lies in, or NAME@NUMBER of a registry."""
+        if is_reference(self.path):
+            return self.path.removeprefix(PREFIX).rpartition("#")[2]
         return _last_part(self.path.removesuffix(f"/{BUNDLE}"))
 
     @property
@@ -40,7 +45,7 @@ class BundleSource:
     @property
     def results_folder(self) -> str:
         """The folder for reports on it."""
-        return files.parent(self.path)
+        return self.results or files.parent(self.path)
 
 
 @dataclass(frozen=True)
@@ -110,7 +115,8 @@ def parse_source(model: Model) -> ModelSource:
     """What a path or an object stands for.
 
     Args:
-        model: folder of a bundle or of a run, file of a table of predictions, or a `Run` or `Bundle`.
+        model: folder of a bundle or of a run, file of a table of predictions, a version in a registry such as
+            `registry:octagons@production`, or a `Run` or `Bundle`.
 
     Raises:
         PupilaError: none of them, or a bundle that was modified.
@@ -150,6 +156,9 @@ def pin_bundle(model: ModelType, sha256: str | None) -> ModelType | Bundle | Run
 def _parse(model: Model, expected: str) -> ModelSource:
     if isinstance(model, BundleSource | RunSource | TableSource):
         return model
+    if isinstance(model, str) and is_reference(model):
+        resolved = resolve(parse_reference(model))
+        return BundleSource(str(resolved.reference), resolved.bundle, resolved.results_folder)
     path = find_path(model)
     bundle = model if isinstance(model, Bundle | str | os.PathLike | Run) else getattr(model, "bundle", None)
     if isinstance(bundle, Bundle) and bundle.folder == path:  # of `pupila.load`, which has verified it

@@ -1,13 +1,11 @@
-"""Importance: known functions, chance, conditions; and parallel coordinates placed by hand."""
+"""Importance: known functions, chance, conditions."""
 
 import math
 import random
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from pupila.experiments.coordinates import lay_out
 from pupila.experiments.importance import LEAST, Importance, SettingImportance, measure_importance
 from pupila.experiments.parse_space import parse_space
 from pupila.experiments.scores import ScoredSettings
@@ -71,30 +69,3 @@ def test_what_is_more_than_chance_is_told_apart() -> None:
     assert Importance(rows, 40).describe() == [
         "Settings that matter for a good score: lr (80 %).", "Not distinguishable from chance: seed.",
     ]  # fmt: skip
-
-
-def test_lines_cross_the_axes_where_their_values_stand() -> None:
-    space = parse_space(
-        {"optimizer": ["sgd", "adam"], "batch_size": [32, 8, 16], "augment": ["A1"]},
-        {"lr": "0.001..0.2:log", "dropout": "0..0.5"}, {"lr": {"optimizer": "sgd"}},
-    )  # fmt: skip
-    first: Mapping[str, Any] = {
-        "optimizer": "sgd",
-        "batch_size": 16,
-        "augment": "A1",
-        "lr": 0.001,
-        "dropout": 0.25,
-    }
-    second: Mapping[str, Any] = {"optimizer": "adam", "batch_size": 8, "augment": "A1", "dropout": 0.5}
-    drawn = lay_out(space.axes, [ScoredSettings(first, 0.9), ScoredSettings(second, 0.7)])
-    assert [line.places for line in drawn.lines] == [(1, 0, 0.5, None, 1, 0), (0, 0.5, 0.5, 0, 0.5, 1)]
-    assert [axis.name for axis in drawn.axes] == ["optimizer", "batch_size", "augment", "lr", "dropout", ""]
-    assert [text for _, text in drawn.axes[1].ticks] == ["8", "16", "32"]
-    assert [text for _, text in drawn.axes[3].ticks] == ["0.001", "0.01", "0.1", "0.2"]
-    assert [place for place, _ in drawn.axes[3].ticks][1] == pytest.approx(math.log(10) / math.log(200))
-    assert drawn.axes[-1].ticks == ((0.0, "0.700"), (1.0, "0.900"))
-
-
-def test_equal_scores_lie_in_the_middle() -> None:
-    drawn = lay_out(parse_space({"lr": [0.1]}).axes, [ScoredSettings({"lr": 0.1}, 0.5)])
-    assert (drawn.lines[0].places, drawn.axes[-1].ticks) == ((0.5, 0.5), ((0.5, "0.500"),))

@@ -6,7 +6,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pupila.cli.values import read_list, read_lists, read_mapping, read_names, read_number, read_yaml
+from pupila.cli.values import (
+    read_conditions,
+    read_list,
+    read_lists,
+    read_mapping,
+    read_names,
+    read_number,
+    read_yaml,
+)
 from pupila.core.messages import say, translate
 
 _FILE = Path(__file__).with_name("flags.json")
@@ -19,7 +27,7 @@ class Flag:
     stage: str
     name: str
     group: str
-    kind: str  # how its text is read: bool, text, names, list, mapping, lists or yaml
+    kind: str  # how its text is read: bool, text, names, list, mapping, lists, conditions or yaml
     metavar: str
     nullable: bool
     default: str
@@ -77,6 +85,7 @@ class Flag:
             "list": read_list,
             "mapping": read_mapping,
             "lists": read_lists,
+            "conditions": read_conditions,
         }
         return text if self.kind == "text" else readers.get(self.kind, read_yaml)(text)
 

@@ -189,8 +189,14 @@ class Reader:
             return
         if flag.kind == "names" and name in self.values and isinstance(value, list):
             value = [*(self.values[name] or []), *value]
-        if flag.kind in ("mapping", "lists") and not inner and isinstance(value, dict):
-            value = {**(self.values.get(name) or {}), **value}
+        if flag.kind in ("mapping", "lists", "conditions") and not inner and isinstance(value, dict):
+            earlier = self.values.get(name) or {}
+            if flag.kind == "lists" and (twice := next((key for key in value if key in earlier), None)):
+                self.faults.append(say("{flag} {name} is given twice", flag=written, name=twice))
+                return
+            value = {**earlier, **value}
+            if flag.kind == "conditions":
+                value |= {key: {**earlier[key], **value[key]} for key in value if key in earlier}
         if inner:
             values = self.values if flag.kind == "mapping" else {name: None}
             if wrong := set_within(values, [name, *inner], value):

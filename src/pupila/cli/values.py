@@ -85,6 +85,20 @@ def read_lists(text: str) -> Any:
     }
 
 
+def read_conditions(text: str) -> Any:
+    """A name, and another one with its values, such as `lr:optimizer=sgd`, or YAML such as `{lr: {optimizer: [sgd]}}`.
+
+    Raises:
+        ValueError: not both names, or no YAML.
+    """
+    if text.startswith("{"):
+        return read_yaml(text)
+    name, colon, condition = text.partition(":")
+    if not colon or not name.strip() or not PAIR.match(condition):
+        raise ValueError("NAME:OTHER=V1,V2")
+    return {name.strip().replace("-", "_"): read_lists(condition)}
+
+
 def split_commas(text: str) -> list[str]:
     """The parts between the commas that stand outside of brackets and quotes."""
     parts, depth, quote = [""], 0, ""

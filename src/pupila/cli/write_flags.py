@@ -83,6 +83,8 @@ def _kind(annotation: Any) -> tuple[str, str]:
             letter = "NAME" if inner[0] is str else "N"
             repeated = len(inner) if origin is tuple and inner[-1] is not Ellipsis else 0
             return ("names" if inner[0] is str else "list"), ",".join([letter] * repeated) or f"{letter},..."
+        if origin is dict and get_origin(inner[1]) is dict:
+            return "conditions", "NAME:OTHER=V1,V2"
         if origin is dict and get_origin(inner[1]) is list:
             return "lists", "NAME=V1,V2"
         if origin is dict:

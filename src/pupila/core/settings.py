@@ -301,40 +301,23 @@ def read_config(path: str, load: Callable[[bytes], Any] = yaml.safe_load) -> dic
     raise PupilaError(say("{path} holds a single value; write one NAME: VALUE per line", path=path))
 
 
-def load_unique(content: bytes) -> Any:
-    """The YAML, in which no mapping names anything twice.
-
-    Raises:
-        yaml.YAMLError: it is not valid, or a mapping repeats a name.
-    """
-    loader = yaml.SafeLoader(content)
-    node = loader.get_single_node()
-    if node is None:
-        return None
-    waiting: list[yaml.Node] = [node]
-    while waiting:
-        inner = waiting.pop()
-        if isinstance(inner, yaml.MappingNode):
-            refuse_duplicates(inner)
-            waiting += [value for _, value in inner.value]
-        elif isinstance(inner, yaml.SequenceNode):
-            waiting += inner.value
-    return loader.construct_document(node)
-
-
-def refuse_duplicates(node: yaml.MappingNode) -> None:
-    """Refuse a mapping that names a setting twice, once perhaps with dashes.
+def refuse_duplicates(node: yaml.Node) -> None:
+    """Refuse a mapping that names anything twice, once perhaps with dashes, here or within.
 
     Raises:
         yaml.YAMLError: it does.
     """
-    names: set[str] = set()
-    for key, _ in node.value:
-        name = str(key.value).replace("-", "_")
-        if name in names:
-            problem = say("{name} is given twice", name=key.value)
-            raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
-        names.add(name)
+    if isinstance(node, yaml.MappingNode):
+        names: set[str] = set()
+        for key, _ in node.value:
+            name = str(key.value).replace("-", "_")
+            if name in names:
+                problem = say("{name} is given twice", name=key.value)
+                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+            names.add(name)
+    if isinstance(node, yaml.MappingNode | yaml.SequenceNode):
+        for inner in node.value:
+            refuse_duplicates(inner[1] if isinstance(inner, tuple) else inner)
 
 
 def load_as_written(content: bytes) -> Any:

@@ -37,6 +37,10 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("resume", "resume_from_checkpoint"),
     ("question", "prompt"),
     ("max_cost", "max_price"),
+    ("search", "method", "sampler"),
+    ("trials", "n_trials", "count", "run_cap"),
+    ("halving", "early_terminate", "reduction_factor"),
+    ("parameters", "params", "search_space"),
 )
 DATA = ("data", "data_path", "data_dir", "dataset", "dataset_dir", "train_dir", "root")  # DATA is an argument
 

@@ -1,7 +1,8 @@
 """From configurations to cells: each is planned once, and settings that can't be trained are named with the reason."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.splits import SplitFile
@@ -49,11 +50,15 @@ class CellPlanner:
     choices: list[FixedChoice] = field(default_factory=list)
     planned: dict[str, PlannedCell] = field(default_factory=dict)  # id -> cell
 
-    def plan(self, expected: Sequence[Entry]) -> list[SweepEntry]:
+    def plan(self, expected: Sequence[Entry], are_first: bool = True) -> list[SweepEntry]:
         """Rows of the table for these entries, in order.
 
+        Args:
+            expected: entries.
+            are_first: whether the sweep has no other rows: then it needs one that can be trained.
+
         Raises:
-            PupilaError: none of them can be trained.
+            PupilaError: none of the first rows can be trained.
         """
         rows: list[SweepEntry] = []
         faults: list[PupilaError] = []
@@ -63,7 +68,7 @@ class CellPlanner:
                 rows.append(row)
                 faults += [fault] if fault is not None else []
                 advance(1)
-        if faults and len(faults) == len(expected):
+        if are_first and faults and len(faults) == len(expected):
             raise faults[0]
         return rows
 
@@ -75,15 +80,27 @@ class CellPlanner:
         try:
             config = TrainConfig.parse(self.space.settings(settings), "train")
             row = row.model_copy(update={"seed": config.seed})
-            fixed = FixedPart(self.device, self.threads, self.choices)
-            cell = plan_cell(config, self.inputs.data, self.inputs.split_for(row.share), fixed)
+            cell = self._plan_cell(config, row.share)
         except PupilaError as fault:
             return row.model_copy(update={"reason": first_line(fault)}), fault
+        self.planned.setdefault(cell.id, cell)
+        return row.model_copy(update={"cell": cell.id}), None
+
+    def _plan_cell(self, config: TrainConfig, share: Share | None) -> PlannedCell:
+        """Plan a cell, and keep what was decided with it for all others."""
+        fixed = FixedPart(self.device, self.threads, self.choices)
+        cell = plan_cell(config, self.inputs.data, self.inputs.split_for(share), fixed)
         self.device = cell.plan.device if self.device == "auto" else self.device
         if cell.choice not in self.choices:
             self.choices.append(cell.choice)
-        self.planned.setdefault(cell.id, cell)
-        return row.model_copy(update={"cell": cell.id}), None
+        return cell
+
+    def phases(self, settings: Mapping[str, Any]) -> dict[str, int]:
+        """The epochs of each phase of a training with these settings; empty where they can't be trained."""
+        try:
+            return self._plan_cell(TrainConfig.parse(self.space.settings(settings), "train"), None).phases
+        except PupilaError:
+            return {}
 
     def write(self, sweep: str) -> None:
         """Write the plans of the cells into their folders."""

@@ -15,8 +15,8 @@ from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
 from pupila.experiments.cells import CellPlanner, SweepInputs
 from pupila.experiments.configurations import Entry
-from pupila.experiments.parse_space import parse_space
-from pupila.experiments.settings import SweepSettings
+from pupila.experiments.parameters import parse_varied
+from pupila.experiments.settings import SweepSettings, describe_search
 from pupila.experiments.space import Space, axis_record
 from pupila.stages.train.budget import parse_seconds
 from pupila.stages.train.cell import divide_threads, find_metric
@@ -91,8 +91,8 @@ def parse_definition(settings: Mapping[str, Any]) -> tuple[Definition, SweepSett
     own = {name: value for name, value in settings.items() if name in SweepSettings.model_fields}
     parsed = SweepSettings.parse(own, "sweep")
     folds, reading, base = divide_settings({n: v for n, v in settings.items() if n not in own})
-    space = parse_space(parsed.grid, base=base)
-    return Definition(space, folds, reading, retries=parsed.retries), parsed
+    space = parse_varied(parsed, base)
+    return Definition(space, folds, reading, describe_search(parsed), parsed.retries), parsed
 
 
 def open_sweep(

@@ -55,7 +55,9 @@ class Importance:
                 )
             ]
         clear = [row for row in self.settings if row.is_distinguishable]
-        names = listing([say("{name} ({share})", name=row.name, share=percent(row.share, 0)) for row in clear])
+        names = listing(
+            [say("{name} ({share})", name=row.name, share=percent(row.share, 0)) for row in clear]
+        )
         if clear:
             sentences = [say("Settings that matter for a good score: {names}.", names=names)]
         else:

@@ -32,6 +32,7 @@ class Runner:
         self.folder, self.planner, self.options, self.tell = sweep.folder, sweep.planner, options, tell
         self.session = uuid.uuid4().hex[:12]
         self.worker = CellWorker(self.folder, sweep.inputs, self.session)
+        self.expected = 0  # rows that there will be, as far as that is known
         self._start = time.monotonic()
         self._trained = 0  # cells of this session
 
@@ -61,7 +62,7 @@ class Runner:
         known = {entry_key(row): row for row in info.entries}
         new = [entry for entry in expected if entry_key(entry) not in known]
         if new:
-            planned = self.planner.plan(new)
+            planned = self.planner.plan(new, are_first=not info.entries)
             self.planner.write(self.folder)
             known |= {entry_key(row): row for row in planned}
             self._write(info, [*info.entries, *planned])
@@ -84,16 +85,16 @@ class Runner:
     def _describe(self, cell: Cell) -> str:
         """How a cell ended, how many there are, and how long the others take."""
         cells = Sweep(self.folder).cells
-        ended = sum(other.state in FINISHED for other in cells)
+        ended, total = sum(other.state in FINISHED for other in cells), max(len(cells), self.expected)
         values = {
             "n": ended,
-            "total": len(cells),
+            "total": total,
             "cell": describe_settings(cell),
             "outcome": describe_outcome(cell),
         }
-        if ended == len(cells):
+        if ended == total:
             return say("Cell {n} of {total}: {cell}: {outcome}.", **values)
-        seconds = (time.monotonic() - self._start) / self._trained * (len(cells) - ended)
+        seconds = (time.monotonic() - self._start) / self._trained * (total - ended)
         left = format_time(max(seconds, 1.0))
         return say("Cell {n} of {total}: {cell}: {outcome}; about {left} left.", left=left, **values)
 

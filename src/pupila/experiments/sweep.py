@@ -35,6 +35,7 @@ def sweep(
     """
     from pupila.experiments.definition import RunOptions, open_sweep, parse_definition
     from pupila.experiments.runner import Runner
+    from pupila.experiments.strategy import Strategy
 
     report = tell or _print_line
     definition, own = parse_definition(settings)
@@ -43,7 +44,9 @@ def sweep(
         data, definition, path_text(out) if out is not None else None, resume, options, report
     )
     runner = Runner(opened, options, report)
-    runner.run_cells(definition.entries())
+    strategy = Strategy(definition.space, own, opened.folder, runner.run_cells, opened.planner.phases, report)
+    runner.expected = strategy.count_rows()
+    strategy.train()
     runner.close()
     return opened.read()
 

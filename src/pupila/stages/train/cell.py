@@ -78,6 +78,7 @@ class PlannedCell:
     plan: TrainPlan
     settings: dict[str, Any]  # as the user gave them
     choice: FixedChoice  # of its encoder
+    phases: dict[str, int]  # epochs of each phase of the training, by the setting that says them
 
 
 def plan_cell(config: TrainConfig, data: Dataset, splits: SplitFile, fixed: FixedPart) -> PlannedCell:
@@ -99,7 +100,14 @@ def plan_cell(config: TrainConfig, data: Dataset, splits: SplitFile, fixed: Fixe
     choice = _find_choice(plan, network, fixed.choices)
     plan = _apply(choice, plan)
     settings = config.model_dump(mode="json", exclude_unset=True)
-    return PlannedCell(compute_id(plan, network), plan, settings, choice)
+    return PlannedCell(compute_id(plan, network), plan, settings, choice, _list_phases(plan, network))
+
+
+def _list_phases(plan: TrainPlan, network: Network) -> dict[str, int]:
+    """The epochs of the phases that a training has."""
+    finetuned = network.pretrained and plan.unfreeze != 0
+    epochs = {"epochs": plan.epochs, "finetune_epochs": plan.finetune_epochs if finetuned else 0}
+    return {name: count for name, count in epochs.items() if count}
 
 
 def _find_choice(plan: TrainPlan, network: Network, choices: Sequence[FixedChoice]) -> FixedChoice:

@@ -122,7 +122,8 @@ def _train(data: Dataset, splits: SplitFile, name: str, config: dict[str, Any]) 
     folder = tempfile.mkdtemp(dir=os.environ["PUPILA_CACHE"])
     recipe, settings = find_training(data, "auto"), TrainConfig.parse(config)
     start = time.perf_counter()
-    make_encoder(pick_engine(network := build_network(settings, data, recipe), "cpu").engine, network, "cpu")
+    network = build_network(settings, data, recipe)
+    make_encoder(pick_engine(network, "cpu").engine, network, "cpu").load()
     prepared = time.perf_counter()
     plan: Any = prepare_training(settings, data, splits)[0]
     names = [

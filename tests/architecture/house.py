@@ -23,7 +23,7 @@ ORDERED: dict[str, tuple[str, ...]] = {
     "imaging": ("images", "geotiff", "masks", "regions", "contours", "tiles", "corruptions", "duplicates"),
     "artifacts": ("dataset", "predictions", "bundle", "registry", "run", "sweep", "report", "web"),
     "learning": ("models", "losses", "augment", "loader", "features", "optimizers", "loop", "export", "engine",
-                 "trainers"),
+                 "pool", "trainers"),
 }  # fmt: skip
 # The rooms of floors on which neighbours are strangers, and meet in files.
 STRANGERS: dict[str, tuple[str, ...]] = {

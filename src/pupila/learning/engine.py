@@ -1,5 +1,9 @@
 """The engines that run a frozen encoder: torch, and ONNX Runtime on the same weights."""
 
+import threading
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
 import numpy as np
 import torch
 
@@ -13,24 +17,45 @@ from pupila.learning.models.network import Network
 BFLOAT16_ENGINE = "torch-bfloat16"
 
 
+Value = TypeVar("Value")
+
+
+class _Once(Generic[Value]):
+    """A value that is made when it is needed first, by one of the threads that need it."""
+
+    def __init__(self, make: Callable[[], Value]) -> None:
+        self._make, self._lock = make, threading.Lock()
+        self._values: list[Value] = []
+
+    def __call__(self) -> Value:
+        with self._lock:
+            if not self._values:
+                self._values.append(self._make())
+        return self._values[0]
+
+
 def make_encoder(engine: str, network: Network, device: str) -> Encoder:
-    """The network's encoder on one engine."""
+    """The network's encoder on one engine, which is exported and loaded for its first images.
+
+    Where all features are cached, that never happens.
+    """
     batch = 1 if network.task.takes_prompts else BATCH  # a promptable encoder's maps are large
     if engine == "onnxruntime":
         # A large encoder takes gigabytes per image: one image at a time, on all cores.
         large = is_large(network)
-        session = Session(export_encoder(network), None if large else 1)
-        version = f"{network.weights_hash}/onnxruntime"
+        session = _Once(lambda: Session(export_encoder(network), None if large else 1))
         return Encoder(
-            lambda pixels: session.run(pixels, outputs=[EMBEDDING])[0],
-            network.size,
-            version,
-            not large,
-            batch,
+            run=lambda pixels: session().run(pixels, outputs=[EMBEDDING])[0],
+            size=network.size,
+            version=f"{network.weights_hash}/onnxruntime",
+            parallel=not large,
+            batch=batch,
+            load=session,
         )
-    module = network.encoder.to(device).to(memory_format=torch.channels_last).eval()
 
     def run(pixels: Array) -> Array:
+        # Other trainings may have moved the encoder since.
+        module = network.encoder.to(device).to(memory_format=torch.channels_last).eval()
         tensor = torch.from_numpy(pixels).to(device).contiguous(memory_format=torch.channels_last)
         with (
             torch.inference_mode(),

@@ -12,7 +12,7 @@ from pupila.core.progress import progress
 from pupila.core.threads import Item, prefetch
 from pupila.imaging.images.decode import DECODER, Array
 from pupila.learning.augment import DRAWING
-from pupila.learning.loader.store import ArrayStore
+from pupila.learning.loader.store import ArrayStore, Stores
 from pupila.learning.loader.views import AugmentedViews, View
 
 BATCH = 8  # images per batch; part of the cache key, since the last digits can depend on it
@@ -31,6 +31,7 @@ class Encoder:
     version: str  # hash of the weights, and the engine, whose last digits differ
     parallel: bool  # whether each core runs its own batch; else one batch uses all cores
     batch: int = BATCH  # images of a batch
+    load: Callable[[], object] = lambda: None  # makes ready what the first `run` would wait for
 
     def stream(self, items: list[Item], make: Callable[[Item], Array]) -> Iterator[Array]:
         """(K, size) embeddings of the pixels that `make` gives for each item, in order."""
@@ -46,15 +47,19 @@ class Features:
         views: of resized images.
         encoder: runs only for features that are not cached.
         dtype: of the cache; "none": nothing is cached, features are computed on each access.
+        stores: that are open already; None: none.
     """
 
-    def __init__(self, views: AugmentedViews, encoder: Encoder, dtype: str = "float32") -> None:
+    def __init__(
+        self, views: AugmentedViews, encoder: Encoder, dtype: str = "float32", stores: Stores | None = None
+    ) -> None:
         self.views, self.encoder = views, encoder
         prepared = json.loads(views.images.preprocessing.model_dump_json())
         version = [encoder.version, prepared, encoder.batch, DECODER, DRAWING]
-        self.store = None
+        self.store: ArrayStore | None = None
         if dtype != "none":
-            self.store = ArrayStore("features", json.dumps(version), (encoder.size,), dtype)
+            stores = stores or Stores()
+            self.store = stores.open("features", json.dumps(version), (encoder.size,), dtype)
 
     def __call__(self, rows: list[int], view: View) -> Array:
         """(K, size) float32 features of the rows; computed by `fill` before."""
@@ -64,7 +69,7 @@ class Features:
         return self.store.rows([self.views.key(row, view) for row in rows]).astype(np.float32, copy=False)
 
     def fill(self, pairs: list[tuple[int, View]]) -> int:
-        """Compute the features that are not cached, and return their number.
+        """Compute the features that are not cached, and return their number; two processes never compute the same.
 
         Raises:
             PupilaError: the values exceed the range of the cache dtype.
@@ -74,11 +79,18 @@ class Features:
         once: dict[str, tuple[int, View]] = {}
         for pair in pairs:
             once.setdefault(self.views.key(*pair), pair)
-        keys = self.store.missing(list(once))
+        if not self.store.missing(list(once)):
+            return 0
+        with self.store.hold():
+            return self._fill_held(self.store, once)
+
+    def _fill_held(self, store: ArrayStore, once: dict[str, tuple[int, View]]) -> int:
+        """Compute the features of the views that the store lacks, by their keys, while it is held."""
+        keys = store.missing(list(once))  # others may have filled it
         todo = [once[key] for key in keys]
         size = self.encoder.batch
         batches = [todo[start : start + size] for start in range(0, len(todo), size)]
-        most = max(1, min(_PART_ROWS, _PART_BYTES // (self.encoder.size * self.store.dtype.itemsize)))
+        most = max(1, min(_PART_ROWS, _PART_BYTES // (self.encoder.size * store.dtype.itemsize)))
         held: list[Array] = []
         with progress(say("encoding images"), len(todo)) as advance:
             for number, embeddings in enumerate(self.encoder.stream(batches, self._whole_batch), start=1):
@@ -86,7 +98,7 @@ class Features:
                 advance(len(held[-1]))
                 if sum(map(len, held)) >= most or number == len(batches):
                     rows = np.concatenate(held)
-                    self.store.add(keys[: len(rows)], rows)
+                    store.add(keys[: len(rows)], rows)
                     keys, held = keys[len(rows) :], []
         return len(todo)
 

@@ -20,7 +20,7 @@ from pupila.tasks import TASKS
 from tests.colours import colour_model, info
 
 SPEC = Preprocessing(height=8, width=6)
-NOTHING = Trained(frozen=False, exported=False)
+NOTHING = Trained(frozen=False)
 
 
 def export_model(task: str, side: int, settings: ModelSettings) -> bytes:

@@ -80,7 +80,7 @@ def bundle_of(network: Network, folder: Path, classes: list[str], onnx: bool = T
     )  # fmt: skip
     weights = encode_weights(network)
     if onnx:
-        parts = EXPORTERS[network.task.name].export(network, Trained(frozen=False, exported=False))
+        parts = EXPORTERS[network.task.name].export(network, Trained(frozen=False))
         return write_bundle(folder, info, {**parts, WEIGHTS_FILE: weights})
     sealed, content = seal(info.model_copy(update={"files": {WEIGHTS_FILE: files.sha256(weights)}}))
     for name, data in ((INFO_FILE, content), (WEIGHTS_FILE, weights)):

@@ -1,8 +1,6 @@
 """The exporter of each task, and what all of them do."""
 
 import json
-from collections.abc import Iterator
-from itertools import chain, islice
 
 import numpy as np
 import torch
@@ -14,11 +12,10 @@ from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 from pupila.core.progress import progress
-from pupila.core.threads import prefetch
 from pupila.core.version import __version__
 from pupila.imaging.images.decode import Array
 from pupila.learning.export.classify import CLASSIFY_EXPORTER
-from pupila.learning.export.exporter import Exporter, Trained
+from pupila.learning.export.exporter import Exporter, ParityImage, ParityImages, Trained
 from pupila.learning.export.graph import FORM, OPSET
 from pupila.learning.export.multilabel import MULTILABEL_EXPORTER
 from pupila.learning.export.parity import check_logits
@@ -70,33 +67,35 @@ def check_exportable(network: Network) -> None:
     files.write_to_cache(known, key.encode())
 
 
-def export_checked(network: Network, trained: Trained, images: list[str]) -> tuple[dict[str, bytes], Parity]:
+def export_checked(
+    network: Network, trained: Trained, images: list[ParityImage]
+) -> tuple[dict[str, bytes], Parity]:
     """The network's ONNX files, and how well they agree with it from bytes to logits; progress is shown.
 
     Args:
         network: trained, on the CPU and in evaluation mode.
-        trained: what need not be exported again.
-        images: addresses of validation images; some of them are compared beside the golden images.
+        trained: what need not be exported and proven again.
+        images: of validation; some of them are compared beside the golden images.
 
     Raises:
         PupilaError: torch and ONNX Runtime differ by more than the tolerance.
     """
     exporter = EXPORTERS[network.task.name]
-    some = images[:: max(1, len(images) // exporter.parity_images)][: exporter.parity_images]
-    contents = chain(golden_images().values(), map(files.read_bytes, some))
     most = exporter.most_images(network)
-    total = min(len(golden_images()) + len(some), most or len(images) + len(golden_images()))
+    drawn = [_drawn_image(content) for content in golden_images().values()][:most]
+    some = images[:: max(1, len(images) // exporter.parity_images)][: exporter.parity_images]
+    some = some[: None if most is None else most - len(drawn)]
     with progress(say("exporting"), 1) as advance:  # takes longer than many comparisons
         parts = exporter.export(network, trained)
         advance(1)
-    with progress(say("comparing the exported model"), total) as advance:
 
-        def prepare(content: bytes) -> Array:
-            return preprocess_bytes(content, network.task, network.preprocessing).inputs[:_MAX_PARITY_TILES]
+    def prepare(content: bytes) -> Array:
+        return preprocess_bytes(content, network.task, network.preprocessing).inputs[:_MAX_PARITY_TILES]
 
-        def inputs() -> Iterator[Array]:
-            for pixels in prefetch(islice(contents, total), prepare):
-                yield pixels
-                advance(1)
+    with progress(say("comparing the exported model"), len(drawn) + len(some)) as advance:
+        compared = ParityImages(drawn, some, prepare, advance)
+        return parts, exporter.compare(parts, network, trained, compared)
 
-        return parts, exporter.compare(parts, network, inputs())
+
+def _drawn_image(content: bytes) -> ParityImage:
+    return ParityImage(files.sha256(content), lambda: content)

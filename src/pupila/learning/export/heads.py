@@ -5,6 +5,7 @@ from typing import Any
 from torch import nn
 
 from pupila.artifacts.bundle.outputs import EMBEDDING, LOGITS
+from pupila.learning.export.graph import OPSET
 
 
 def attach_head(encoder: bytes, head: nn.Module) -> bytes:
@@ -38,6 +39,19 @@ def attach_head(encoder: bytes, head: nn.Module) -> bytes:
     model.graph.output.insert(0, logits)
     content: bytes = model.SerializeToString()
     return content
+
+
+def head_to_onnx(head: nn.Module, size: int) -> bytes:
+    """A head alone, as `attach_head` writes it: embeddings (N, size) to logits."""
+    from onnx import TensorProto, helper
+
+    features = helper.make_tensor_value_info("features", TensorProto.FLOAT, ["batch", size])
+    embedding = helper.make_tensor_value_info(EMBEDDING, TensorProto.FLOAT, ["batch", size])
+    graph = helper.make_graph(
+        [helper.make_node("Identity", ["features"], [EMBEDDING])], "head", [features], [embedding]
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)])
+    return attach_head(model.SerializeToString(), head)
 
 
 def _layers(head: nn.Module) -> list[Any]:

@@ -4,8 +4,7 @@ from dataclasses import replace
 from functools import partial
 
 from pupila.imaging.images.decode import Array
-from pupila.learning.export.classify import CLASSIFY_EXPORTER
-from pupila.learning.export.whole import compare_whole
+from pupila.learning.export.classify import CLASSIFY_EXPORTER, compare_classifier
 
 
 def share_of_equal_labels(ours: Array, theirs: Array) -> float:
@@ -14,5 +13,5 @@ def share_of_equal_labels(ours: Array, theirs: Array) -> float:
 
 
 MULTILABEL_EXPORTER = replace(
-    CLASSIFY_EXPORTER, compare=partial(compare_whole, agreement=share_of_equal_labels)
+    CLASSIFY_EXPORTER, compare=partial(compare_classifier, agreement=share_of_equal_labels)
 )

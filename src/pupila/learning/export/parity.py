@@ -64,14 +64,27 @@ def check_logits(
         label_agreement=float(np.mean(agreements)),
         tolerance=TOLERANCE,
     )
-    if not parity.largest_difference <= TOLERANCE:
+    _refuse_above(parity.largest_difference, TOLERANCE)
+    return parity
+
+
+def check_difference(ours: Array, theirs: Array, tolerance: float) -> None:
+    """Refuse arrays whose largest difference, over the largest absolute value of the first, is above the tolerance.
+
+    Raises:
+        PupilaError: it is above the tolerance, or no number.
+    """
+    _refuse_above(float(np.abs(ours - theirs).max()) / max(float(np.abs(ours).max()), 1e-6), tolerance)
+
+
+def _refuse_above(difference: float, tolerance: float) -> None:
+    if not difference <= tolerance:
         raise PupilaError(
             say("The exported model does not match the trained model"),
             actual=say(
-                "a difference of {difference} relative to the largest logit",
-                difference=f"{parity.largest_difference:.2g}",
+                "a difference of {difference} relative to the largest value",
+                difference=f"{difference:.2g}",
             ),
-            expected=say("at most {tolerance}", tolerance=f"{TOLERANCE:.0e}"),
+            expected=say("at most {tolerance}", tolerance=f"{tolerance:.0e}"),
             remedy=say("report this with the output of pupila doctor; the checkpoints of the run are kept"),
         )
-    return parity

@@ -1,6 +1,5 @@
 """Export promptable models: the encoder, which runs once for each image, and the decoder, once for each prompt."""
 
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from pupila.artifacts.bundle.session import Session
 from pupila.artifacts.bundle.validation import Parity
 from pupila.imaging.images.decode import Array
 from pupila.learning.export.encoder import export_encoder, is_large
-from pupila.learning.export.exporter import ArchitectureSample, Exporter, Trained
+from pupila.learning.export.exporter import ArchitectureSample, Exporter, ParityImages, Trained
 from pupila.learning.export.graph import to_onnx
 from pupila.learning.export.parity import check_logits
 from pupila.learning.export.prompt_graph import MAPS, decoder_to_onnx, split_maps
@@ -40,14 +39,14 @@ def _sample(network: Network) -> ArchitectureSample:
     return ArchitectureSample(network.encoder, export_encoder(network))
 
 
-def _compare(parts: dict[str, bytes], network: Network, inputs: Iterable[Array]) -> Parity:
+def _compare(parts: dict[str, bytes], network: Network, trained: Trained, images: ParityImages) -> Parity:
     """Compare feature maps, masks and predicted IoUs of torch and ONNX Runtime, each relative to its own scale."""
     sessions = {role: Session(parts[onnx_file(role)]).run for role in PROMPT.roles}
     head: Any = network.head
     encoder, decoder = EncoderPart(network.encoder, head).eval(), DecoderPart(head).eval()
     maps: list[list[tuple[Array, Array]]] = []
     masks, predicted_ious = [], []
-    for pixels in inputs:
+    for pixels in images.inputs(images.all()):
         prompt = centre_prompt(*pixels.shape[2:])
         with torch.inference_mode():
             ours = encoder(torch.from_numpy(pixels))

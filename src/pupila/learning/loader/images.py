@@ -10,7 +10,7 @@ from pupila.core.progress import progress
 from pupila.core.threads import prefetch, reader_threads
 from pupila.imaging.images.decode import DECODER, Array
 from pupila.imaging.images.preprocess import Preprocessing, fit_image, min_decode_side
-from pupila.learning.loader.store import ArrayStore
+from pupila.learning.loader.store import ArrayStore, Stores
 
 _CHUNK = 128  # images saved at once
 
@@ -22,14 +22,18 @@ class ResizedImages:
         data: the data set.
         preprocessing: decides the size; mean and std are not applied.
         rows: row numbers of the data set.
+        stores: that are open already; None: none.
     """
 
-    def __init__(self, data: Dataset, preprocessing: Preprocessing, rows: list[int]) -> None:
+    def __init__(
+        self, data: Dataset, preprocessing: Preprocessing, rows: list[int], stores: Stores | None = None
+    ) -> None:
         self.preprocessing = preprocessing
         digests = data.images["sha256"].to_list()
         self.keys: dict[int, str] = {row: digests[row] for row in rows}
         shape = (preprocessing.height, preprocessing.width, 3)
-        self._store = ArrayStore("pictures", placement_key(preprocessing), shape, "uint8")
+        stores = stores or Stores()
+        self._store = stores.open("pictures", placement_key(preprocessing), shape, "uint8")
         fill_store(
             self._store,
             self.keys,
@@ -55,7 +59,7 @@ def placement_key(preprocessing: Preprocessing) -> str:
 def fill_store(
     store: ArrayStore, keys: dict[int, str], make: Callable[[int], Array], title: str, workers: int
 ) -> None:
-    """Compute the arrays that the store lacks, and save them part by part.
+    """Compute the arrays that the store lacks, and save them part by part; two processes never compute the same.
 
     Args:
         store: of equal arrays.
@@ -64,13 +68,20 @@ def fill_store(
         title: of the progress bar.
         workers: threads.
     """
-    lacking = set(store.missing(list(keys.values())))
+    if not store.missing(list(keys.values())):
+        return
+    with store.hold():
+        _fill_held(store, keys, make, title, workers)
+
+
+def _fill_held(
+    store: ArrayStore, keys: dict[int, str], make: Callable[[int], Array], title: str, workers: int
+) -> None:
+    lacking = set(store.missing(list(keys.values())))  # others may have filled it
     first: dict[str, int] = {}
     for row, key in keys.items():
         if key in lacking:
             first.setdefault(key, row)
-    if not first:
-        return
     held: list[Array] = []
     names = list(first)
     with progress(title, len(first)) as advance:

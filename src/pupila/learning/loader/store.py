@@ -1,10 +1,13 @@
 """A store of equal arrays in the cache folder: written in whole parts, mapped and not loaded, checked row by row."""
 
+import contextlib
 import json
+import sys
 import threading
 import uuid
 import zlib
 from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,11 +15,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pupila.core import files
+from pupila.core import files, locks
 from pupila.core.errors import PupilaError
+from pupila.core.messages import say
 
 Array = NDArray[Any]
+_LOCK = ".lock"  # held by the process that fills the store
 _MOST_OPEN = 128  # parts mapped at once
+_MOST_GATHERED = 2**26  # bytes of one part that are copied at once
 _MOST_HELD = 2**30  # bytes kept in memory where the cache can't be written to
 
 
@@ -54,9 +60,42 @@ class ArrayStore:
         self._places: dict[str, list[tuple[int, int]]] = {}  # key -> part, row; the last counts
         self._sound: set[str] = set()  # keys whose checksum was compared
         self._reported: set[Path | None] = set()  # damaged parts
+        self._opened: set[Path] = set()  # the files of parts that were taken in, or passed over
         files.remove_partial(self.folder)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Take in the parts that other processes have added since the store was opened."""
         for path in sorted(self.folder.glob("*.rows")):
-            self._open(path)
+            if path not in self._opened:
+                self._open(path)
+
+    @contextlib.contextmanager
+    def hold(self) -> Iterator[None]:
+        """Within it no other process and no other thread computes rows of the store; waits for one that does.
+
+        Ends of processes free the lock. A folder that can't be written to, or a file system without locks, has none:
+        then rows may be computed twice, with equal values.
+        """
+        with contextlib.ExitStack() as stack:
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                self._enter_lock(stack)
+            except OSError:
+                pass
+            self.refresh()
+            yield
+
+    def _enter_lock(self, stack: contextlib.ExitStack) -> None:
+        path = str(self.folder / _LOCK)
+        try:
+            stack.enter_context(locks.hold(path, wait=False))
+        except BlockingIOError:
+            waiting = say(
+                "Waiting for another process that computes the same {kind}.", kind=self.folder.parent.name
+            )
+            print(waiting, file=sys.stderr, flush=True)
+            stack.enter_context(locks.hold(path))
 
     def __contains__(self, key: str) -> bool:
         return key in self._places and self._is_sound(key)
@@ -72,11 +111,21 @@ class ArrayStore:
             KeyError: a key without a sound row.
         """
         out = np.empty((len(keys), *self.shape), dtype=self.dtype)
-        for i, key in enumerate(keys):
+        by_part: dict[int, tuple[list[int], list[int]]] = {}  # places in the result, rows of the part
+        for place, key in enumerate(keys):
             if key not in self:
                 raise KeyError(key)
             part, row = self._places[key][-1]
-            out[i] = self._rows(part)[row]
+            places, rows = by_part.setdefault(part, ([], []))
+            places.append(place)
+            rows.append(row)
+        for part, (places, rows) in by_part.items():
+            stored = self._rows(part)
+            if len(rows) * self._bytes > _MOST_GATHERED:  # without a second copy of them all
+                for place, row in zip(places, rows, strict=True):
+                    out[place] = stored[row]
+            else:
+                out[places] = stored[rows]
         return out
 
     def add(self, keys: list[str], rows: Array) -> None:
@@ -101,6 +150,7 @@ class ArrayStore:
 
     def _open(self, path: Path) -> None:
         """Take in one part; a damaged head or a short file makes it be forgotten."""
+        self._opened.add(path)
         try:
             with path.open("rb") as stream:
                 size = path.stat().st_size
@@ -156,6 +206,20 @@ class ArrayStore:
         if path is not None and path not in self._reported:
             self._reported.add(path)
             files.report_damaged_cache(path)
+
+
+class Stores:
+    """The stores that a process has open, each once: the rows of a store are checked once, too."""
+
+    def __init__(self) -> None:
+        self._opened: dict[tuple[Path, str, tuple[int, ...], str, str], ArrayStore] = {}
+
+    def open(self, kind: str, version: str, shape: tuple[int, ...], dtype: str) -> ArrayStore:
+        """The store with these parameters: see `ArrayStore`."""
+        key = (files.cache_folder(), kind, shape, dtype, version)
+        if key not in self._opened:
+            self._opened[key] = ArrayStore(kind, version, shape, dtype)
+        return self._opened[key]
 
 
 def _checksum(key: str, row: Array) -> int:

@@ -1,15 +1,18 @@
 """Build classifiers: Pupila's own networks by name, all others from timm."""
 
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import Tensor, nn
 
 from pupila.artifacts.bundle.architecture import Architecture, Head, Weights
 from pupila.artifacts.bundle.schema import BundleInfo
+from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 from pupila.core.settings import closest, unknown
 from pupila.imaging.images.preprocess import Preprocessing
+from pupila.learning.models.built import BuiltEncoders
 from pupila.learning.models.hub import hub_access
 from pupila.learning.models.nets import NETS
 from pupila.learning.models.network import NO_WEIGHTS, MapEncoder, Network, build_head, describe_head
@@ -31,7 +34,10 @@ _INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos")
 
 
 def build_classifier(
-    settings: ClassifierSettings, classes: int | None, image_size: int | None = None
+    settings: ClassifierSettings,
+    classes: int | None,
+    image_size: int | None = None,
+    built: BuiltEncoders | None = None,
 ) -> Network:
     """Build a network for classes; random parts are drawn from torch's own seed.
 
@@ -39,6 +45,7 @@ def build_classifier(
         settings: name, weights, options and head.
         classes: of the new head; None keeps the pretrained head.
         image_size: of the input, pixels; None: the model's own.
+        built: encoders that are built already; None: none.
 
     Raises:
         PupilaError: an unknown name, weights that do not fit, or no way to the hub.
@@ -55,33 +62,76 @@ def build_classifier(
     local = settings.weights not in ("default", NO_WEIGHTS)
     info = read_weights_info(settings.weights) if local else WeightsInfo()
     name = info.model if auto and info.model else settings.model
-    options = {**info.options, **settings.options}
     _check_name(name)
-    sized = {**_size_option(name, image_size or info.image_size), **options}
-    part = {"features_only": True} if local and info.part == "encoder" else {}
-    with explain_other_model(settings.weights, info, name):
-        model = _create_model(name, {**sized, **part}, pretrained=settings.weights == "default")
-        if local:
-            load_weights(model, read_tensors(settings.weights), settings.weights)
-    encoder, size, first = _open_model(model, bool(part))
-    if classes is None and not isinstance(first, nn.Module):
-        raise _no_classifier(settings.weights)
-    head, layers = _make_head(settings, size, classes, first)
-    return Network(
-        architecture=Architecture(library="timm", name=name, options={**sized, **part}),
-        task=CLASSIFY,
-        encoder=encoder,
-        head=head,
-        head_layers=layers,
-        size=size,
-        preprocessing=_read_preprocessing(model, info, image_size),
-        blocks=_list_blocks(model),
-        weights=describe_weights(settings.weights, name, info),
-        weights_hash=hash_module(encoder, name, sized),
-        options=options,
-        weights_file=weights_file,
-        classes=_class_names(model, info, first) if classes is None else (),
-    )
+    part = _Encoder(name, settings, info, image_size, weights_file)
+    if classes is None:
+        network, pretrained = part.build()
+        if not isinstance(pretrained, nn.Module):
+            raise _no_classifier(settings.weights)
+        layers = Head(widths=[pretrained.out_features]) if type(pretrained) is nn.Linear else None
+        encoder: Any = network.encoder
+        named = _class_names(encoder.model, info, pretrained)
+        return replace(network, head=pretrained, head_layers=layers, classes=named)
+    network = part.build()[0] if built is None or settings.weights == NO_WEIGHTS else part.share(built)
+    layers = describe_head(classes, settings)
+    return replace(network, head=build_head(network.size, layers), head_layers=layers)
+
+
+@dataclass(frozen=True, slots=True)
+class _Encoder:
+    """What an encoder of timm is built from."""
+
+    name: str
+    settings: ClassifierSettings
+    info: WeightsInfo  # of local weights
+    image_size: int | None
+    weights_file: str  # in the folder PUPILA_WEIGHTS
+
+    def build(self) -> tuple[Network, Any]:
+        """The network without a head, and the classifier that came with its weights, if one did."""
+        weights = self.settings.weights
+        local = weights not in ("default", NO_WEIGHTS)
+        with explain_other_model(weights, self.info, self.name):
+            model = _create_model(self.name, self._options(), pretrained=weights == "default")
+            if local:
+                load_weights(model, read_tensors(weights), weights)
+        encoder, size, first = _open_model(model, "features_only" in self._part())
+        return Network(
+            architecture=Architecture(library="timm", name=self.name, options=self._options()),
+            task=CLASSIFY,
+            encoder=encoder,
+            head=nn.Identity(),
+            size=size,
+            preprocessing=_read_preprocessing(model, self.info, self.image_size),
+            blocks=_list_blocks(model),
+            weights=describe_weights(weights, self.name, self.info),
+            weights_hash=hash_module(encoder, self.name, self._sized()),
+            options={**self.info.options, **self.settings.options},
+            weights_file=self.weights_file,
+        ), first
+
+    def share(self, built: BuiltEncoders) -> Network:
+        """The network without a head, whose encoder may be one that is built already."""
+        weights = self.settings.weights
+        state = files.stat_file(files.parent(weights), weights.rpartition("/")[2])  # it may be replaced
+        key = (self.name, repr(self._options()), weights, state, self.image_size, self.weights_file,
+               self.info.model_dump_json())  # fmt: skip
+        return built.get(key, lambda: self.build()[0], self._draw)
+
+    def _draw(self) -> object:
+        """Draw what `build` draws; it loads its weights only where timm does both."""
+        return _create_model(self.name, self._options(), pretrained=self.settings.weights == "default")
+
+    def _part(self) -> dict[str, Any]:
+        local = self.settings.weights not in ("default", NO_WEIGHTS)
+        return {"features_only": True} if local and self.info.part == "encoder" else {}
+
+    def _sized(self) -> dict[str, Any]:
+        size = _size_option(self.name, self.image_size or self.info.image_size)
+        return {**size, **self.info.options, **self.settings.options}
+
+    def _options(self) -> dict[str, Any]:
+        return {**self._sized(), **self._part()}
 
 
 def rebuild_classifier(info: BundleInfo) -> Network:
@@ -111,17 +161,6 @@ def _open_model(model: Any, features_only: bool) -> tuple[nn.Module, int, Any]:
     classifier, size = model.get_classifier(), int(model.head_hidden_size)
     model.reset_classifier(0)
     return Pooled(model), size, classifier
-
-
-def _make_head(
-    settings: ClassifierSettings, size: int, classes: int | None, pretrained: Any
-) -> tuple[nn.Module, Head | None]:
-    """A new head for classes, or the pretrained one; None where its layers are not those of a `Head`."""
-    if classes is None:
-        linear = type(pretrained) is nn.Linear
-        return pretrained, Head(widths=[pretrained.out_features]) if linear else None
-    layers = describe_head(classes, settings)
-    return build_head(size, layers), layers
 
 
 def _check_name(name: str) -> None:

@@ -41,6 +41,7 @@ class Network:
     prompt_format: Literal["", "sam", "sam2"] = ""  # of a head that takes prompts
     weights_file: str = ""  # in the folder PUPILA_WEIGHTS, used in place of the hub's
     parent: str | None = None  # hash of the bundle that the weights come from
+    shared: bool = False  # whether other networks have the same encoder: it is never trained then
 
     @property
     def name(self) -> str:
@@ -117,6 +118,7 @@ class Unfrozen(nn.Module):
 
     def __init__(self, network: Network, unfreeze: int | str) -> None:
         super().__init__()
+        assert not (network.shared and unfreeze), "own_encoder comes before training it"
         self.encoder, self.head, self._pretrained = network.encoder, network.head, network.pretrained
         self._unfrozen = (
             [network.encoder] if unfreeze == "all" else network.blocks[len(network.blocks) - int(unfreeze) :]

@@ -15,6 +15,7 @@ from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 from pupila.core.settings import closest, unknown
 from pupila.imaging.images.preprocess import Preprocessing
+from pupila.learning.models.built import BuiltEncoders
 from pupila.learning.models.hub import hub_access
 from pupila.learning.models.nets import NETS
 from pupila.learning.models.network import NO_WEIGHTS, Network
@@ -49,13 +50,19 @@ class Decoder(nn.Module):
         return self.segmentation_head(maps)
 
 
-def build_segmenter(settings: EncoderSettings, classes: int | None, image_size: int | None = None) -> Network:
+def build_segmenter(
+    settings: EncoderSettings,
+    classes: int | None,
+    image_size: int | None = None,
+    built: BuiltEncoders | None = None,
+) -> Network:
     """Build a segmentation network; random parts are drawn from torch's own seed.
 
     Args:
         settings: architecture (`model`), encoder, weights and options.
         classes: of the masks.
         image_size: of the input, pixels; None: `SIDE`.
+        built: unused: the encoder is trained with the decoder.
 
     Raises:
         PupilaError: an unknown name, weights that do not fit, or no way to the hub.

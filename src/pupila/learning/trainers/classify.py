@@ -9,6 +9,7 @@ from pupila.learning.loop import EpochResult
 from pupila.learning.losses.classes import LOSSES, class_weights
 from pupila.learning.losses.sums import make_loss
 from pupila.learning.models.network import Network
+from pupila.learning.pool import EncoderPool
 from pupila.learning.trainers.images import ImageTrainer, Supervision
 from pupila.learning.trainers.settings import ClassifySettings
 from pupila.learning.trainers.trainer import SplitRows
@@ -23,9 +24,17 @@ class ClassifyTrainer(ImageTrainer):
         split: training and validation rows.
         settings: of the training.
         network: is trained in place.
+        pool: shared by the trainings of a process; None: one of its own.
     """
 
-    def __init__(self, data: Dataset, split: SplitRows, settings: ClassifySettings, network: Network) -> None:
+    def __init__(
+        self,
+        data: Dataset,
+        split: SplitRows,
+        settings: ClassifySettings,
+        network: Network,
+        pool: EncoderPool | None = None,
+    ) -> None:
         targets = class_indices(data.images["target"].to_list(), settings.classes)
         counts = np.bincount(targets[split.train], minlength=len(settings.classes))
         weights = class_weights(counts, settings.class_weights)
@@ -35,7 +44,7 @@ class ClassifyTrainer(ImageTrainer):
         chances = None
         if settings.sampling == "balanced":
             chances = 1.0 / np.maximum(counts, 1)[targets[split.train]]
-        super().__init__(data, split, settings, network, Supervision(targets, criterion, chances))
+        super().__init__(data, split, settings, network, Supervision(targets, criterion, chances), pool)
 
     def score(self, targets: Array, logits: Array, loss: float) -> EpochResult:
         """Macro F1 and accuracy; one class for all images is a collapse."""

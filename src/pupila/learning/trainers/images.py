@@ -13,13 +13,13 @@ from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.run.outcomes import Outcomes
 from pupila.core.threads import prefetch
 from pupila.imaging.images.decode import Array
-from pupila.learning.engine import make_encoder
 from pupila.learning.features import Features
 from pupila.learning.loader.batches import chunks, order
 from pupila.learning.loader.images import ResizedImages
 from pupila.learning.loader.views import AugmentedViews, View
 from pupila.learning.loop import Batch, EpochResult
 from pupila.learning.models.network import Network, Unfrozen
+from pupila.learning.pool import EncoderPool
 from pupila.learning.trainers.settings import ImageSettings
 from pupila.learning.trainers.trainer import SplitRows
 
@@ -45,6 +45,7 @@ class ImageTrainer(ABC):
         settings: of the training.
         network: is trained in place.
         supervision: targets and criterion.
+        pool: shared by the trainings of a process; None: one of its own.
     """
 
     def __init__(
@@ -54,11 +55,15 @@ class ImageTrainer(ABC):
         settings: ImageSettings,
         network: Network,
         supervision: Supervision,
+        pool: EncoderPool | None,
     ) -> None:
+        self.pool = pool or EncoderPool()
         self.split, self.settings, self.network = split, settings, network
         self.targets, self.criterion = supervision.targets, supervision.criterion
         self.chances = supervision.chances
-        pictures = ResizedImages(data, network.preprocessing, [*split.train, *split.validation])
+        pictures = ResizedImages(
+            data, network.preprocessing, [*split.train, *split.validation], self.pool.stores
+        )
         self.views = AugmentedViews(pictures, settings.augment, settings.seed)
 
     @abstractmethod
@@ -115,9 +120,8 @@ class FeatureTrainer:
 
     def __init__(self, trainer: ImageTrainer) -> None:
         self.trainer, settings = trainer, trainer.settings
-        self.features = Features(
-            trainer.views, make_encoder(settings.engine, trainer.network, settings.device)
-        )
+        encoder = trainer.pool.encoder(settings.engine, trainer.network, settings.device)
+        self.features = Features(trainer.views, encoder, stores=trainer.pool.stores)
         self.views: list[View] = list(range(min(settings.augmented_views, settings.epochs)))
         train, validation = trainer.split.train, trainer.split.validation
         pairs = [(row, view) for view in self.views for row in train] + [(row, None) for row in validation]

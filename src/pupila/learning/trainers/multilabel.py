@@ -8,6 +8,7 @@ from pupila.learning.loop import EpochResult
 from pupila.learning.losses.labels import LABEL_LOSSES, positive_weights
 from pupila.learning.losses.sums import make_loss
 from pupila.learning.models.network import Network
+from pupila.learning.pool import EncoderPool
 from pupila.learning.trainers.images import ImageTrainer, Supervision
 from pupila.learning.trainers.settings import MultilabelSettings
 from pupila.learning.trainers.trainer import SplitRows
@@ -25,13 +26,19 @@ class MultilabelTrainer(ImageTrainer):
         split: training and validation rows.
         settings: of the training.
         network: is trained in place.
+        pool: shared by the trainings of a process; None: one of its own.
 
     Raises:
         PupilaError: every label of the training images is unknown.
     """
 
     def __init__(
-        self, data: Dataset, split: SplitRows, settings: MultilabelSettings, network: Network
+        self,
+        data: Dataset,
+        split: SplitRows,
+        settings: MultilabelSettings,
+        network: Network,
+        pool: EncoderPool | None = None,
     ) -> None:
         targets = label_matrix(data.images["target"].to_list(), settings.classes)
         if split.train and not (targets[split.train] != UNKNOWN).any():
@@ -42,7 +49,7 @@ class MultilabelTrainer(ImageTrainer):
         weights = positive_weights(targets[split.train], settings.class_weights)
         weights = None if weights is None else weights.to(settings.device)
         criterion = make_loss(settings.loss, weights, settings, LABEL_LOSSES)
-        super().__init__(data, split, settings, network, Supervision(targets, criterion))
+        super().__init__(data, split, settings, network, Supervision(targets, criterion), pool)
 
     def score(self, targets: Array, logits: Array, loss: float) -> EpochResult:
         """Mean average precision; where no image shows a class, the loss decides."""

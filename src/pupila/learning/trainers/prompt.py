@@ -15,7 +15,6 @@ from pupila.core.messages import listing, say, say_count
 from pupila.core.threads import prefetch
 from pupila.core.vocabulary import IGNORE
 from pupila.imaging.images.decode import Array
-from pupila.learning.engine import make_encoder
 from pupila.learning.features import Features
 from pupila.learning.loader.batches import chunks, order
 from pupila.learning.loader.prompt import PromptedViews, pad
@@ -23,6 +22,7 @@ from pupila.learning.loader.views import View
 from pupila.learning.loop import Batch, EpochResult
 from pupila.learning.losses.classes import prompt_loss
 from pupila.learning.models.network import Network
+from pupila.learning.pool import EncoderPool
 from pupila.learning.trainers.best_outputs import BestOutputs
 from pupila.learning.trainers.prompt_module import PromptableModule, mean_prompt_loss
 from pupila.learning.trainers.prompt_outputs import (
@@ -54,9 +54,18 @@ class PromptTrainer:
         split: training and validation rows.
         settings: of the training.
         network: is trained in place.
+        pool: shared by the trainings of a process; None: one of its own.
     """
 
-    def __init__(self, data: Dataset, split: SplitRows, settings: PromptSettings, network: Network) -> None:
+    def __init__(
+        self,
+        data: Dataset,
+        split: SplitRows,
+        settings: PromptSettings,
+        network: Network,
+        pool: EncoderPool | None = None,
+    ) -> None:
+        pool = pool or EncoderPool()
         self.data, self.settings, self.network = data, settings, network
         there = np.asarray(data.class_pixels[:, list(foreground_classes(data.classes))].sum(axis=1) > 0)
         self.split = SplitRows(
@@ -73,12 +82,14 @@ class PromptTrainer:
         self.views = PromptedViews(
             data, network.preprocessing, rows, settings.augment, settings.seed, head.cells
         )
-        encoder = make_encoder(settings.engine, network, settings.device)
-        self.features = Features(self.views.views, encoder, settings.cache)
+        encoder = pool.encoder(settings.engine, network, settings.device)
+        self.features = Features(self.views.views, encoder, settings.cache, pool.stores)
         # Validation and calibration use the encoder engine of the bundle, whatever engine training uses.
         engine = "onnxruntime" if settings.device == "cpu" else "torch"
-        exact = encoder if settings.engine == engine else make_encoder(engine, network, settings.device)
-        self.exact = Features(self.views.views, exact, "none" if settings.cache == "none" else "float32")
+        exact = encoder if settings.engine == engine else pool.encoder(engine, network, settings.device)
+        self.exact = Features(
+            self.views.views, exact, "none" if settings.cache == "none" else "float32", pool.stores
+        )
         self.criterion: Callable[[Any, Tensor], Tensor] = mean_prompt_loss
         self._spec = PredictionSettings(
             classes=settings.classes, preprocessing=network.preprocessing, prompt_format=network.prompt_format

@@ -22,6 +22,7 @@ from pupila.learning.loop import EpochResult
 from pupila.learning.losses.classes import LOSSES, class_weights
 from pupila.learning.losses.sums import make_loss
 from pupila.learning.models.network import Network, Unfrozen
+from pupila.learning.pool import EncoderPool
 from pupila.learning.trainers.best_outputs import BestOutputs
 from pupila.learning.trainers.settings import SegmentSettings
 from pupila.learning.trainers.spool import MOST_BYTES, ArraySpool, ChainedArrays
@@ -68,9 +69,17 @@ class SegmentTrainer:
         split: training and validation rows.
         settings: of the training.
         network: is trained in place.
+        pool: unused: no encoder is frozen.
     """
 
-    def __init__(self, data: Dataset, split: SplitRows, settings: SegmentSettings, network: Network) -> None:
+    def __init__(
+        self,
+        data: Dataset,
+        split: SplitRows,
+        settings: SegmentSettings,
+        network: Network,
+        pool: EncoderPool | None = None,
+    ) -> None:
         self.data, self.split, self.settings, self.network = data, split, settings, network
         rows = [*split.train, *split.validation]
         spec, learned = network.preprocessing, split.train or split.validation

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from pupila.artifacts.bundle.architecture import Precision
 from pupila.artifacts.bundle.card import render_card
@@ -9,8 +10,9 @@ from pupila.artifacts.bundle.folder import TRAINING_IMAGES_FILE, WEIGHTS_FILE, B
 from pupila.artifacts.bundle.schema import BundleInfo
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.versions.identity import hash_version
+from pupila.core import files
 from pupila.core.version import __version__
-from pupila.learning.export.exporter import Trained
+from pupila.learning.export.exporter import ParityImage, Trained
 from pupila.learning.export.exporters import EXPORTERS, export_checked
 from pupila.learning.export.graph import add_metadata
 from pupila.learning.export.weights import encode_weights
@@ -49,9 +51,11 @@ def write_run_bundle(
     """
     network.encoder.to("cpu").eval()
     network.head.to("cpu").eval()
-    exporter, addresses = EXPORTERS[network.task.name], [data.path(row) for row in images.validation]
-    trained = Trained(frozen=not plan.unfreeze, exported=plan.engine == "onnxruntime")
-    onnx, parity = export_checked(network, trained, addresses)
+    exporter, digests = EXPORTERS[network.task.name], data.images["sha256"].to_list()
+    compared = [
+        ParityImage(digests[row], partial(files.read_bytes, data.path(row))) for row in images.validation
+    ]
+    onnx, parity = export_checked(network, Trained(frozen=not plan.unfreeze), compared)
     info = BundleInfo(
         made_by=f"pupila {__version__}",
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -74,7 +78,6 @@ def write_run_bundle(
         data_version=hash_version(plan.data_hash, plan.splits_hash),
         leaking=plan.leaking,
     )  # fmt: skip
-    digests = data.images["sha256"].to_list()
     learned = {digests[row] for row in images.learned} | network.training_images
     learned_from = "".join(f"{digest}\n" for digest in sorted(learned))
     parts = {

@@ -8,7 +8,9 @@ import torch
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.splits import SplitFile
 from pupila.learning.models.build import BUILDERS
+from pupila.learning.models.built import own_encoder
 from pupila.learning.models.network import Network
+from pupila.learning.pool import EncoderPool
 from pupila.stages.train.budget import fit_to_budget
 from pupila.stages.train.catalogue import find_recipe
 from pupila.stages.train.config import TrainConfig
@@ -23,8 +25,16 @@ def find_training(data: Dataset, model: str) -> TrainingRecipe:
     return find_recipe(data.task.name, model)
 
 
-def prepare_training(config: TrainConfig, data: Dataset, splits: SplitFile) -> tuple[TrainPlan, Network]:
+def prepare_training(
+    config: TrainConfig, data: Dataset, splits: SplitFile, pool: EncoderPool | None = None
+) -> tuple[TrainPlan, Network]:
     """Decide the plan of a training, and build its network.
+
+    Args:
+        config: of the user.
+        data: the data set.
+        splits: made from it.
+        pool: shared by the trainings of a process; None: nothing is shared.
 
     Raises:
         PupilaError: settings that are unusable, conflict, have no effect or belong to another task.
@@ -36,20 +46,29 @@ def prepare_training(config: TrainConfig, data: Dataset, splits: SplitFile) -> t
     settings, reasons = requested, {}
     if config.budget is not None and not skips_training(config):
         fitted = fit_to_budget(
-            requested, config.budget, splits, data, lambda some: build_network(some, data, recipe), task
+            requested, config.budget, splits, data, lambda some: build_network(some, data, recipe, pool), task
         )
         settings, reasons = fitted.settings, fitted.reasons
-    network = build_network(settings, data, recipe)
+    network = build_network(settings, data, recipe, pool)
     plan: TrainPlan = decide(settings, data, splits, network, task)
     refuse_unused_settings(requested, plan, network)
+    network = own_encoder(network) if plan.unfreeze else network
     return plan.model_copy(update={"reasons": {**plan.reasons, **reasons}}), network
 
 
-def build_network(settings: TrainSettings, data: Dataset, recipe: TrainingRecipe) -> Network:
-    """The untrained network, the same for the same seed."""
+def build_network(
+    settings: TrainSettings, data: Dataset, recipe: TrainingRecipe, pool: EncoderPool | None = None
+) -> Network:
+    """The untrained network, the same for the same seed, whether its encoder comes from a pool or not.
+
+    Where the settings leave open whether the encoder is trained, it may be shared: see `own_encoder`.
+    """
     torch.manual_seed(settings.seed)
     classes = None if skips_training(settings) else len(data.classes)
     side = None if settings.image_size == "auto" else settings.image_size
-    network = BUILDERS[recipe.task.name](settings, classes, side)
+    built = None if pool is None else pool.built
+    network = BUILDERS[recipe.task.name](settings, classes, side, built)
+    if settings.unfreeze not in (0, "auto"):
+        network = own_encoder(network)
     spec = network.preprocessing.model_copy(update={"bands": data.bands})
     return replace(network, preprocessing=PLANNERS[recipe.task.name].prepare(settings, spec))

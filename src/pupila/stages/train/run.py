@@ -44,6 +44,7 @@ from pupila.core.vocabulary import TRAIN, VALIDATION
 from pupila.learning.export.exporters import check_exportable
 from pupila.learning.loop import Checkpointer
 from pupila.learning.models.network import Network
+from pupila.learning.pool import EncoderPool
 from pupila.stages.train.config import TrainConfig, parse_plan
 from pupila.stages.train.finish import BundleImages, write_run_bundle
 from pupila.stages.train.introduction import (
@@ -105,11 +106,18 @@ class TrainingRun:
         splits: made from these very data.
         folder: of the run, on disk.
         on_log: called with each line of the log, and with notes.
+        pool: shared by the trainings of a process; None: one of its own.
     """
 
     def __init__(
-        self, data: Dataset, splits: SplitFile, folder: str, on_log: LogCallback = lambda line: None
+        self,
+        data: Dataset,
+        splits: SplitFile,
+        folder: str,
+        on_log: LogCallback = lambda line: None,
+        pool: EncoderPool | None = None,
     ) -> None:
+        self.pool = pool or EncoderPool()
         self.data, self.splits, self.folder, self.on_log = data, splits, folder, on_log
         self.recipe = find_training(data, "auto")
         self._lines: dict[str, list[EpochLog]] = {}
@@ -189,7 +197,7 @@ class TrainingRun:
         where = files.join(self.folder, PLAN_FILE)
         if not files.exists(where):
             self.recipe = find_training(self.data, config.model)
-            plan, network = prepare_training(config, self.data, self.splits)
+            plan, network = prepare_training(config, self.data, self.splits, self.pool)
             self._user_settings = config.model_dump(mode="json", exclude_unset=True)
             self._write_plan(plan, RUNNING)
             return plan, network
@@ -206,7 +214,7 @@ class TrainingRun:
         if "workers" in config.model_fields_set:
             plan = plan.model_copy(update={"workers": config.workers})
         torch.set_num_threads(plan.threads)
-        return plan, build_network(plan, self.data, self.recipe)
+        return plan, build_network(plan, self.data, self.recipe, self.pool)
 
     def _introduce(self, plan: TrainPlan, network: Network) -> None:
         """Say what is trained, and the validation score of the baseline; data and split have been reported."""
@@ -239,7 +247,7 @@ class TrainingRun:
                 if plan.batch_size == 1 or not _is_out_of_memory(fault):
                     raise
                 plan = self._halve_batch(plan)
-                network = build_network(plan, self.data, self.recipe)
+                network = build_network(plan, self.data, self.recipe, self.pool)
 
     def _make_schedule(self, plan: TrainPlan, network: Network) -> Schedule:
         def make_checkpointer(part: str) -> Checkpointer:
@@ -251,7 +259,7 @@ class TrainingRun:
             )
             return self._checkpointers[part]
 
-        return Schedule(self.data, self.splits, self.recipe, make_checkpointer)
+        return Schedule(self.data, self.splits, self.recipe, make_checkpointer, self.pool)
 
     def _halve_batch(self, plan: TrainPlan) -> TrainPlan:
         """The plan with half the batch size; training starts again, so that the run matches its plan."""

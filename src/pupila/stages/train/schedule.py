@@ -1,7 +1,7 @@
 """Which trainings a run has: none, one, or one for each fold and one on all of them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from pupila.artifacts.dataset.splits import SplitFile
 from pupila.core.vocabulary import TRAIN, VALIDATION
 from pupila.learning.loop import Checkpointer
 from pupila.learning.models.network import Network
+from pupila.learning.pool import EncoderPool
 from pupila.learning.trainers.catalogue import TRAINERS
 from pupila.learning.trainers.trainer import SplitRows
 from pupila.stages.train.phases import FINETUNE, HEAD, TrainedSplit, train_split
@@ -39,18 +40,20 @@ class Schedule:
         splits: made from it.
         recipe: of the task.
         make_checkpointer: name of a part of the run, such as "fold0-head", to its checkpointer.
+        pool: shared by the trainings of a process.
     """
 
     data: Dataset
     splits: SplitFile
     recipe: TrainingRecipe
     make_checkpointer: Callable[[str], Checkpointer]
+    pool: EncoderPool = field(default_factory=EncoderPool)
 
     def train(self, plan: TrainPlan, network: Network) -> TrainedNetwork:
         """Train as planned, and predict validation or the folds."""
         if skips_training(plan):
             rows = self.rows(VALIDATION) if plan.classes == self.data.classes else []
-            trainer = TRAINERS[plan.task](self.data, SplitRows([], rows), plan, network)
+            trainer = TRAINERS[plan.task](self.data, SplitRows([], rows), plan, network, self.pool)
             predictions = trainer.predict_validation(trainer.build_module(0).to(plan.device))
             return TrainedNetwork(network, predictions, rows, [None] * len(rows), False)
         if plan.folds:
@@ -82,7 +85,7 @@ class Schedule:
                 [row for row in fold_of if fold_of[row] != fold],
                 [row for row in fold_of if fold_of[row] == fold],
             )
-            fresh = build_network(plan, self.data, self.recipe)
+            fresh = build_network(plan, self.data, self.recipe, self.pool)
             trained = self._train_split(plan, fresh, split, f"fold{fold}-")
             if trained.interrupted:
                 raise KeyboardInterrupt
@@ -95,7 +98,7 @@ class Schedule:
         return TrainedNetwork(network, predictions, rows, [fold_of[row] for row in rows], whole.interrupted)
 
     def _train_split(self, plan: TrainPlan, network: Network, split: SplitRows, prefix: str) -> TrainedSplit:
-        trainer = TRAINERS[plan.task](self.data, split, plan, network)
+        trainer = TRAINERS[plan.task](self.data, split, plan, network, self.pool)
         return train_split(trainer, plan, lambda phase: self.make_checkpointer(f"{prefix}{phase}"))
 
 

@@ -7,6 +7,8 @@ from torch import nn
 from pupila.artifacts.bundle.outputs import EMBEDDING, LOGITS
 from pupila.learning.export.graph import OPSET
 
+_IR_VERSION = 10  # of the file format, which torch writes, too; ONNX Runtime reads no newer one than its own
+
 
 def attach_head(encoder: bytes, head: nn.Module) -> bytes:
     """The encoder with the output `logits` before its own.
@@ -50,7 +52,7 @@ def head_to_onnx(head: nn.Module, size: int) -> bytes:
     graph = helper.make_graph(
         [helper.make_node("Identity", ["features"], [EMBEDDING])], "head", [features], [embedding]
     )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=_IR_VERSION)
     return attach_head(model.SerializeToString(), head)
 
 

@@ -93,8 +93,8 @@ def export_checked(
         return preprocess_bytes(content, network.task, network.preprocessing).inputs[:_MAX_PARITY_TILES]
 
     with progress(say("comparing the exported model"), len(drawn) + len(some)) as advance:
-        compared = ParityImages(drawn, some, prepare, advance)
-        return parts, exporter.compare(parts, network, trained, compared)
+        to_compare = ParityImages(drawn, some, prepare, advance)
+        return parts, exporter.compare(parts, network, trained, to_compare)
 
 
 def _drawn_image(content: bytes) -> ParityImage:

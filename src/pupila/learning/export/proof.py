@@ -1,6 +1,6 @@
 """The proof of a frozen encoder: embeddings of the same images by torch and by ONNX Runtime, computed once.
 
-What a bundle says of its parity is the difference between torch and ONNX Runtime from bytes to logits. With a frozen
+The parity in a bundle is the difference between torch and ONNX Runtime from bytes to logits. With a frozen
 encoder it follows in three steps, and no image passes through torch a second time:
 
 1. the encoder: both embeddings of an image are stored under everything that they depend on, and compared;
@@ -12,11 +12,10 @@ import json
 from collections.abc import Callable
 
 import numpy as np
-import onnxruntime
 import torch
 
 from pupila.artifacts.bundle.outputs import EMBEDDING, LOGITS
-from pupila.artifacts.bundle.runtime import cpu_features
+from pupila.artifacts.bundle.runtime import this_runtime
 from pupila.artifacts.bundle.session import Session
 from pupila.artifacts.bundle.validation import Parity
 from pupila.core import files
@@ -67,7 +66,7 @@ def embed_both(encoder: bytes, network: Network, images: ParityImages) -> Array:
     """
     version = [
         network.weights_hash, files.sha256(encoder), json.loads(network.preprocessing.model_dump_json()), DECODER,
-        torch.__version__, onnxruntime.__version__, cpu_features(), __version__,
+        this_runtime().model_dump(), torch.__version__, __version__,
     ]  # fmt: skip
     store = ArrayStore("proofs", json.dumps(version), (2, network.size), "float32")
     digests = [image.sha256 for image in images.all()]

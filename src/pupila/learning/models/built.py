@@ -23,7 +23,7 @@ class _Built:
 class BuiltEncoders:
     """Pretrained encoders that are built, loaded and hashed once; the least recently used ones are forgotten.
 
-    What is drawn after an encoder is the same whether it was built anew or not.
+    What is drawn after an encoder is the same whether it was built for it or before.
     """
 
     def __init__(self) -> None:

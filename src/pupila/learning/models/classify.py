@@ -105,7 +105,7 @@ class _Encoder:
             preprocessing=_read_preprocessing(model, self.info, self.image_size),
             blocks=_list_blocks(model),
             weights=describe_weights(weights, self.name, self.info),
-            weights_hash=hash_module(encoder, self.name, self._sized()),
+            weights_hash=hash_module(encoder, self.name, self._own_options()),
             options={**self.info.options, **self.settings.options},
             weights_file=self.weights_file,
         ), first
@@ -131,7 +131,7 @@ class _Encoder:
         return {**size, **self.info.options, **self.settings.options}
 
     def _options(self) -> dict[str, Any]:
-        return {**self._sized(), **self._part()}
+        return {**self._own_options(), **self._part()}
 
 
 def rebuild_classifier(info: BundleInfo) -> Network:

@@ -52,10 +52,10 @@ def write_run_bundle(
     network.encoder.to("cpu").eval()
     network.head.to("cpu").eval()
     exporter, digests = EXPORTERS[network.task.name], data.images["sha256"].to_list()
-    compared = [
+    to_compare = [
         ParityImage(digests[row], partial(files.read_bytes, data.path(row))) for row in images.validation
     ]
-    onnx, parity = export_checked(network, Trained(frozen=not plan.unfreeze), compared)
+    onnx, parity = export_checked(network, Trained(frozen=not plan.unfreeze), to_compare)
     info = BundleInfo(
         made_by=f"pupila {__version__}",
         created=datetime.now(UTC).isoformat(timespec="seconds"),

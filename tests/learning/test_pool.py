@@ -7,7 +7,8 @@ import timm
 import torch
 from safetensors.torch import save_file
 
-from pupila.learning import pool as pool_module
+from pupila.learning.engine import make_encoder
+from pupila.learning.features import Encoder
 from pupila.learning.models.built import BuiltEncoders, own_encoder
 from pupila.learning.models.classify import build_classifier
 from pupila.learning.models.network import Network, Unfrozen
@@ -89,8 +90,12 @@ def test_an_engine_is_opened_once_for_a_shared_encoder_and_each_time_for_another
     weights: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engines: list[str] = []
-    make = pool_module.make_encoder
-    monkeypatch.setattr(pool_module, "make_encoder", lambda *given: engines.append(given[0]) or make(*given))
+
+    def make(engine: str, network: Network, device: str) -> Encoder:
+        engines.append(engine)
+        return make_encoder(engine, network, device)
+
+    monkeypatch.setattr("pupila.learning.pool.make_encoder", make)
     pool = EncoderPool()
     shared = build(weights, pool.built)
     assert pool.encoder("torch", shared, "cpu") is pool.encoder("torch", shared, "cpu")

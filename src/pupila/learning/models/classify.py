@@ -126,7 +126,7 @@ class _Encoder:
         local = self.settings.weights not in ("default", NO_WEIGHTS)
         return {"features_only": True} if local and self.info.part == "encoder" else {}
 
-    def _sized(self) -> dict[str, Any]:
+    def _own_options(self) -> dict[str, Any]:
         size = _size_option(self.name, self.image_size or self.info.image_size)
         return {**size, **self.info.options, **self.settings.options}
 

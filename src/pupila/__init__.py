@@ -11,16 +11,20 @@ from pupila.core.version import __version__
 _FACE = {
     "collect": "pupila.api.collect",
     "convert": "pupila.api.convert",
+    "diff_data": "pupila.api.versions",
     "doctor": "pupila.api.doctor",
     "evaluate": "pupila.api.evaluate",
     "explore": "pupila.api.explore",
     "label": "pupila.api.label",
+    "list_versions": "pupila.api.versions",
     "load": "pupila.api.load",
     "open": "pupila.api.open",
     "predict": "pupila.api.predict",
     "predict_files": "pupila.api.predict",
     "registry": "pupila.api.registry",
+    "restore_data": "pupila.api.versions",
     "serve": "pupila.api.serve",
+    "snapshot_data": "pupila.api.versions",
     "split": "pupila.api.split",
     "sweep": "pupila.experiments.sweep",
     "track": "pupila.api.track",
@@ -30,8 +34,9 @@ _FACE = {
 }
 
 __all__ = [
-    "PredictionFiles", "PupilaError", "__version__", "collect", "convert", "doctor", "evaluate", "explore", "label",
-    "load", "open", "predict", "predict_files", "registry", "serve", "split", "sweep", "track", "train",
+    "PredictionFiles", "PupilaError", "__version__", "collect", "convert", "diff_data", "doctor", "evaluate", "explore",
+    "label", "list_versions", "load", "open", "predict", "predict_files", "registry", "restore_data", "serve",
+    "snapshot_data", "split", "sweep", "track", "train",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
@@ -49,6 +54,7 @@ if TYPE_CHECKING:
     from pupila.api.split import split
     from pupila.api.track import track
     from pupila.api.train import train
+    from pupila.api.versions import diff_data, list_versions, restore_data, snapshot_data
     from pupila.core.errors import PupilaError
     from pupila.experiments.sweep import sweep
 

@@ -29,6 +29,7 @@ SAME = {
     "--threshold": "objective of a threshold", "--json": "for machines", "--dry-run": "shows, does nothing",
     "--by": "columns or expressions that divide the images",
     "--resume": "goes on", "--retries": "of what failed",
+    "--to": "what becomes of it, a format or a place", "--yes": "does without asking what was listed",
     "--folds": "of cross-validation", "--max-bytes": "largest file", "--port": "of the page",
     "--name": "what the result is called: a site, a model",
 }  # fmt: skip

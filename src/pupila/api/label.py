@@ -1,5 +1,6 @@
 """Label images, review labels, and exchange them with Label Studio."""
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Unpack
@@ -10,6 +11,7 @@ from pupila.api.options import AuditOptions, LabelOptions, ReadOptions
 from pupila.core.extras import public
 
 if TYPE_CHECKING:
+    from pupila.artifacts.dataset.manifest import Dataset
     from pupila.stages.label.review.audit import AuditResult
     from pupila.stages.label.review.suspects import SuspectReview
     from pupila.stages.label.run import LabellingJob, LabellingResult
@@ -88,7 +90,11 @@ def audit_labels(data: Data, *, review: Review, **settings: Unpack[AuditOptions]
     read, own = _split_settings(settings)
     parsed = AuditSettings.parse(own, "label-audit")
     port = None if review.report_only else review.port
-    return audit(open_with(data, read), parsed, review.annotator, port, review.on_address)
+    opened = open_with(data, read)
+    result = audit(opened, parsed, review.annotator, port, review.on_address)
+    if port is not None:
+        _record_labels(opened)
+    return result
 
 
 @public
@@ -111,7 +117,11 @@ def review_suspects(
     from pupila.stages.label.review import suspects
 
     page = None if review.report_only else (review.port, review.on_address)
-    return suspects.review_suspects(open_with(data, read), find_path(run), limit, review.annotator, page)
+    opened = open_with(data, read)
+    result = suspects.review_suspects(opened, find_path(run), limit, review.annotator, page)
+    if page is not None:
+        _record_labels(opened)
+    return result
 
 
 @public
@@ -153,7 +163,19 @@ def import_labels(data: Data, file: Path, **read: Unpack[ReadOptions]) -> "Impor
     """
     from pupila.stages.label.studio.annotations import import_annotations
 
-    return import_annotations(open_with(data, read), path_text(file))
+    opened = open_with(data, read)
+    result = import_annotations(opened, path_text(file))
+    if result.labels:
+        _record_labels(opened)
+    return result
+
+
+def _record_labels(data: "Dataset") -> None:
+    """Record the version with the new labels; why it could not be recorded is printed."""
+    from pupila.artifacts.dataset.versions.labelled import record_labels
+
+    for sentence in record_labels(data):
+        print(sentence, file=sys.stderr, flush=True)
 
 
 def _split_settings(settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

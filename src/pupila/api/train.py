@@ -1,6 +1,7 @@
 """Train a model, plan a training, and preview its augmentation."""
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -64,12 +65,13 @@ def train(
     assert opened.task is not None  # it has labels
     model = DEFAULT_MODELS[opened.task.name] if parsed.model == "auto" else PurePath(parsed.model).name
     folder = path_text(out) if out is not None else find_free_folder(f"runs/{opened.name}-{model}")
-    if target is None:
-        return TrainingRun(opened, splits, folder, tell or _print_note).run(parsed, resume)
-    from pupila.stages.track.live import LiveTracking
+    with _marking_run(opened, splits, folder):
+        if target is None:
+            return TrainingRun(opened, splits, folder, tell or _print_note).run(parsed, resume)
+        from pupila.stages.track.live import LiveTracking
 
-    with LiveTracking(folder, target, tell or _print_note) as tracking:
-        return TrainingRun(opened, splits, folder, tracking.on_log).run(parsed, resume)
+        with LiveTracking(folder, target, tell or _print_note) as tracking:
+            return TrainingRun(opened, splits, folder, tracking.on_log).run(parsed, resume)
 
 
 @public
@@ -118,7 +120,7 @@ def preview(data: Data, out: Path, **settings: Unpack[TrainOptions]) -> None:
 def open_training(
     data: Data, read: Mapping[str, Any], folds: int | None, tell: "LogCallback"
 ) -> "tuple[Dataset, SplitFile]":
-    """The opened data set and its split, which is made where there is none; both are reported.
+    """The opened data set and its split, which is made where there is none; both are reported, the version recorded.
 
     Args:
         data: whatever `pupila.open` takes.
@@ -132,6 +134,7 @@ def open_training(
     _tell_split(splits, tell)
     if "task" in read:  # later commands read the labels for it, too
         opened.save(opened.home)
+    _record_version(opened, splits, tell)
     return opened, splits
 
 
@@ -176,6 +179,31 @@ def _tell_split(splits: "SplitFile", tell: "LogCallback") -> None:
 
     for sentence in describe_split(splits):
         tell(Note(sentence))
+
+
+def _record_version(data: "Dataset", splits: "SplitFile", tell: "LogCallback") -> None:
+    """Record the version of the data that is trained on, by hashes; a failure is reported, and training continues."""
+    from pupila.artifacts.dataset.versions.snapshot import record_version
+    from pupila.artifacts.run.log import Note
+
+    for sentence in record_version(data, splits, "train"):
+        tell(Note(sentence))
+
+
+@contextlib.contextmanager
+def _marking_run(data: "Dataset", splits: "SplitFile", folder: str) -> Iterator[None]:
+    """Afterwards the log of versions names the run, where it was trained on this one and not refused."""
+    from pupila.artifacts.dataset.versions.identity import hash_version
+    from pupila.artifacts.dataset.versions.snapshot import mark_run
+    from pupila.artifacts.run.folder import Run
+
+    version = hash_version(data.hash, splits.hash)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(PupilaError, OSError):
+            if Run(folder).plan.data_version == version:
+                mark_run(data, version, files.absolute(folder))
 
 
 def _print_note(line: "LogLine") -> None:

@@ -9,6 +9,7 @@ from pupila.cli import (
     clean,
     collect,
     convert,
+    data,
     doctor,
     evaluate,
     explore,
@@ -64,6 +65,10 @@ app.command("label audit", cls=Command, help=audit.AUDIT)(audit.audit)
 app.command("label suspects", cls=Command, help=audit.SUSPECTS)(audit.suspects)
 app.command("label export", cls=Command, help=studio.EXPORT)(studio.export)
 app.command("label import", cls=Command, help=studio.IMPORT)(studio.import_)
+app.command("data snapshot", cls=Command, help=data.SNAPSHOT)(data.snapshot)
+app.command("data log", cls=Command, help=data.LOG)(data.log)
+app.command("data diff", cls=Command, help=data.DIFF)(data.diff)
+app.command("data restore", cls=Command, help=data.RESTORE)(data.restore)
 app.command("convert", cls=Command, help=convert.HELP)(convert.convert)
 app.command("clean", cls=Command, help=clean.HELP)(clean.clean)
 app.command("train", cls=Command, help=train.HELP)(train.train)

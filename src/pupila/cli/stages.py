@@ -19,6 +19,8 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "label suspects": ("read",),
     "label export": ("read",),
     "label import": ("read",),
+    "data snapshot": ("read",),
+    "data diff": ("read",),
     "convert": ("read",),
     "train": (
         "train",

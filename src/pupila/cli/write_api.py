@@ -14,12 +14,20 @@ PACKAGE = Path(__file__).parents[1]
 PAGE = PACKAGE.parents[1] / "docs" / "reference" / "api.md"
 # Title -> the names of the face, or of a module of `pupila.api`, in the order of the work.
 SECTIONS: dict[str, tuple[str, ...]] = {
-    "Data": ("open", "collect", "doctor", "explore", "label", "split", "convert"),
+    "Data": ("open", "collect", "doctor", "explore", "label", "split", "convert",
+             "snapshot_data", "list_versions", "diff_data", "restore_data"),
     "Models": ("train", "sweep", "track", "evaluate", "load", "predict", "predict_files", "serve", "registry"),
     "Beside the face": ("api.split.plan_split", "api.train.make_plan", "api.train.preview",
                         "api.label.plan_labelling", "api.label.audit_labels", "api.label.review_suspects",
-                        "api.label.export_labels", "api.label.import_labels", "api.serve.serve_forever"),
+                        "api.label.export_labels", "api.label.import_labels", "api.serve.serve_forever",
+                        "api.versions.plan_restore"),
 }  # fmt: skip
+# Function of the face -> its module, where that is not the one of its name in `pupila.api`.
+HOMES = {
+    "predict_files": "api.predict",
+    "sweep": "experiments.sweep",
+    **dict.fromkeys(("snapshot_data", "list_versions", "diff_data", "restore_data"), "api.versions"),
+}
 # What the functions give -> its module and class.
 RESULTS = (
     "artifacts.dataset.manifest.Dataset", "artifacts.dataset.sample.Sample", "artifacts.dataset.splits.SplitFile",
@@ -29,6 +37,9 @@ RESULTS = (
     "api.predictions.Prediction", "api.predict.PredictionFiles", "api.predict.WrittenPredictions", "api.serve.Service",
     "api.registry.ModelRegistry", "api.registry.AddedVersion",
     "api.label.Review", "stages.track.replay.Tracking",
+    "api.label.Review", "artifacts.dataset.versions.snapshot.Snapshot", "api.versions.VersionLog",
+    "api.versions.LoggedVersion", "api.versions.DiffResult", "artifacts.dataset.versions.difference.VersionDiff",
+    "artifacts.dataset.versions.bring_back.RestoreJob", "artifacts.dataset.versions.bring_back.RestoredVersion",
 )  # fmt: skip
 _WIDTH = 115
 _HEAD = """# The Python functions
@@ -75,8 +86,7 @@ def text() -> str:
 
 def _describe_function(path: str) -> str:
     module, _, name = path.rpartition(".")
-    home = {"predict_files": "api.predict", "sweep": "experiments.sweep"}.get(name, f"api.{name}")
-    node = _find(module or home, name)
+    node = _find(module or HOMES.get(name, f"api.{name}"), name)
     assert isinstance(node, ast.FunctionDef)
     title = f"pupila.{path}"
     imported = f"from pupila.{module} import {name}\n\n" if module else ""

@@ -32,6 +32,12 @@ def _bundle() -> Any:
     return BundleInfo
 
 
+def _data_diff() -> Any:
+    from pupila.artifacts.dataset.versions.difference import VersionDiff
+
+    return VersionDiff
+
+
 def _fingerprint() -> Any:
     from pupila.artifacts.report.fingerprint import Fingerprint
 
@@ -90,6 +96,7 @@ def _suspects() -> Any:
 SCHEMAS: dict[str, Callable[[], Any]] = {
     "audit": _audit,
     "bundle": _bundle,
+    "data-diff": _data_diff,
     "fingerprint": _fingerprint,
     "plan": _plan,
     "registry": _registry,

@@ -367,21 +367,23 @@ class Dataset(Displayed):
         """
         if not files.is_remote(home):
             files.remove_partial(Path(home))
-        uri = files.join(home, MANIFEST_FILE)
-        columns = [name for name in self.images.columns if name not in INTERNAL]
-        if files.absolute(home) == files.absolute(self.home) and self._relabelled:
-            columns.append("given_target")
-        frame = self.images.select(columns)
-        files.write_parquet(
-            uri, frame, {"pupila.schema": str(MANIFEST_SCHEMA), "pupila.root": files.relative(self.root, home),
-                         "pupila.task": self.task.name if self.task else "",
-                         "pupila.layout": json.dumps(self._lasting_layout()),
-                         **({"pupila.source": files.relative(self.source, home)} if self.source else {}),
-                         "pupila.reading": describe_reading(self.layout, self.notes, self.doubt),
-                         "pupila.label_map": self.label_map.as_json() if self.label_map else "",
-                         "pupila.bands": self.bands.model_dump_json() if self.bands else ""},
-        )  # fmt: skip
+        files.write_bytes(uri := files.join(home, MANIFEST_FILE), self.pack(home))
         return uri
+
+    def pack(self, home: str) -> bytes:
+        """What `save` writes."""
+        beside = files.absolute(home) == files.absolute(self.home)
+        internal = set(INTERNAL) - ({"given_target"} if beside and self._relabelled else set())
+        return files.pack_parquet(
+            self.images.drop(internal, strict=False),
+            {"pupila.schema": str(MANIFEST_SCHEMA), "pupila.root": files.relative(self.root, home),
+                    "pupila.task": self.task.name if self.task else "",
+                    "pupila.layout": json.dumps(self._lasting_layout()),
+                    **({"pupila.source": files.relative(self.source, home)} if self.source else {}),
+                    "pupila.reading": describe_reading(self.layout, self.notes, self.doubt),
+                    "pupila.label_map": self.label_map.as_json() if self.label_map else "",
+                    "pupila.bands": self.bands.model_dump_json() if self.bands else ""},
+        )  # fmt: skip
 
 
 def _load_cached_pairs(path: Path) -> list[Pair] | None:

@@ -12,6 +12,7 @@ import polars as pl
 from pupila.artifacts.dataset.labels import Label, append_labels
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.understood import UNUSABLE
+from pupila.artifacts.dataset.versions.labelled import record_labels
 from pupila.core.display import Displayed, Summary, count_classes
 from pupila.core.messages import say, say_count, say_images
 from pupila.core.progress import progress
@@ -127,6 +128,8 @@ class LabellingJob(Displayed):
                 append_labels(data.home, waiting)
         result.seconds, result.cost = clock() - start, labeller.spent
         result.remarks = labeller.remarks()
+        if result.labelled or result.unsure:
+            result.remarks += record_labels(data)
         return result
 
 

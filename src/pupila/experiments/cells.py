@@ -4,31 +4,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pupila.artifacts.dataset.manifest import Dataset
-from pupila.artifacts.dataset.splits import SplitFile
-from pupila.artifacts.sweep.definition import FixedChoice, Share, SweepEntry
+from pupila.artifacts.sweep.definition import FixedChoice, SweepEntry
 from pupila.artifacts.sweep.folder import cell_folder
 from pupila.core.errors import PupilaError
 from pupila.core.json_text import dump_json
 from pupila.core.messages import say
 from pupila.core.progress import progress
 from pupila.experiments.configurations import Entry
+from pupila.experiments.inputs import SweepInputs
+from pupila.experiments.parse_space import FOLDS
 from pupila.experiments.space import Space
 from pupila.stages.train.cell import FixedPart, PlannedCell, plan_cell, write_planned
 from pupila.stages.train.config import TrainConfig
-
-
-@dataclass(frozen=True)
-class SweepInputs:
-    """What the cells of a sweep learn from."""
-
-    data: Dataset
-    splits: SplitFile
-
-    def split_for(self, share: Share | None) -> SplitFile:
-        """The split that a cell is trained on."""
-        assert share is None
-        return self.splits
 
 
 @dataclass
@@ -78,18 +65,18 @@ class CellPlanner:
             cell="", settings=settings, seed=settings.get("seed", 0), trial=entry.trial, rung=entry.rung
         )
         try:
-            config = TrainConfig.parse(self.space.settings(settings), "train")
-            row = row.model_copy(update={"seed": config.seed})
-            cell = self._plan_cell(config, row.share)
+            cell = self._plan_cell(row)
         except PupilaError as fault:
             return row.model_copy(update={"reason": first_line(fault)}), fault
         self.planned.setdefault(cell.id, cell)
-        return row.model_copy(update={"cell": cell.id}), None
+        return row.model_copy(update={"cell": cell.id, "seed": cell.plan.seed}), None
 
-    def _plan_cell(self, config: TrainConfig, share: Share | None) -> PlannedCell:
+    def _plan_cell(self, row: SweepEntry) -> PlannedCell:
         """Plan a cell, and keep what was decided with it for all others."""
+        settings = {name: value for name, value in self.space.settings(row.settings).items() if name != FOLDS}
         fixed = FixedPart(self.device, self.threads, self.choices)
-        cell = plan_cell(config, self.inputs.data, self.inputs.split_for(share), fixed)
+        config = TrainConfig.parse(settings, "train")
+        cell = plan_cell(config, self.inputs.data, self.inputs.split_for(row), fixed)
         self.device = cell.plan.device if self.device == "auto" else self.device
         if cell.choice not in self.choices:
             self.choices.append(cell.choice)
@@ -98,7 +85,7 @@ class CellPlanner:
     def phases(self, settings: Mapping[str, Any]) -> dict[str, int]:
         """The epochs of each phase of a training with these settings; empty where they can't be trained."""
         try:
-            return self._plan_cell(TrainConfig.parse(self.space.settings(settings), "train"), None).phases
+            return self._plan_cell(SweepEntry(cell="", settings=dict(settings), seed=0)).phases
         except PupilaError:
             return {}
 
@@ -110,7 +97,7 @@ class CellPlanner:
 
 def first_line(fault: BaseException) -> str:
     """What went wrong, in one line; an error without words is named by its type."""
-    text = str(fault).partition("\n")[0]
+    text = str(fault).partition("\n")[0].removesuffix(".")
     return text if isinstance(fault, PupilaError) else f"{type(fault).__name__}: {text}".removesuffix(": ")
 
 

@@ -13,8 +13,9 @@ from pupila.artifacts.sweep.folder import Sweep, is_sweep, write_sweep
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
-from pupila.experiments.cells import CellPlanner, SweepInputs
+from pupila.experiments.cells import CellPlanner
 from pupila.experiments.configurations import Entry
+from pupila.experiments.inputs import SweepInputs
 from pupila.experiments.parameters import parse_varied
 from pupila.experiments.settings import SweepSettings, describe_search
 from pupila.experiments.space import Space, axis_record

@@ -11,12 +11,11 @@ from pupila.core.messages import number, say
 from pupila.experiments.cells import entry_key
 from pupila.experiments.configurations import PENDING, CellScore, Entry
 from pupila.experiments.definition import OpenedSweep, RunOptions
+from pupila.experiments.pool import Pool
 from pupila.experiments.space import value_text
-from pupila.experiments.worker import CellWorker, Step
+from pupila.experiments.worker import POLL_SECONDS, CellWorker, Step
 from pupila.stages.train.introduction import format_time
 from pupila.statistics.metrics.titles import metric_title
-
-POLL_SECONDS = 0.3  # between two looks at cells that others train
 
 
 class Runner:
@@ -34,6 +33,9 @@ class Runner:
         self.worker = CellWorker(self.folder, sweep.inputs, self.session)
         self.expected = 0  # rows that there will be, as far as that is known
         self._start = time.monotonic()
+        self._until = None if options.budget is None else time.time() + options.budget
+        self._pool = Pool(self.folder, self.session, options.jobs, self._until) if options.jobs > 1 else None
+        self._ended: set[str] = set()  # ids of cells
         self._trained = 0  # cells of this session
 
     def run_cells(self, expected: Sequence[Entry]) -> list[CellScore]:
@@ -44,6 +46,20 @@ class Runner:
             KeyboardInterrupt: Ctrl-C; what has ended is stored.
         """
         rows = self.add(expected)
+        self._ended |= {cell.id for cell in Sweep(self.folder).cells if cell.state in FINISHED}
+        if self._pool is None:
+            self._train_here()
+        else:
+            try:
+                self._watch(self._pool)
+            except BaseException:
+                self._pool.stop()
+                raise
+        retries = Sweep(self.folder).info.retries
+        return [_score(Cell(self.folder, row, retries)) for row in rows]
+
+    def _train_here(self) -> None:
+        """Train the open cells in this process."""
         while not self.is_over_budget:
             step, cell = self.worker.train_next()
             if step == Step.NOTHING:
@@ -51,10 +67,28 @@ class Runner:
             if cell is None:
                 time.sleep(POLL_SECONDS)
             else:
-                self._trained += 1
-                self.tell(Note(self._describe(cell)))
-        cells = (Cell(self.folder, row, Sweep(self.folder).info.retries) for row in rows)
-        return [_score(cell) for cell in cells]
+                self._report(cell)
+
+    def _watch(self, pool: Pool) -> None:
+        """Have the open cells trained by the workers, and report each that ends."""
+        while True:
+            left = [cell for cell in Sweep(self.folder).cells if cell.id and cell.id not in self._ended]
+            for cell in left:
+                if cell.state in FINISHED and cell.id not in self._ended:
+                    self._report(cell)
+            left = [cell for cell in left if cell.id not in self._ended]
+            if not left or (self.is_over_budget and not any(cell.state == "running" for cell in left)):
+                break
+            if not self.is_over_budget:
+                pool.keep_running()
+            time.sleep(POLL_SECONDS)
+
+    def _report(self, cell: Cell) -> None:
+        """Tell how a cell ended; one that failed and is run again has not."""
+        if cell.state in FINISHED:
+            self._ended.add(cell.id)
+        self._trained += 1
+        self.tell(Note(self._describe(cell)))
 
     def add(self, expected: Sequence[Entry]) -> list[SweepEntry]:
         """The rows of these entries; those that the sweep does not have yet are planned and added to it."""
@@ -72,6 +106,8 @@ class Runner:
         """Say in `sweep.json` that no further entries will come."""
         info = Sweep(self.folder).info
         write_sweep(self.folder, info.model_copy(update={"closed": True}))
+        if self._pool is not None:
+            self._pool.wait()
 
     @property
     def is_over_budget(self) -> bool:
@@ -84,8 +120,9 @@ class Runner:
 
     def _describe(self, cell: Cell) -> str:
         """How a cell ended, how many there are, and how long the others take."""
-        cells = Sweep(self.folder).cells
-        ended, total = sum(other.state in FINISHED for other in cells), max(len(cells), self.expected)
+        rows = Sweep(self.folder).info.entries
+        ended = sum(row.cell in self._ended or not row.cell for row in rows)
+        total = max(len(rows), self.expected)
         values = {
             "n": ended,
             "total": total,

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterator
 from enum import Enum
 
-from pupila.artifacts.run.log import LogLine
+from pupila.artifacts.run.log import LogCallback
 from pupila.artifacts.sweep.cell import ERROR_FILE, RESULT_FILE, CellError, CellTiming
 from pupila.artifacts.sweep.folder import FINISHED, Cell, Sweep
 from pupila.artifacts.sweep.lease import HeldLease, hold_cell
@@ -12,10 +12,12 @@ from pupila.artifacts.sweep.sealed import write_sealed
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
-from pupila.experiments.cells import SweepInputs, first_line
+from pupila.experiments.cells import first_line
+from pupila.experiments.inputs import SweepInputs
 from pupila.experiments.siblings import hold_siblings, runs_in_sibling, take_over
 from pupila.stages.train.cell import train_cell
 
+POLL_SECONDS = 0.2  # between two looks at cells that others train
 MOST_KILLS = 3  # of processes that train one cell, without an epoch in between
 
 
@@ -34,10 +36,13 @@ class CellWorker:
         folder: of the sweep.
         inputs: data and split.
         session: start of the sweep that this process belongs to.
+        on_log: called with each line of a cell's log, which lies in its folder.
     """
 
-    def __init__(self, folder: str, inputs: SweepInputs, session: str) -> None:
-        self.folder, self.inputs, self.session = folder, inputs, session
+    def __init__(
+        self, folder: str, inputs: SweepInputs, session: str, on_log: LogCallback = lambda line: None
+    ) -> None:
+        self.folder, self.inputs, self.session, self.on_log = folder, inputs, session, on_log
 
     def train_next(self) -> tuple[Step, Cell | None]:
         """Train the next cell that nobody trains, and return it as it ended.
@@ -75,8 +80,8 @@ class CellWorker:
                     say("The process that trained it was killed {n} times", n=lease.lease.kills),
                     actual=say("no epoch was completed in between; often the machine has too little memory"),
                 )
-            splits = self.inputs.split_for(cell.entry.share)
-            result = train_cell(self.inputs.data, splits, cell.folder, sweep.info.fixed, self._on_log)
+            splits = self.inputs.split_for(cell.entry)
+            result = train_cell(self.inputs.data, splits, cell.folder, sweep.info.fixed, self.on_log)
         except Exception as fault:  # noqa: BLE001 -- the other cells are trained, and its row has the reason
             if isinstance(fault.__cause__, BlockingIOError):
                 return False
@@ -87,9 +92,6 @@ class CellWorker:
         write_sealed(files.join(cell.folder, RESULT_FILE), result)
         files.remove(files.join(cell.folder, ERROR_FILE))
         return True
-
-    def _on_log(self, line: LogLine) -> None:
-        """The log of a cell lies in its folder."""
 
 
 def open_cells(sweep: Sweep) -> Iterator[Cell]:

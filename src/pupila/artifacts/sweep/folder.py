@@ -78,7 +78,7 @@ class Cell:
             return self.result.state
         if self.error is not None and self.error.attempts > self.retries:
             return "failed"
-        return "running" if self.lease is not None else "waiting"
+        return "running" if self.lease is not None and self.lease.is_live else "waiting"
 
     @property
     def reason(self) -> str:

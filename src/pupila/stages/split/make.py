@@ -48,7 +48,7 @@ def make_split(data: Dataset, settings: SplitSettings) -> SplitFile:
     else:
         assigned, origin = _keep_given(data, _validate_given(data, given), components, settings)
     if column is None:
-        folds = _assign_folds(data, assigned, components, settings)
+        folds = allocate_folds(data, assigned, components, settings)
     else:
         folds = keep_given_folds(data, assigned, column)
         origin += " " + say("The folds are those of the column {name}, in their order.", name=column)
@@ -152,9 +152,20 @@ def _draw_splits(data: Dataset, components: Array, settings: SplitSettings) -> l
     return [SPLITS[part] for part in parts]
 
 
-def _assign_folds(
+def allocate_folds(
     data: Dataset, assigned: list[str], components: Array, settings: SplitSettings
 ) -> list[int | None]:
+    """The fold of each image outside the test split, or None for all where the settings have no folds.
+
+    Args:
+        data: the data set.
+        assigned: the split of each image.
+        components: (N,) number of the group of related images that each belongs to; none is divided.
+        settings: folds and seed.
+
+    Raises:
+        PupilaError: too few groups.
+    """
     folds: list[int | None] = [None] * len(assigned)
     if settings.folds is None:
         return folds

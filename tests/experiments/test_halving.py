@@ -94,8 +94,8 @@ def test_ties_and_failures_are_reported() -> None:
     halved = halve(first, rungs, runner, lambda _: {"epochs": 4})
     assert [result.rung for result in halved.configurations] == [1, 0, 0, 2]
     assert describe_halving(halved, rungs) == [
-        "1 configuration failed in rung 1 and ended there.",
-        "Rung 1 had equal scores of 0.500 on both sides of the cut: the first of these configurations was promoted.",
+        "1 configuration failed in rung 0 and ended there.",
+        "Rung 0 had equal scores of 0.500 on both sides of the cut: the first of these configurations was promoted.",
     ]
 
 

@@ -19,6 +19,7 @@ from pupila.experiments.inputs import SweepInputs
 from pupila.experiments.parameters import parse_varied
 from pupila.experiments.settings import SweepSettings, describe_search
 from pupila.experiments.space import Space, axis_record
+from pupila.experiments.strategy import check_strategy
 from pupila.stages.train.budget import parse_seconds
 from pupila.stages.train.cell import divide_threads, find_metric
 from pupila.stages.train.config import TrainConfig
@@ -93,6 +94,7 @@ def parse_definition(settings: Mapping[str, Any]) -> tuple[Definition, SweepSett
     parsed = SweepSettings.parse(own, "sweep")
     folds, reading, base = divide_settings({n: v for n, v in settings.items() if n not in own})
     space = parse_varied(parsed, base)
+    check_strategy(space, parsed)
     return Definition(space, folds, reading, describe_search(parsed), parsed.retries), parsed
 
 
@@ -163,7 +165,7 @@ _WORDS = ("data_hash", "splits_hash", "axes", "base", "folds", "reading", "searc
 
 def _differences(stored: SweepFile, info: SweepFile) -> list[str]:
     """What a sweep has otherwise than the one in the folder."""
-    titles = dict(zip(_WORDS, (say("other data"), say("another split"), say("other values of --grid"),
+    titles = dict(zip(_WORDS, (say("other data"), say("another split"), say("other values that vary"),
                                say("other settings"), say("other folds"), say("other settings of reading"),
                                say("another search")), strict=True))  # fmt: skip
     old, new = stored.model_dump(mode="json"), info.model_dump(mode="json")

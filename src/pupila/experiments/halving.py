@@ -168,13 +168,13 @@ def describe_halving(halved: Halved, rungs: Sequence[Rung]) -> list[str]:
         if failed := sum(result.state == FAILED for result in trained):
             sentences.append(say_count(
                 "{n} configuration failed in rung {rung} and ended there.",
-                "{n} configurations failed in rung {rung} and ended there.", failed, rung=rung.number + 1,
+                "{n} configurations failed in rung {rung} and ended there.", failed, rung=rung.number,
             ))  # fmt: skip
         scores = sorted((r.score for r in trained if r.score is not None), reverse=True)
         count = rungs[rung.number + 1].configurations if rung.number + 1 < len(rungs) else len(scores)
         if count < len(scores) and scores[count - 1] == scores[count]:
             sentences.append(say(
                 "Rung {rung} had equal scores of {score} on both sides of the cut: the first of these configurations "
-                "was promoted.", rung=rung.number + 1, score=number(scores[count]),
+                "was promoted.", rung=rung.number, score=number(scores[count]),
             ))  # fmt: skip
     return sentences

@@ -102,6 +102,10 @@ class Runner:
             self._write(info, [*info.entries, *planned])
         return [known[entry_key(entry)] for entry in expected]
 
+    def expect(self, rows: int) -> None:
+        """Take so many rows into account, of which some may not be known yet."""
+        self.expected = rows
+
     def close(self) -> None:
         """Say in `sweep.json` that no further entries will come."""
         info = Sweep(self.folder).info

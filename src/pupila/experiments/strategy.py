@@ -32,6 +32,31 @@ _EPOCHS = ("epochs", "finetune_epochs")
 Phases = Callable[[Mapping[str, Any]], dict[str, int]]  # what varies -> epochs of each phase of the training
 
 
+def check_strategy(space: Space, settings: SweepSettings) -> None:
+    """Refuse, before any data are opened, what gives no rows.
+
+    Raises:
+        PupilaError: nothing varies; a range without a search; halving sets the epochs that vary.
+    """
+    if not space.axes:
+        raise PupilaError(
+            say("Nothing varies in this sweep"), expected="--grid NAME=V1,V2", remedy="--grid augment=A1,A2",
+        )  # fmt: skip
+    if settings.search is None:
+        space.grid()
+    elif not space.without("seed").axes:
+        raise PupilaError(
+            say("A search needs a setting that varies beside the seed"), actual="--search " + settings.search,
+            expected="--range NAME=LOW..HIGH", remedy="--range lr=0.0001..0.1:log",
+        )  # fmt: skip
+    varied = [name for name in _EPOCHS if name in space.names]
+    if settings.halving is not None and varied:
+        raise PupilaError(
+            say("Conflicting settings"), actual=say("--halving, and {name} varies", name=varied[0]),
+            expected=say("one of them: halving sets the epochs"),
+        )  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Strategy:
     """Trains the rows of one sweep.
@@ -43,6 +68,7 @@ class Strategy:
         run: trains cells.
         phases: plans the epochs of a configuration.
         tell: called with each sentence.
+        expect: called with the number of rows that there will be, once it is known.
     """
 
     space: Space
@@ -51,38 +77,24 @@ class Strategy:
     run: RunCells
     phases: Phases
     tell: LogCallback
+    expect: Callable[[int], None]
 
     def train(self) -> None:
         """Train all rows, or resume with those that have not ended.
 
         Raises:
-            PupilaError: what varies is no grid, and no search is meant; halving sets what varies.
+            PupilaError: nothing to halve; another search is in the folder.
         """
-        self._check()
         if self.settings.search is not None:
             with open_journal(self.folder, self.space.without("seed"), self._sampling) as journal:
+                self.expect(self.settings.trials * max(1, len(self.space.seeds)))
                 self._search(journal, self.settings.trials)
         elif self.settings.halving is not None:
             self._halve_grid(self.settings.halving)
         else:
-            self.run([Entry(configuration) for configuration in self.space.grid()])
-
-    def count_rows(self) -> int:
-        """The rows that there will be, where that is known before the first one; else 0."""
-        if self.settings.halving is not None:
-            return 0
-        if self.settings.search is None:
-            return len(self.space.grid())
-        return self.settings.trials * max(1, len(self.space.seeds))
-
-    def _check(self) -> None:
-        if self.settings.halving is None:
-            return
-        if varied := [name for name in _EPOCHS if name in self.space.names]:
-            raise PupilaError(
-                say("Conflicting settings"), actual=say("--halving, and {name} varies", name=varied[0]),
-                expected=say("one of them: halving sets the epochs"),
-            )  # fmt: skip
+            grid = self.space.grid()
+            self.expect(len(grid))
+            self.run([Entry(configuration) for configuration in grid])
 
     @property
     def _sampling(self) -> Sampling:
@@ -134,6 +146,7 @@ class Strategy:
                 remedy=say("omit {flag}", flag="--halving"),
             )  # fmt: skip
         self.tell(Note(describe_rungs(rungs, epochs)))
+        self.expect(sum(rung.configurations for rung in rungs) * max(1, len(self.space.seeds)))
         return rungs
 
     def _epochs_of_first(self, rungs: Sequence[Rung]) -> Callable[[Configuration], Mapping[str, int]]:

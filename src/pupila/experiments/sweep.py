@@ -44,9 +44,9 @@ def sweep(
         data, definition, path_text(out) if out is not None else None, resume, options, report
     )
     runner = Runner(opened, options, report)
-    strategy = Strategy(definition.space, own, opened.folder, runner.run_cells, opened.planner.phases, report)
-    runner.expected = strategy.count_rows()
-    strategy.train()
+    Strategy(
+        definition.space, own, opened.folder, runner.run_cells, opened.planner.phases, report, runner.expect
+    ).train()
     runner.close()
     return opened.read()
 

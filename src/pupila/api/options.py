@@ -395,6 +395,8 @@ class ServeOptions(TypedDict, total=False):
     """maximum number of connections; above it slow clients are disconnected [default: 512]."""
     request_timeout: float
     """maximum time for a client to send a request, seconds; later ones get a 408 [default: 600]."""
+    poll_seconds: float
+    """time between two polls of an alias or of a bundle in a store, seconds; 0: never [default: 10]."""
     max_open_bytes: int
     """total size of the requests that are being received or predicted, bytes; more get a 503 [default:
     2000000000]."""

@@ -11,7 +11,9 @@ from pupila.core.extras import public
 from pupila.core.messages import say
 
 if TYPE_CHECKING:
+    from pupila.artifacts.run.source import PredictingSource
     from pupila.artifacts.web.background import BackgroundServer
+    from pupila.stages.serve.app import Followed
 
 LOCAL = "127.0.0.1"
 
@@ -74,7 +76,8 @@ def serve(
 
     source = parse_predicting(bundle)
     parsed = ServeSettings.parse(dict(settings), "serve")
-    server = BackgroundServer(make_service(source.bundle, parsed), host, port, parsed.connection_limits())
+    app = make_service(source.bundle, parsed, _find_followed(bundle, source))
+    server = BackgroundServer(app, host, port, parsed.connection_limits())
     return Service(server, f"http://{_url_host(host)}:{server.port}", source.path)
 
 
@@ -112,4 +115,18 @@ def serve_announced(
     from pupila.stages.serve.settings import ServeSettings
 
     parsed = ServeSettings.parse(dict(settings), "serve")
-    run(make_service(parse_predicting(bundle).bundle, parsed), host, port, ready, parsed.connection_limits())
+    source = parse_predicting(bundle)
+    app = make_service(source.bundle, parsed, _find_followed(bundle, source))
+    run(app, host, port, ready, parsed.connection_limits())
+
+
+def _find_followed(bundle: ModelInput, source: "PredictingSource") -> "Followed | None":
+    """What the service follows, if the bundle was named by an alias or by the address of a store."""
+    from pupila.artifacts.registry.names import is_reference, parse_reference
+    from pupila.artifacts.registry.watch import find_watch
+    from pupila.stages.serve.app import Followed
+
+    if (watch := find_watch(bundle, source.bundle.folder)) is None:
+        return None
+    number = int(parse_reference(source.path).selector) if is_reference(source.path) else None
+    return Followed(watch, number)

@@ -1,5 +1,6 @@
 """The service: its routes by task, health and model information."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,10 +12,12 @@ from pupila.artifacts.bundle.folder import Bundle
 from pupila.artifacts.bundle.predictor import Predictor
 from pupila.artifacts.bundle.prompter import Prompter
 from pupila.artifacts.bundle.schema import BundleInfo
+from pupila.artifacts.registry.watch import Watch
 from pupila.artifacts.web.app import App, make_app
 from pupila.imaging.images.budget import set_decode_memory
 from pupila.stages.serve.batcher import Batcher
 from pupila.stages.serve.embeddings import Embeddings
+from pupila.stages.serve.follow import Follower, Following, Swapping
 from pupila.stages.serve.predict_routes import add_predictions
 from pupila.stages.serve.queue import RequestQueue
 from pupila.stages.serve.segment_routes import add_segment
@@ -34,9 +37,20 @@ class Health(BaseModel):
 
     status: str
     model_version: str
+    following: Following | None = Field(
+        default=None, description="the alias or bundle that the service follows; absent: none"
+    )
 
 
-class Worker(Protocol):
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """What a service follows, and the version that it starts with."""
+
+    watch: Watch
+    number: int | None  # in a registry
+
+
+class Worker(Swapping, Protocol):
     """What predicts, in threads of its own."""
 
     @property
@@ -74,12 +88,13 @@ ROUTES: dict[str, Routes[Any]] = {
 }
 
 
-def make_service(bundle: Bundle, settings: ServeSettings) -> App:
+def make_service(bundle: Bundle, settings: ServeSettings, followed: Followed | None = None) -> App:
     """The app for a bundle.
 
     Args:
         bundle: read and verified.
-        settings: limits and threads.
+        settings: limits, threads and the interval of polls.
+        followed: what may name another bundle later; None: nothing.
 
     Raises:
         PupilaError: the bundle is invalid.
@@ -87,29 +102,44 @@ def make_service(bundle: Bundle, settings: ServeSettings) -> App:
     set_decode_memory(settings.max_decode_memory, strict=True, patience=_PATIENCE)
     routes = ROUTES[bundle.info.task]
     worker = routes.worker(bundle, settings)
+    follower = None if followed is None else Follower(followed.watch, worker, followed.number)
 
     @asynccontextmanager
     async def lifespan(_: App) -> AsyncIterator[None]:
-        yield
+        async with _poll(follower, settings.poll_seconds):
+            yield
         worker.close()
 
     app = make_app(
         f"Pupila: {bundle.info.architecture.name}", lifespan, settings.body_limits(), worker.queue.check
     )
     routes.add(app, worker)
-    _add_descriptions(app, bundle)
+    _add_descriptions(app, worker, follower)
     return app
 
 
-def _add_descriptions(app: App, bundle: Bundle) -> None:
-    @app.get("/health", response_model=Health)
+@asynccontextmanager
+async def _poll(follower: Follower | None, seconds: float) -> AsyncIterator[None]:
+    """Within it the follower polls."""
+    if follower is None or not seconds:
+        yield
+        return
+    polling = asyncio.create_task(follower.run(seconds))
+    yield
+    polling.cancel()
+
+
+def _add_descriptions(app: App, worker: Worker, follower: Follower | None) -> None:
+    @app.get("/health", response_model=Health, response_model_exclude_unset=True)
     async def health() -> Health:
         """Whether the service is up."""
-        return Health(status="ok", model_version=bundle.hash)
-
-    described = BundleDescription(**dict(bundle.info), model_version=bundle.hash)
+        version = worker.slot.current.bundle.hash
+        if follower is None:
+            return Health(status="ok", model_version=version)
+        return Health(status="ok", model_version=version, following=follower.describe())
 
     @app.get("/model/info", response_model=BundleDescription, response_model_exclude={"golden", "files"})
     async def info() -> BundleDescription:
         """The contents of `bundle.json`, without golden predictions and file hashes."""
-        return described
+        bundle = worker.slot.current.bundle
+        return BundleDescription(**dict(bundle.info), model_version=bundle.hash)

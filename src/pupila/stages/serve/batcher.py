@@ -6,14 +6,18 @@ run on all cores.
 """
 
 import asyncio
+import threading
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from pupila.artifacts.bundle.folder import Bundle
+from pupila.artifacts.bundle.golden import GOLDEN, preprocess_bytes
 from pupila.artifacts.bundle.predictor import Prediction, Predictor
 from pupila.core.threads import CORES
 from pupila.stages.serve.queue import RequestQueue
 from pupila.stages.serve.settings import ServeSettings
+from pupila.stages.serve.slot import ModelSlot
 from pupila.stages.serve.uploads import Read, refuse_no_memory
 from pupila.tasks.task import PreprocessedImage
 
@@ -24,63 +28,97 @@ class Batcher:
     """Predicts images for the event loop.
 
     Args:
-        predictor: of the bundle.
+        predictor: of the bundle that is served first.
         settings: batch size, queue and threads.
     """
 
     def __init__(self, predictor: Predictor, settings: ServeSettings) -> None:
-        self.predictor, self.settings = predictor, settings
-        self.predictor.all_cores_session  # noqa: B018 -- loaded before the first request
+        self.slot, self.settings = ModelSlot(predictor), settings
+        predictor.all_cores_session  # noqa: B018 -- loaded before the first request
         self._threads = ThreadPoolExecutor(settings.threads or CORES)
-        self._waiting: deque[tuple[PreprocessedImage, Waiting]] = deque()
+        self._waiting: deque[tuple[Predictor, PreprocessedImage, Waiting]] = deque()
+        self._taking = threading.Lock()  # a batch out of the deque
         self.queue = RequestQueue(settings.queue)
         # A tiled image takes hundreds of megabytes once preprocessed: no more of them than threads.
-        threads, tiled = settings.threads or CORES, predictor.info.preprocessing.view == "tile"
-        self._room = asyncio.Semaphore(threads if tiled else settings.queue)
+        self._tiled_room = asyncio.Semaphore(settings.threads or CORES)
+        self._room = asyncio.Semaphore(settings.queue)
 
-    async def predict(self, images: Sequence[Read]) -> list[Prediction | BaseException]:
+    @property
+    def predictor(self) -> Predictor:
+        """The current one."""
+        return self.slot.current
+
+    def load(self, bundle: Bundle) -> Predictor:
+        """A predictor of another bundle, checked and warm, to be swapped in; in a thread.
+
+        Raises:
+            PupilaError: an invalid bundle.
+        """
+        predictor = Predictor(bundle, limits=self.settings)
+        name = next(iter(bundle.info.golden))
+        image = preprocess_bytes(bundle.read(f"{GOLDEN}/{name}"), predictor.task, bundle.info.preprocessing)
+        for all_cores in (False, True):
+            predictor.predict_batch([image], all_cores)
+        return predictor
+
+    async def predict(
+        self, images: Sequence[Read], predictor: Predictor | None = None
+    ) -> list[Prediction | BaseException]:
         """The predictions of one request; an invalid image gets its fault.
 
         Each file is read by the thread that decodes it: no more of them than threads are in memory.
-        """
-        return await asyncio.gather(*map(self._predict_one, images), return_exceptions=True)
 
-    async def _predict_one(self, read: Read) -> Prediction:
+        Args:
+            images: of the request.
+            predictor: that the request has leased; None: the current one.
+        """
+        predictor = predictor or self.predictor
+        work = (self._predict_one(read, predictor) for read in images)
+        return await asyncio.gather(*work, return_exceptions=True)
+
+    async def _predict_one(self, read: Read, predictor: Predictor) -> Prediction:
         loop = asyncio.get_running_loop()
-        async with self._room:
-            image = await loop.run_in_executor(self._threads, self._preprocess, read)
+        tiled = predictor.info.preprocessing.view == "tile"
+        async with self._tiled_room if tiled else self._room:
+            image = await loop.run_in_executor(self._threads, _preprocess, predictor, read)
             future: Waiting = loop.create_future()
-            self._waiting.append((image, future))
+            self._waiting.append((predictor, image, future))
             # A client that disconnects does not stop the batch that its image is in.
             loop.run_in_executor(self._threads, self._predict_waiting).add_done_callback(_deliver)
             return await future
 
-    def _preprocess(self, read: Read) -> PreprocessedImage:
-        """In a thread."""
-        with refuse_no_memory():
-            return self.predictor.preprocess(read())
-
     def _predict_waiting(self) -> list[tuple[Waiting, Prediction | Exception]]:
         """In a thread: predict a batch of waiting images; nothing where other threads took them all."""
-        batch: list[tuple[PreprocessedImage, Waiting]] = []
-        while self._waiting and len(batch) < self.settings.max_batch_size:
-            try:
-                batch.append(self._waiting.popleft())
-            except IndexError:  # another thread was quicker
-                break
+        batch = self._take_batch()
         if not batch:
             return []
-        alone = self.queue.open == 1
-        futures = [future for _, future in batch]
+        predictor, alone = batch[0][0], self.queue.open == 1
+        futures = [future for *_, future in batch]
         try:
-            predictions = self.predictor.predict_batch([image for image, _ in batch], alone)
+            predictions = predictor.predict_batch([image for _, image, _ in batch], alone)
             return list(zip(futures, predictions, strict=True))
         except Exception as fault:  # noqa: BLE001 -- whatever the runtime raises belongs to these requests
             return [(future, fault) for future in futures]
 
+    def _take_batch(self) -> list[tuple[Predictor, PreprocessedImage, Waiting]]:
+        """The next waiting images, all of one predictor."""
+        batch: list[tuple[Predictor, PreprocessedImage, Waiting]] = []
+        with self._taking:
+            while self._waiting and len(batch) < self.settings.max_batch_size:
+                if batch and self._waiting[0][0] is not batch[0][0]:
+                    break
+                batch.append(self._waiting.popleft())
+        return batch
+
     def close(self) -> None:
         """Let the threads end."""
         self._threads.shutdown()
+
+
+def _preprocess(predictor: Predictor, read: Read) -> PreprocessedImage:
+    """In a thread."""
+    with refuse_no_memory():
+        return predictor.preprocess(read())
 
 
 def _deliver(finished: "asyncio.Future[list[tuple[Waiting, Prediction | Exception]]]") -> None:

@@ -8,11 +8,14 @@ import asyncio
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 
+from pupila.artifacts.bundle.folder import Bundle
+from pupila.artifacts.bundle.golden import GOLDEN
 from pupila.artifacts.bundle.prompter import EncodedImage, Prompter
 from pupila.core.files import sha256
 from pupila.core.threads import CORES
 from pupila.stages.serve.queue import RequestQueue
 from pupila.stages.serve.settings import ServeSettings
+from pupila.stages.serve.slot import ModelSlot
 from pupila.stages.serve.uploads import Read, refuse_no_memory
 from pupila.tasks.prompt import Prompt, PromptPrediction
 
@@ -46,83 +49,137 @@ class EmbeddingCache:
             self._bytes -= self._images.popitem(last=False)[1].nbytes
 
 
+class ServedPrompter:
+    """A prompter with the embeddings that it has computed: those of another one would not fit its decoder.
+
+    Args:
+        prompter: of the bundle; its runs have one core each.
+        settings: cache size.
+    """
+
+    def __init__(self, prompter: Prompter, settings: ServeSettings) -> None:
+        self.prompter = prompter
+        self.cache = EmbeddingCache(settings.max_embeddings, settings.max_embedding_bytes)
+        # Images that are being encoded, or wait for it.
+        self.coming: dict[str, asyncio.Task[EncodedImage]] = {}
+        prompter.all_cores_encoder  # noqa: B018 -- loaded before the first request
+
+    @property
+    def bundle(self) -> Bundle:
+        """The prompter's."""
+        return self.prompter.bundle
+
+
 class Embeddings:
     """Encodes images and predicts masks for prompts, for the event loop.
 
     Args:
-        prompter: of the bundle; its runs have one core each.
+        prompter: of the bundle that is served first; its runs have one core each.
         settings: queue, threads and cache size.
     """
 
     def __init__(self, prompter: Prompter, settings: ServeSettings) -> None:
-        self.prompter, self.settings = prompter, settings
-        self.prompter.all_cores_encoder  # noqa: B018 -- loaded before the first request
+        self.slot, self.settings = ModelSlot(ServedPrompter(prompter, settings)), settings
         threads = settings.threads or CORES
         self._encoding, self._predicting = ThreadPoolExecutor(threads), ThreadPoolExecutor(threads)
-        self._cache = EmbeddingCache(settings.max_embeddings, settings.max_embedding_bytes)
-        self._coming: dict[
-            str, asyncio.Task[EncodedImage]
-        ] = {}  # images that are being encoded, or wait for it
         self.queue = RequestQueue(settings.queue)
         self._room = asyncio.Semaphore(threads)  # new images in memory
 
-    async def find_cached(self, image_id: str) -> EncodedImage | None:
+    @property
+    def _cache(self) -> EmbeddingCache:
+        return self.slot.current.cache
+
+    @property
+    def _coming(self) -> dict[str, asyncio.Task[EncodedImage]]:
+        return self.slot.current.coming
+
+    def load(self, bundle: Bundle) -> ServedPrompter:
+        """A prompter of another bundle, checked and warm, to be swapped in; in a thread.
+
+        Raises:
+            PupilaError: an invalid bundle.
+        """
+        prompter = Prompter(bundle, limits=self.settings, threads=1)
+        served = ServedPrompter(prompter, self.settings)
+        image = prompter.preprocess(bundle.read(f"{GOLDEN}/{next(iter(bundle.info.golden))}"))
+        prompter.encode(image, all_cores=True)
+        return served
+
+    async def find_cached(self, image_id: str, model: ServedPrompter | None = None) -> EncodedImage | None:
         """The embedding of an image that was sent before, once it is encoded; None where it is not cached.
+
+        Args:
+            image_id: SHA-256 of its bytes.
+            model: that the request has leased; None: the current one.
 
         Raises:
             ImageFault: no usable image.
         """
-        if (cached := self._cache.get(image_id)) is not None:
+        model = model or self.slot.current
+        if (cached := model.cache.get(image_id)) is not None:
             return cached
-        coming = self._coming.get(image_id)
+        coming = model.coming.get(image_id)
         # A client that disconnects does not stop it: others may wait for it, too.
         return None if coming is None else await asyncio.shield(coming)
 
-    async def encode(self, read: Read) -> tuple[str, EncodedImage, bool]:
+    async def encode(self, read: Read, model: ServedPrompter | None = None) -> tuple[str, EncodedImage, bool]:
         """SHA-256 of the image's bytes, its embedding, and whether it was encoded for this request.
 
         No more new images than threads are in memory; others wait in their files.
 
+        Args:
+            read: the image's bytes.
+            model: that the request has leased; None: the current one.
+
         Raises:
             ImageFault: no usable image.
         """
+        model = model or self.slot.current
         loop = asyncio.get_running_loop()
         image_id = await loop.run_in_executor(self._predicting, lambda: sha256(read()))
-        if (known := await self.find_cached(image_id)) is not None:
+        if (known := await self.find_cached(image_id, model)) is not None:
             return image_id, known, False
         async with self._room:
             data = await loop.run_in_executor(self._encoding, read)
-            if (known := await self.find_cached(image_id)) is not None:
+            if (known := await self.find_cached(image_id, model)) is not None:
                 return image_id, known, False
             # No await since the check: of two requests with the same new image only one gets here.
-            coming = self._coming[image_id] = asyncio.create_task(self._encode(image_id, data))
+            coming = model.coming[image_id] = asyncio.create_task(self._encode(image_id, data, model))
             return image_id, await asyncio.shield(coming), True
 
-    async def predict(self, image: EncodedImage, prompt: Prompt) -> PromptPrediction:
+    async def predict(
+        self, image: EncodedImage, prompt: Prompt, model: ServedPrompter | None = None
+    ) -> PromptPrediction:
         """The mask for a prompt.
+
+        Args:
+            image: encoded by the same model.
+            prompt: that fits the image.
+            model: that the request has leased; None: the current one.
 
         Raises:
             PupilaError: the prompt does not fit the image.
         """
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._predicting, self.prompter.predict, image, prompt)
+        loop, prompter = asyncio.get_running_loop(), (model or self.slot.current).prompter
+        return await loop.run_in_executor(self._predicting, prompter.predict, image, prompt)
 
-    async def _encode(self, image_id: str, data: bytes) -> EncodedImage:
+    async def _encode(self, image_id: str, data: bytes, model: ServedPrompter) -> EncodedImage:
         try:
             loop = asyncio.get_running_loop()
-            image = await loop.run_in_executor(self._encoding, self._prepare_and_encode, data)
-            self._cache.add(image_id, image)
+            image = await loop.run_in_executor(self._encoding, _prepare_and_encode, data, model)
+            model.cache.add(image_id, image)
             return image
         finally:
-            del self._coming[image_id]
-
-    def _prepare_and_encode(self, data: bytes) -> EncodedImage:
-        """In a thread."""
-        with refuse_no_memory():
-            image = self.prompter.preprocess(data)
-        return self.prompter.encode(image, all_cores=len(self._coming) == 1)
+            del model.coming[image_id]
 
     def close(self) -> None:
         """Let the threads end."""
         self._encoding.shutdown()
         self._predicting.shutdown()
+
+
+def _prepare_and_encode(data: bytes, model: ServedPrompter) -> EncodedImage:
+    """In a thread."""
+    with refuse_no_memory():
+        image = model.prompter.preprocess(data)
+    return model.prompter.encode(image, all_cores=len(model.coming) == 1)

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pupila.artifacts.predictions.rows import ImageError
 
 PNG = "image/png"
+VERSION_HEADER = "x-model-version"  # of a response without JSON
 Model = TypeVar("Model")
 
 
@@ -37,6 +38,7 @@ class Batch(BaseModel, Generic[Model]):
 
     items: list[Item[Model]]
     processing_time: float
+    model_version: str = Field(description="hash of the bundle")
     request_id: str
 
 

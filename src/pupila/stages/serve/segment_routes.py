@@ -15,9 +15,9 @@ from pupila.core.messages import say
 from pupila.imaging.images.decode import ImageFault
 from pupila.imaging.masks.codec import encode_palette_png
 from pupila.imaging.regions import to_rle
-from pupila.stages.serve.embeddings import Embeddings
+from pupila.stages.serve.embeddings import Embeddings, ServedPrompter
 from pupila.stages.serve.prompt import PromptResponse
-from pupila.stages.serve.responses import PNG
+from pupila.stages.serve.responses import PNG, VERSION_HEADER
 from pupila.stages.serve.uploads import image_refused, refuse_not_finite, upload_reader
 from pupila.tasks.prompt import Prompt, check_prompt_content
 
@@ -31,7 +31,6 @@ _DOCUMENTED = {**REFUSALS, 404: {"model": Problem}, 200: {"content": {PNG: {}}}}
 
 def add_segment(app: App, embeddings: Embeddings) -> None:
     """Add the route, which the embeddings serve."""
-    version = embeddings.prompter.bundle.hash
 
     @app.post("/segment", response_model=PromptResponse, responses=_DOCUMENTED)
     async def segment(
@@ -50,9 +49,10 @@ def add_segment(app: App, embeddings: Embeddings) -> None:
         start = time.perf_counter()
         try:
             prompt = _parse_prompt(points, negatives, box)
-            with embeddings.queue.reserve():
-                name, image, new = await _find_image(embeddings, file, image_id)
-                prediction = await embeddings.predict(image, prompt)
+            with embeddings.queue.reserve(), embeddings.slot.lease() as model:
+                version = model.bundle.hash
+                name, image, new = await _find_image(embeddings, model, file, image_id)
+                prediction = await embeddings.predict(image, prompt, model)
         except ImageFault as fault:
             raise image_refused(fault) from fault
         except PupilaError as fault:
@@ -65,7 +65,7 @@ def add_segment(app: App, embeddings: Embeddings) -> None:
             ) from fault
         if request.headers.get("accept", "").startswith(PNG):
             picture = await asyncio.to_thread(encode_palette_png, prediction.mask, 2)
-            return Response(picture, media_type=PNG, headers={"x-image-id": name})
+            return Response(picture, media_type=PNG, headers={"x-image-id": name, VERSION_HEADER: version})
         height, width = prediction.mask.shape
         mask = RunLengths(**await asyncio.to_thread(to_rle, prediction.mask))
         with refuse_not_finite():
@@ -78,11 +78,11 @@ def add_segment(app: App, embeddings: Embeddings) -> None:
 
 
 async def _find_image(
-    embeddings: Embeddings, file: OptionalImageUpload, image_id: str | None
+    embeddings: Embeddings, model: ServedPrompter, file: OptionalImageUpload, image_id: str | None
 ) -> tuple[str, EncodedImage, bool]:
     """The id of the image, its embeddings, and whether it was encoded for this request."""
     if image_id is not None and file is None:
-        if (known := await embeddings.find_cached(image_id)) is None:
+        if (known := await embeddings.find_cached(image_id, model)) is None:
             raise Refusal(
                 404, say("Unknown image_id"), image_id, say("the image_id of an image that is still cached"),
                 say("send the image again as file"),
@@ -94,7 +94,7 @@ async def _find_image(
             say("both file and image_id") if file else say("neither file nor image_id"),
             say("either file or image_id"),
         )  # fmt: skip
-    return await embeddings.encode(upload_reader(file, embeddings.settings.max_bytes))
+    return await embeddings.encode(upload_reader(file, embeddings.settings.max_bytes), model)
 
 
 def _parse_prompt(points: str | None, negatives: str | None, box: str | None) -> Prompt:

@@ -1,6 +1,6 @@
 """The settings of the server."""
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
 from pupila.artifacts.web.limits import BodyLimits, ConnectionLimits
 from pupila.imaging.images.decode import ImageLimits
@@ -33,6 +33,10 @@ class ServeSettings(ImageLimits):
     )
     request_timeout: PositiveFloat = Field(
         default=600, description="maximum time for a client to send a request, seconds; later ones get a 408"
+    )
+    poll_seconds: NonNegativeFloat = Field(
+        default=10,
+        description="time between two polls of an alias or of a bundle in a store, seconds; 0: never",
     )
     max_open_bytes: PositiveInt = Field(
         default=2_000_000_000,

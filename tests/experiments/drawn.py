@@ -38,6 +38,7 @@ class DrawnCell:
     host: str = "drawn"
     score: float | None = field(default=None)  # None: as the outcomes say; NaN: not measurable
     trial: int | None = None
+    rung: int | None = None
 
 
 def draw_right(count: int, wrong: int, seed: int) -> Array:
@@ -62,7 +63,9 @@ def write_drawn(
         settings = {**cell.settings, "seed": cell.seed}
         reason = "momentum has no effect" if cell.state == "impossible" else ""
         entries.append(
-            SweepEntry(cell=name, settings=settings, seed=cell.seed, trial=cell.trial, reason=reason)
+            SweepEntry(
+                cell=name, settings=settings, seed=cell.seed, trial=cell.trial, rung=cell.rung, reason=reason
+            )
         )
         if name:
             _write_cell(str(folder), name, cell, groups)

@@ -2,11 +2,11 @@
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pupila.artifacts.report.sweep import Importance, SettingImportance
 from pupila.core.messages import listing, percent, say, say_count
 from pupila.experiments.scores import ScoredSettings
 from pupila.experiments.space import Axis
@@ -23,50 +23,26 @@ SHUFFLES = 199  # of the scores, for the p-values
 _ALPHA = 0.05
 
 
-@dataclass(frozen=True, slots=True)
-class SettingImportance:
-    """The importance of one setting."""
-
-    name: str
-    share: float  # of the importance of all settings; they sum to 1
-    p_value: float  # that shuffled scores give as much, Holm-corrected over the settings
-
-    @property
-    def is_distinguishable(self) -> bool:
-        """Whether it is more than chance gives."""
-        return self.p_value < _ALPHA
-
-
-@dataclass(frozen=True, slots=True)
-class Importance:
-    """The importance of all settings, the greatest first; none where there is too little to compute it from."""
-
-    settings: tuple[SettingImportance, ...]
-    configurations: int
-
-    def describe(self) -> list[str]:
-        """What it says, and whether chance explains it, in sentences."""
-        count = say_count("{n} configuration", "{n} configurations", self.configurations)
-        if not self.settings:
-            return [
-                say(
-                    "Too little to measure the importance of the settings: {count}, or equal scores.",
-                    count=count,
-                )
-            ]
-        clear = [row for row in self.settings if row.is_distinguishable]
-        names = listing(
-            [say("{name} ({share})", name=row.name, share=percent(row.share, 0)) for row in clear]
-        )
-        if clear:
-            sentences = [say("Settings that matter for a good score: {names}.", names=names)]
-        else:
-            sentences = [say("No setting matters more than chance would show in {count}.", count=count)]
-        if rest := [row.name for row in self.settings if not row.is_distinguishable and clear]:
-            sentences.append(say("Not distinguishable from chance: {names}.", names=listing(rest)))
-        if self.configurations < FEW:
-            sentences.append(say("From {count} the shares are a rough guide.", count=count))
-        return sentences
+def describe_importance(importance: Importance) -> list[str]:
+    """What it says, and whether chance explains it, in sentences."""
+    count = say_count("{n} configuration", "{n} configurations", importance.configurations)
+    if not importance.settings:
+        return [
+            say(
+                "Too little to measure the importance of the settings: {count}, or equal scores.", count=count
+            )
+        ]
+    clear = [row for row in importance.settings if row.distinguishable]
+    names = listing([say("{name} ({share})", name=row.setting, share=percent(row.share, 0)) for row in clear])
+    if clear:
+        sentences = [say("Settings that matter for a good score: {names}.", names=names)]
+    else:
+        sentences = [say("No setting matters more than chance would show in {count}.", count=count)]
+    if rest := [row.setting for row in importance.settings if clear and not row.distinguishable]:
+        sentences.append(say("Not distinguishable from chance: {names}.", names=listing(rest)))
+    if importance.configurations < FEW:
+        sentences.append(say("From {count} the shares are a rough guide.", count=count))
+    return sentences
 
 
 def measure_importance(
@@ -87,7 +63,7 @@ def measure_importance(
     names = [axis.name for axis in axes if len({str(row.settings.get(axis.name)) for row in rows}) > 1]
     scores = np.array([row.score for row in rows])
     if len(rows) < LEAST or not names or np.ptp(scores) == 0:
-        return Importance((), len(rows))
+        return Importance(settings=[], configurations=len(rows))
     study = _make_study(axes, rows)
     measured = _measure(study, scores, names)
     generator = np.random.default_rng(0)
@@ -99,9 +75,10 @@ def measure_importance(
     p_values = holm([(1 + exceeded[name]) / (1 + shuffles) for name in names])
     total = sum(measured.values()) or 1.0
     settings = [
-        SettingImportance(name, measured[name] / total, p) for name, p in zip(names, p_values, strict=True)
+        SettingImportance(setting=name, share=measured[name] / total, p_value=p, distinguishable=p < _ALPHA)
+        for name, p in zip(names, p_values, strict=True)
     ]
-    return Importance(tuple(sorted(settings, key=lambda row: -row.share)), len(rows))
+    return Importance(settings=sorted(settings, key=lambda row: -row.share), configurations=len(rows))
 
 
 def _measure(study: "Study", scores: np.ndarray, names: Sequence[str]) -> Mapping[str, float]:

@@ -7,6 +7,7 @@ from pupila.artifacts.report.page import Page, Section, Table
 from pupila.artifacts.report.sweep import Configuration, SweepReport, SweepRow
 from pupila.artifacts.run.log import EpochLog
 from pupila.core.messages import integer, number, say, signed_number
+from pupila.experiments.importance import describe_importance
 from pupila.experiments.pictures import draw_grid, draw_levels, draw_search
 from pupila.experiments.space import value_text
 from pupila.experiments.table import list_settings
@@ -45,7 +46,8 @@ def _picture_sections(report: SweepReport) -> list[Section]:
     if all(configuration.score.value is None for configuration in report.configurations):
         return []
     if report.search:
-        return [Section(say("Trials"), charts=draw_search(report))]
+        sentences = describe_importance(report.importance) if report.importance else []
+        return [Section(say("Trials"), sentences, charts=draw_search(report))]
     charts = draw_grid(report) + draw_levels(report)
     return [Section(say("Scores by setting"), charts=charts)] if charts else []
 

@@ -80,8 +80,8 @@ def draw_search(report: SweepReport) -> list[Any]:
     drawn = [estimate_bars(title, {"": best}, _axis_label(report), _find_baseline(report))]
     if _list_axes(report) and len(scored) > 1:
         drawn.append(_draw_coordinates(report, scored))
-    if report.importance:
-        ranked = dict(sorted(report.importance.items(), key=lambda item: -item[1]))
+    if report.importance and report.importance.settings:
+        ranked = {row.setting: row.share for row in report.importance.settings}
         drawn.append(charts.bars(say("Importance of each setting, %"), _in_percent(ranked), "{:.0f} %"))
     return drawn
 

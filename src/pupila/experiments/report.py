@@ -11,6 +11,8 @@ from pupila.artifacts.sweep.folder import FINISHED, Sweep
 from pupila.core.vocabulary import TEST
 from pupila.experiments.comparison.pairs import read_outcomes
 from pupila.experiments.comparison.readers import OUTCOME_READERS
+from pupila.experiments.importance import measure_importance
+from pupila.experiments.scores import read_axes, read_scores
 from pupila.experiments.table import make_row
 from pupila.experiments.winner import (
     Predictions,
@@ -49,7 +51,7 @@ def report_sweep(sweep: Sweep, data: Dataset, splits: SplitFile) -> SweepReport:
         finished=info.closed and all(cell.state in FINISHED for cell in sweep.cells), rows=rows,
         configurations=configurations, levels=[] if info.search else _score_levels(sweep, rows, predictions),
         baseline=next((result.baseline for result in results if result.baseline is not None), None),
-        winner=winner,
+        winner=winner, importance=measure_importance(read_axes(sweep), read_scores(sweep)) if info.search else None,
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""What a sweep scored for each of its configurations, as importance and parallel coordinates read it."""
+"""What a sweep scored for each of its configurations, as the importance of the settings reads it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

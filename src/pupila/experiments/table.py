@@ -28,7 +28,7 @@ def make_row(cell: Cell) -> SweepRow:
         }  # fmt: skip
     ended = result or error
     return SweepRow(
-        cell=cell.id, settings=entry.settings, seed=entry.seed, trial=entry.trial,
+        cell=cell.id, settings=entry.settings, seed=entry.seed, trial=entry.trial, rung=entry.rung,
         share=entry.share.share if entry.share else None, repeat=entry.share.repeat if entry.share else None,
         state=cell.state, reason=cell.reason, timing=ended.timing if ended else None, **figures,
     )  # fmt: skip
@@ -38,13 +38,13 @@ def make_table(report: SweepReport) -> pl.DataFrame:
     """A row for each cell, in the order of `sweep.json`.
 
     Returns:
-        Columns: cell, trial, share and repeat; each varied setting; seed, state and reason; each metric with the ends
-        of its 95 % interval (`_low`, `_high`); images, groups, best_epoch, trained_epochs and parameters; and last
+        Columns: cell, trial, rung, share and repeat; each varied setting; seed, state and reason; each metric with the
+        ends of its 95 % interval (`_low`, `_high`); images, groups, best_epoch, trained_epochs and parameters; and last
         what depends on the clock and the machine: seconds, milliseconds (per image) and host.
     """
     rows = report.rows
     columns: dict[str, pl.Series] = {"cell": pl.Series([row.cell for row in rows], dtype=pl.String)}
-    for name, kind in (("trial", pl.Int64), ("share", pl.Float64), ("repeat", pl.Int64)):
+    for name, kind in (("trial", pl.Int64), ("rung", pl.Int64), ("share", pl.Float64), ("repeat", pl.Int64)):
         values = [getattr(row, name) for row in rows]
         if any(value is not None for value in values):
             columns[name] = pl.Series(values, dtype=kind)

@@ -24,6 +24,7 @@ class SweepRow(Record):
     settings: dict[str, Any] = Field(description="the varied settings")
     seed: int = Field(description="seed of all random draws")
     trial: int | None = Field(default=None, description="number of a search's trial")
+    rung: int | None = Field(default=None, description="step of a successive halving, from 0")
     share: float | None = Field(default=None, description="share of the training groups, of a learning curve")
     repeat: int | None = Field(default=None, description="number of the draw of that share")
     state: CellState = Field(description="completed, collapsed, failed, running, waiting or impossible")
@@ -105,6 +106,22 @@ class Winner(Record):
     test: TestScore | None = Field(default=None, description="null: the test split stayed sealed")
 
 
+class SettingImportance(Record):
+    """The importance of one setting."""
+
+    setting: str = Field(description="name of the setting")
+    share: float = Field(description="of the importance of all settings; they sum to 1")
+    p_value: float = Field(description="that shuffled scores give as much, Holm-corrected over the settings")
+    distinguishable: bool = Field(description="whether the p-value is below 0.05")
+
+
+class Importance(Record):
+    """The importance of the settings, the greatest first."""
+
+    settings: list[SettingImportance] = Field(description="empty: too few configurations, or equal scores")
+    configurations: NonNegativeInt = Field(description="with a score, from which it was computed")
+
+
 class SweepReport(Record):
     """The content of `report.json`."""
 
@@ -130,8 +147,9 @@ class SweepReport(Record):
         default_factory=list, description="of a grid: the mean score of each value of each setting"
     )
     baseline: Baseline | None = Field(default=None, description="a prediction that needs no model")
-    importance: dict[str, float] = Field(
-        default_factory=dict, description="of a search: share of the variation of the score, by setting"
+    importance: Importance | None = Field(
+        default=None,
+        description="of a search or a halving: how much each setting matters for the best scores",
     )
     winner: Winner | None = Field(default=None, description="null: no cell was completed")
 

@@ -55,6 +55,7 @@ class TrackedRun:
     files: tuple[TrackedFile, ...] = ()
     examples: tuple[tuple[str, int, str], ...] = ()  # part, epoch, and path of a PNG
     parent: str = ""  # identity of the sweep
+    is_parent: bool = False  # whether it is a sweep
 
     @cached_property
     def digest(self) -> str:

@@ -134,6 +134,8 @@ class LiveTracking:
                     process.kill()
                 process.wait()
             self._reader.join(_QUIET_SECONDS)
+            if process.stdout is not None:
+                process.stdout.close()
             self._tell_reports()
         if self._last.ended and not self._last.fault:
             if self._last.hint:

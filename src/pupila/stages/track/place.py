@@ -9,6 +9,8 @@ from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 from pupila.stages.track.target import Target, sqlite_path
 
+_REMEDIES = {"mlflow": "--to mlflow:sqlite:///FOLDER/mlflow.db"}
+
 
 @contextlib.contextmanager
 def hold_place(target: Target) -> Iterator[None]:
@@ -25,7 +27,8 @@ def hold_place(target: Target) -> Iterator[None]:
     except OSError as fault:
         raise PupilaError(
             say("Can't write to {target}", target=str(target)), actual=fault.strerror or str(fault),
-            expected=say("a place that can be written to"), remedy=f"--to {target.tracker}:FOLDER",
+            expected=say("a place that can be written to"),
+            remedy=_REMEDIES.get(target.tracker, f"--to {target.tracker}:FOLDER"),
         ) from fault  # fmt: skip
 
 

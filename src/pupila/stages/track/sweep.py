@@ -55,6 +55,7 @@ def read_tracked_sweep(sweep: Sweep, experiment: str | None = None) -> tuple[Tra
         results=results,
         tags={f"{OWN}{name}": value for name, value in tags.items() if value},
         files=tuple(_list_files(sweep.folder)),
+        is_parent=True,
     )
     return parent, cells
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _MARK = "pupila.json"  # digest of the run that a folder holds; none in one that was never completed
 _NOT_IN_NAMES = re.compile(r"[/\\#?%:]")
 _LONGEST_NAME = 128
+_USER_HAS_IT = "wandb" in sys.modules  # then its service, too, is not ours to end
 _STEP = "epoch"  # the curve that others are drawn over
 
 
@@ -40,7 +41,6 @@ class WandbTracker:
         self._folder = Path(target.place, "wandb")
         self._names: dict[str, str] = {}  # of the sweeps, by identity
         self._open: dict[str, tuple[OpenRun, TrackedRun]] = {}  # runs that are training, by identity
-        self._is_first = "wandb" not in sys.modules  # whether its service is ours to end
 
     @property
     def hint(self) -> str:
@@ -52,9 +52,8 @@ class WandbTracker:
         with at_door(self._target):
             for identity in [*self._open]:
                 self._open.pop(identity)[0].finish(exit_code=1)
-            if self._is_first and "wandb" in sys.modules:
-                import wandb
-
+            wandb = sys.modules.get("wandb")
+            if wandb is not None and not _USER_HAS_IT and wandb.run is None:
                 wandb.teardown()
 
     def write(self, run: TrackedRun) -> Written:
@@ -100,7 +99,8 @@ class WandbTracker:
         )  # fmt: skip
         opened = wandb.init(
             dir=str(self._folder.parent), project=_fit(run.experiment), id=_run_id(run), name=run.name,
-            group=self._names.get(run.parent) or None, job_type="cell" if run.parent else None,
+            group=self._names[run.parent] if run.parent else run.name if run.is_parent else None,
+            job_type="sweep" if run.is_parent else "cell" if run.parent else None,
             config={**run.settings, "given": run.given}, settings=settings,
         )  # fmt: skip
         for part in dict.fromkeys(epoch.part for epoch in run.epochs):
@@ -124,8 +124,10 @@ class WandbTracker:
     def _finish(self, run: TrackedRun) -> None:
         """Add results, tags and files, and end the run."""
         opened, _ = self._open.pop(run.identity)
-        opened.summary.update({**run.results, **run.tags})  # type: ignore[no-untyped-call]
-        opened.config.update({"tags": run.tags}, allow_val_change=True)
+        opened.summary.update({**run.results, **run.tags})
+        opened.config.update(  # type: ignore[no-untyped-call]
+            {"tags": run.tags}, allow_val_change=True
+        )
         for file in run.files:
             opened.save(file.path, base_path=file.path.removesuffix(file.name), policy="now")
         opened.finish(exit_code=int(run.status == FAILED))

@@ -23,7 +23,7 @@ from tests.stages.track.runs import (
 def read_events(folder: Path) -> Any:
     """TensorBoard's own reader, with everything that the folder has."""
     with quiet():
-        from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+        from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # type: ignore[import-untyped]
 
         reader = EventAccumulator(
             str(folder), size_guidance=dict.fromkeys(("scalars", "images", "tensors"), 0)
@@ -32,7 +32,7 @@ def read_events(folder: Path) -> Any:
     return reader
 
 
-def read_scalars(folder: Path) -> dict[str, list[tuple[int, float | None]]]:
+def read_scalars(folder: Path) -> dict[str, list[tuple[int, Any]]]:
     reader = read_events(folder)
     return {
         tag: [(event.step, number_or_none(event.value)) for event in reader.Scalars(tag)]
@@ -40,7 +40,7 @@ def read_scalars(folder: Path) -> dict[str, list[tuple[int, float | None]]]:
     }
 
 
-def rounded(points: dict[str, list[tuple[int, float | None]]]) -> dict[str, list[tuple[int, float | None]]]:
+def rounded(points: dict[str, list[tuple[int, float | None]]]) -> Any:
     """As float32, which is what TensorBoard stores."""
     return {tag: [(step, value if value is None else pytest.approx(value, rel=1e-6)) for step, value in rows]
             for tag, rows in points.items()}  # fmt: skip
@@ -65,7 +65,7 @@ def test_curves_settings_results_and_examples_are_read_back(tmp_path: Path) -> N
 
 def test_the_page_of_settings_shows_them(tmp_path: Path) -> None:
     pupila.track(write_run(tmp_path / "run"), to=f"tensorboard:{tmp_path}/tb")
-    from tensorboard.plugins.hparams import metadata
+    from tensorboard.plugins.hparams import metadata  # type: ignore[import-untyped]
 
     about = read_events(tmp_path / "tb/shop/run").summary_metadata[metadata.SESSION_START_INFO_TAG]
     start = metadata.parse_session_start_info_plugin_data(about.plugin_data.content)

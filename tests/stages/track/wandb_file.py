@@ -17,8 +17,9 @@ _FULL, _FIRST, _MIDDLE, _LAST = 1, 2, 3, 4
 
 def read_records(path: Path) -> Iterator[Any]:
     """The records in order."""
-    from wandb.proto.wandb_internal_pb2 import Record
+    from wandb.proto import wandb_internal_pb2
 
+    new_record: Any = wandb_internal_pb2.Record  # type: ignore[attr-defined]
     content = path.read_bytes()
     assert content[:4] == b":W&B"
     place, whole = 7, b""
@@ -32,7 +33,7 @@ def read_records(path: Path) -> Iterator[Any]:
         place += _HEADER.size + length
         whole = data if kind in (_FULL, _FIRST) else whole + data
         if kind in (_FULL, _LAST):
-            record = Record()
+            record = new_record()
             record.ParseFromString(whole)
             yield record
 

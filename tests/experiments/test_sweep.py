@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 import pupila
 from pupila.artifacts.run.log import LogLine
 from pupila.artifacts.sweep.folder import Sweep
+from pupila.artifacts.sweep.lease import Lease, _now
 from pupila.core.errors import PupilaError
 from pupila.experiments import worker as worker_module
 from pupila.experiments.configurations import Entry
@@ -102,7 +104,7 @@ def test_a_sweep_in_the_same_folder_is_refused_or_resumed(whole: Sweep, data: Pa
     out = Path(whole.folder)
     with pytest.raises(PupilaError, match=r"(?s)in .* already.*--resume --out"):
         opened(data, out, grid={"lr": [1e-3, 1e-2], "seed": [1, 2]})
-    with pytest.raises(PupilaError, match=r"Another sweep.*other values of --grid"):
+    with pytest.raises(PupilaError, match=r"Another sweep.*other values"):
         opened(data, out, True, grid={"lr": [1e-3], "seed": [1, 2]})
     with pytest.raises(PupilaError, match=r"Another sweep.*other settings"):
         opened(data, out, grid={"lr": [1e-3, 1e-2], "seed": [1, 2]}, epochs=3)
@@ -215,8 +217,6 @@ def test_the_cell_of_a_sweep_beside_is_copied_and_one_that_runs_there_is_waited_
     shutil.copytree(whole.folder, tmp_path / "first")
     running = tmp_path / "first/cells" / whole.cells[1].id
     (running / "result.json").rename(running / "lease.json")  # the other sweep trains this one now
-    from pupila.artifacts.sweep.lease import Lease, _now
-
     lease = Lease(host="elsewhere", pid=1, start=_now(), heartbeat=_now())
     (running / "lease.json").write_text(lease.model_dump_json())
     trained: list[str] = []
@@ -257,3 +257,39 @@ def test_folds_vary_over_the_same_test_split(data: Path, tmp_path: Path) -> None
             parts.setdefault(a.component, set()).add((a.split, a.fold))
         assert all(len(some) == 1 for some in parts.values())
     assert len({row.cell for row in rows}) == 3
+
+
+def test_a_preview_names_cells_and_what_cannot_be_trained_and_writes_nothing(
+    data: Path, whole: Sweep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pupila.experiments.sweep import preview
+
+    monkeypatch.chdir(tmp_path)
+    shown = preview(str(data), **SETTINGS, grid={"lr": [1e-3, 1e-2], "seed": [1, 2]})
+    assert [row.cell for row in shown.rows] == [cell.id for cell in whole.cells]
+    assert "4 cells, 4 rows; 0 can't be trained. About" in shown.sentences[-1] and shown.seconds is not None
+    partly = preview(str(data), **SETTINGS, grid={"finetune_epochs": ["auto", 3]})
+    assert "1 cell, 2 rows; 1 can't be trained." in repr(partly)
+    assert any("finetune_epochs=3 has no effect" in sentence for sentence in partly.sentences)
+    searched = preview(str(data), **SETTINGS, range={"lr": "1e-4..0.1:log"}, search="tpe", trials=7)
+    assert searched.rows == [] and searched.sentences[-1] == "7 trials of a search."
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_cell_whose_process_is_killed_again_and_again_fails_and_stops_no_other(
+    data: Path, tmp_path: Path
+) -> None:
+    ready, runner, entries = opened(data, tmp_path / "s", grid={"seed": [1, 2]})
+    first, _ = runner.add(entries)
+    folder = tmp_path / "s/cells" / first.cell
+    killed = Lease(
+        host=socket.gethostname(), pid=2**22 + 1, start=_now(), heartbeat=_now(), session=runner.session,
+        kills=worker_module.MOST_KILLS - 1,
+    )  # fmt: skip
+    (folder / "lease.json").write_text(killed.model_dump_json())
+    runner.run_cells(entries)
+    failed, other = ready.read().cells
+    assert failed.state == "failed" and failed.reason.startswith(
+        "The process that trained it was killed 3 times"
+    )
+    assert other.result is not None

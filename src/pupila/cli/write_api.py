@@ -17,7 +17,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "Data": ("open", "collect", "doctor", "explore", "label", "split", "convert",
              "snapshot_data", "list_versions", "diff_data", "restore_data"),
     "Models": ("train", "sweep", "track", "evaluate", "load", "predict", "predict_files", "serve", "registry"),
-    "Beside the face": ("api.split.plan_split", "api.train.make_plan", "api.train.preview",
+    "Beside the face": ("experiments.sweep.preview", "api.split.plan_split", "api.train.make_plan", "api.train.preview",
                         "api.label.plan_labelling", "api.label.audit_labels", "api.label.review_suspects",
                         "api.label.export_labels", "api.label.import_labels", "api.serve.serve_forever",
                         "api.versions.plan_restore"),

@@ -9,6 +9,7 @@ from pupila.experiments.options import SweepOptions
 if TYPE_CHECKING:
     from pupila.artifacts.run.log import LogCallback, LogLine
     from pupila.artifacts.sweep.folder import Sweep
+    from pupila.experiments.preview import SweepPreview
 
 
 @public
@@ -49,6 +50,23 @@ def sweep(
     ).train()
     runner.close()
     return opened.read()
+
+
+@public
+def preview(data: Data, **settings: Unpack[SweepOptions]) -> "SweepPreview":
+    """The cells of a sweep, what can't be trained, and about how long it takes; nothing is trained or written.
+
+    Args:
+        data: whatever `pupila.open` takes.
+        settings: as for `sweep`.
+
+    Raises:
+        PupilaError: as `sweep`.
+    """
+    from pupila.experiments.definition import parse_definition
+    from pupila.experiments.preview import preview_sweep
+
+    return preview_sweep(data, *parse_definition(settings))
 
 
 def _print_line(line: "LogLine") -> None:

@@ -62,7 +62,9 @@ def simulate(laws: int, seed: int, nested: float = 0.2) -> tuple[Array, Array]:
     Each law has a plateau; an image is right where its own difficulty, the draw of the training images and chance allow
     it. `nested` is the part of a training's own noise that all sizes of a repeat have in common.
     """
-    rng, covered, told = np.random.default_rng(seed), [], []
+    rng = np.random.default_rng(seed)
+    covered: list[bool] = []
+    told: list[bool] = []
     while len(covered) < laws:
         plateau, rise, exponent = rng.uniform(0.02, 0.15), rng.uniform(0.03, 0.2), rng.uniform(0.2, 1.2)
         validation, full, repeats = int(rng.integers(60, 301)), 400, int(rng.integers(3, 6))
@@ -72,7 +74,7 @@ def simulate(laws: int, seed: int, nested: float = 0.2) -> tuple[Array, Array]:
         hard = rng.standard_normal(validation)  # shared by all trainings
 
         def right(error: Array, noise: Array, hard: Array = hard) -> Array:
-            return np.sqrt(0.5) * hard + np.sqrt(0.5) * noise < norm.ppf(1 - error)
+            return np.asarray(np.sqrt(0.5) * (hard + noise) < norm.ppf(1 - error))
 
         scores, sizes = [], []
         for _ in range(repeats):

@@ -44,6 +44,12 @@ def _fingerprint() -> Any:
     return Fingerprint
 
 
+def _learning_curve() -> Any:
+    from pupila.artifacts.report.learning_curve import LearningCurve
+
+    return LearningCurve
+
+
 def _plan() -> Any:
     from pupila.stages.train.config import TrainPlanFile
 
@@ -98,6 +104,7 @@ SCHEMAS: dict[str, Callable[[], Any]] = {
     "bundle": _bundle,
     "data-diff": _data_diff,
     "fingerprint": _fingerprint,
+    "learning-curve": _learning_curve,
     "plan": _plan,
     "registry": _registry,
     "report": _report,

@@ -62,7 +62,12 @@ class CellPlanner:
     def _plan_one(self, entry: Entry) -> tuple[SweepEntry, PupilaError | None]:
         settings = dict(entry.settings)
         row = SweepEntry(
-            cell="", settings=settings, seed=settings.get("seed", 0), trial=entry.trial, rung=entry.rung
+            cell="",
+            settings=settings,
+            seed=settings.get("seed", 0),
+            trial=entry.trial,
+            rung=entry.rung,
+            share=entry.share,
         )
         try:
             cell = self._plan_cell(row)
@@ -103,5 +108,5 @@ def first_line(fault: BaseException) -> str:
 
 def entry_key(entry: Entry | SweepEntry) -> str:
     """The same text for the same row of a table."""
-    share = entry.share.model_dump() if isinstance(entry, SweepEntry) and entry.share else None
+    share = entry.share.model_dump() if entry.share else None
     return dump_json([sorted(entry.settings.items()), entry.trial, entry.rung, share], default=str)

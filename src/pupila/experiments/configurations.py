@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pupila.artifacts.sweep.definition import Share
+
 COMPLETED, COLLAPSED, FAILED, PENDING = "completed", "collapsed", "failed", "pending"
 
 
@@ -14,6 +16,7 @@ class Entry:
     settings: Mapping[str, Any]  # what varies, the seed and the epochs of a rung included
     trial: int | None = None
     rung: int | None = None
+    share: Share | None = None  # of a learning curve
 
 
 @dataclass(frozen=True, slots=True)

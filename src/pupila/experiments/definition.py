@@ -16,6 +16,7 @@ from pupila.core.messages import listing, say
 from pupila.experiments.cells import CellPlanner
 from pupila.experiments.configurations import Entry
 from pupila.experiments.inputs import SweepInputs
+from pupila.experiments.learning_curve.shares import check_split
 from pupila.experiments.parameters import parse_varied
 from pupila.experiments.settings import SweepSettings, describe_search
 from pupila.experiments.space import Space, axis_record
@@ -93,9 +94,11 @@ def parse_definition(settings: Mapping[str, Any]) -> tuple[Definition, SweepSett
     own = {name: value for name, value in settings.items() if name in SweepSettings.model_fields}
     parsed = SweepSettings.parse(own, "sweep")
     folds, reading, base = divide_settings({n: v for n, v in settings.items() if n not in own})
-    space = parse_varied(parsed, base)
-    check_strategy(space, parsed)
-    return Definition(space, folds, reading, describe_search(parsed), parsed.retries), parsed
+    search = describe_search(parsed)
+    space = Space((), base) if parsed.learning_curve else parse_varied(parsed, base)
+    if not parsed.learning_curve:
+        check_strategy(space, parsed)
+    return Definition(space, folds, reading, search, parsed.retries), parsed
 
 
 def open_sweep(
@@ -108,6 +111,8 @@ def open_sweep(
     """
     _check_folder(out, resume)
     opened, splits = open_training(data, definition.reading, definition.folds, tell)
+    if "learning_curve" in definition.search:
+        check_split(splits)
     inputs = SweepInputs(opened, splits)
     info = _describe(data, definition, inputs, options.jobs)
     folder = _find_folder(out or f"{ROOT}/{opened.name}", info, resume, named=out is not None)

@@ -8,6 +8,7 @@ from pupila.artifacts.dataset.splits import SplitFile
 from pupila.artifacts.sweep.definition import SweepEntry, SweepFile
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
+from pupila.experiments.learning_curve.shares import split_share
 from pupila.experiments.parse_space import FOLDS
 from pupila.stages.split.refold import change_folds
 
@@ -21,11 +22,15 @@ class SweepInputs:
     _refolded: dict[int | None, SplitFile] = field(default_factory=dict, repr=False, compare=False)
 
     def split_for(self, entry: SweepEntry) -> SplitFile:
-        """The split that a cell is trained on, with the folds that it varies; the test images are always the same.
+        """The split that a cell is trained on, with its folds or its share of the training images.
+
+        The test images are always the same.
 
         Raises:
             PupilaError: too few groups for the folds.
         """
+        if entry.share is not None:
+            return split_share(self.splits, self.data, entry.share)
         if FOLDS not in entry.settings:
             return self.splits
         folds = entry.settings[FOLDS]

@@ -28,6 +28,13 @@ class SweepOptions(TrainOptions, total=False):
     halving: int | None
     """successive halving: all configurations train with few epochs, and the best 1/N continue with N times as many;
     None: all train with all epochs [default: None]."""
+    learning_curve: bool
+    """train on growing shares of the training images, and predict what twice the images would bring [default:
+    False]."""
+    shares: Sequence[float]
+    """shares of the training images in a learning curve [default: [0.1, 0.2, 0.4, 0.7, 1.0]]."""
+    repeats: int
+    """trainings of each share in a learning curve, each with its own images and seed [default: 3]."""
     jobs: int
     """processes that train cells side by side [default: 1]."""
     total_budget: str | None

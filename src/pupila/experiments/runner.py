@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pupila.artifacts.run.log import LogCallback, Note
 from pupila.artifacts.sweep.definition import SweepEntry, SweepFile
 from pupila.artifacts.sweep.folder import FINISHED, Cell, Sweep, write_sweep
-from pupila.core.messages import number, say
+from pupila.core.messages import number, percent, say
 from pupila.experiments.cells import entry_key
 from pupila.experiments.configurations import PENDING, CellScore, Entry
 from pupila.experiments.definition import OpenedSweep, RunOptions
@@ -142,7 +142,10 @@ class Runner:
 
 def describe_settings(cell: Cell) -> str:
     """What a cell varies: "model=resnet18, augment=A1"."""
-    return ", ".join(f"{name}={value_text(value)}" for name, value in cell.entry.settings.items())
+    settings = [f"{name}={value_text(value)}" for name, value in cell.entry.settings.items()]
+    if (share := cell.entry.share) is not None:
+        settings.insert(0, say("{share} of the training images", share=percent(share.share, 0)))
+    return ", ".join(settings)
 
 
 def describe_outcome(cell: Cell) -> str:

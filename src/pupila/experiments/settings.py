@@ -8,6 +8,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 from pupila.core.settings import Settings
+from pupila.experiments.learning_curve.options import describe_shares
 
 
 class SweepSettings(Settings):
@@ -21,6 +22,9 @@ class SweepSettings(Settings):
             "search",
             "trials",
             "halving",
+            "learning_curve",
+            "shares",
+            "repeats",
             "jobs",
             "total_budget",
             "retries",
@@ -59,6 +63,17 @@ class SweepSettings(Settings):
         "times as many; null: all train with all epochs",
     )
     min_epochs: PositiveInt = Field(default=1, description="least epochs of a successive halving")
+    learning_curve: bool = Field(
+        default=False,
+        description="train on growing shares of the training images, and predict what twice the images would bring",
+    )
+    shares: list[float] = Field(
+        default=[0.1, 0.2, 0.4, 0.7, 1.0], description="shares of the training images in a learning curve"
+    )
+    repeats: PositiveInt = Field(
+        default=3,
+        description="trainings of each share in a learning curve, each with its own images and seed",
+    )
     jobs: PositiveInt = Field(default=1, description="processes that train cells side by side")
     total_budget: str | None = Field(
         default=None, description="time such as 90s, 15m or 2h, after which no further cell is begun"
@@ -81,6 +96,8 @@ def describe_search(settings: SweepSettings) -> dict[str, Any]:
         settings.halving is None,
         "--halving 3",
     )
+    if shares := describe_shares(settings):
+        return {"learning_curve": shares}
     search: dict[str, Any] = {}
     if settings.search is not None:
         search |= {"sampler": settings.search, "seed": settings.search_seed}

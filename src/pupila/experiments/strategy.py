@@ -23,10 +23,12 @@ from pupila.experiments.halving import (
     plan_rungs,
     shorten,
 )
+from pupila.experiments.learning_curve.options import list_entries
 from pupila.experiments.search import describe_search, search
 from pupila.experiments.settings import SweepSettings
 from pupila.experiments.space import Space
 from pupila.experiments.study import Journal, Sampling, open_journal, stored_round_size
+from pupila.stages.train.settings import TrainSettings
 
 _EPOCHS = ("epochs", "finetune_epochs")
 Phases = Callable[[Mapping[str, Any]], dict[str, int]]  # what varies -> epochs of each phase of the training
@@ -85,7 +87,11 @@ class Strategy:
         Raises:
             PupilaError: nothing to halve; another search is in the folder.
         """
-        if self.settings.search is not None:
+        if self.settings.learning_curve:
+            curve = self._curve_entries()
+            self.expect(len(curve))
+            self.run(curve)
+        elif self.settings.search is not None:
             with open_journal(self.folder, self.space.without("seed"), self._sampling) as journal:
                 self.expect(self.settings.trials * max(1, len(self.space.seeds)))
                 self._search(journal, self.settings.trials)
@@ -95,6 +101,10 @@ class Strategy:
             grid = self.space.grid()
             self.expect(len(grid))
             self.run([Entry(configuration) for configuration in grid])
+
+    def _curve_entries(self) -> list[Entry]:
+        seed = self.space.base.get("seed", TrainSettings.model_fields["seed"].default)
+        return list_entries(self.settings, int(seed))
 
     @property
     def _sampling(self) -> Sampling:

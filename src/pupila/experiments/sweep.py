@@ -35,6 +35,7 @@ def sweep(
         PupilaError: unknown settings or values; no combination can be trained; another sweep is in the folder.
     """
     from pupila.experiments.definition import RunOptions, open_sweep, parse_definition
+    from pupila.experiments.learning_curve.write import write_curve
     from pupila.experiments.runner import Runner
     from pupila.experiments.strategy import Strategy
 
@@ -49,6 +50,8 @@ def sweep(
         definition.space, own, opened.folder, runner.run_cells, opened.planner.phases, report, runner.expect
     ).train()
     runner.close()
+    if own.learning_curve:
+        write_curve(opened.folder, opened.inputs.data, opened.inputs.splits, report)
     return opened.read()
 
 

@@ -1,0 +1,109 @@
+"""Nested shares of the training split: stratified, and with whole groups of related images."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from pupila.artifacts.dataset.manifest import Dataset
+from pupila.artifacts.dataset.splits import Assignment, SplitFile
+from pupila.artifacts.sweep.definition import Share
+from pupila.core.errors import PupilaError
+from pupila.core.messages import say, say_count
+from pupila.core.vocabulary import TRAIN, VALIDATION
+from pupila.statistics.intervals import Array
+
+LEFT_OUT = "left out"  # split of the training images that a share leaves out
+_PARTS = 3  # by how much of an image a class takes, for masks
+
+
+def check_split(splits: SplitFile) -> None:
+    """Refuse a split without training or validation images.
+
+    Raises:
+        PupilaError: it has none, as where there are folds alone.
+    """
+    counts = {name: len(splits.in_split(name)) for name in (TRAIN, VALIDATION)}
+    if all(counts.values()):
+        return
+    raise PupilaError(
+        say("A learning curve needs a validation split"),
+        actual=say_count("{n} validation image", "{n} validation images", counts[VALIDATION]),
+        expected=say("training and validation images"), remedy="pupila split DATA --replace",
+    )  # fmt: skip
+
+
+def split_share(splits: SplitFile, data: Dataset, share: Share) -> SplitFile:
+    """The split with a share of the training images; validation and test stay as they are.
+
+    The shares of one repeat are nested: a smaller one is part of a larger one. Each has the classes of the whole in
+    their proportions, as far as whole groups allow, and at least one group of each class. With all images, all repeats
+    are equal.
+
+    Args:
+        splits: of the data set.
+        data: the data set.
+        share: how large, and which draw.
+    """
+    rows = [
+        row
+        for row, a in enumerate(splits.images)
+        if a.split == TRAIN and data.images["target"][row] is not None
+    ]
+    order = order_groups(
+        np.array([splits.images[row].component for row in rows]), data.shares[rows], share.repeat
+    )
+    kept = set(take_share(order, [splits.images[row].component for row in rows], share.share))
+
+    def assign(image: Assignment) -> Assignment:
+        leaves = image.split == TRAIN and image.component not in kept
+        return replace(image, split=LEFT_OUT) if leaves else image
+
+    return replace(splits, images=[assign(image) for image in splits.images])
+
+
+def order_groups(groups: Array, shares: Array, seed: int) -> list[int]:
+    """The groups in an order whose every beginning is stratified.
+
+    Args:
+        groups: (N,) group number of each image.
+        shares: (N, C) of each class in the image: 1 for its label; of its pixels with masks.
+        seed: of the order.
+    """
+    names, place = np.unique(groups, return_inverse=True)
+    images = np.bincount(place)
+    means = np.zeros((len(names), shares.shape[1]))
+    np.add.at(means, place, shares)
+    means /= images[:, None]
+    strata = _stratify(means)
+    rng, positions = np.random.default_rng([seed, len(names)]), np.empty(len(names))
+    for stratum in np.unique(strata, axis=0):
+        members = rng.permutation(np.flatnonzero((strata == stratum).all(axis=1)))
+        before = np.cumsum(images[members]) - images[members]
+        positions[members] = (before + images[members] * rng.random()) / images[members].sum()
+    firsts = [int(positions[strata[:, 0] == number].argmin()) for number in np.unique(strata[:, 0])]
+    for number, first in zip(np.unique(strata[:, 0]), firsts, strict=True):
+        positions[np.flatnonzero(strata[:, 0] == number)[first]] -= 1  # each class from the beginning
+    return [int(names[number]) for number in np.argsort(positions, kind="stable")]
+
+
+def _stratify(means: Array) -> Array:
+    """(G, 2) stratum of each group: its rarest class, and with masks how much of the images it takes."""
+    common = (means > 0).sum(axis=0)
+    rarity = np.where(means > 0, common, len(means) + 1)
+    classes = rarity.argmin(axis=1)
+    amounts = means[np.arange(len(means)), classes]
+    parts = np.zeros(len(means), dtype=np.int64)
+    for number in np.unique(classes):
+        own = classes == number
+        ends = np.unique(np.quantile(amounts[own], np.arange(1, _PARTS) / _PARTS))
+        parts[own] = np.searchsorted(ends, amounts[own], side="left")
+    return np.stack([classes, parts], axis=1)
+
+
+def take_share(order: Sequence[int], groups: Sequence[int], share: float) -> list[int]:
+    """The beginning of the ordered groups whose number of images is nearest to the share; at least one group."""
+    names, counts = np.unique(np.asarray(groups), return_counts=True)
+    size = dict(zip(names.tolist(), counts.tolist(), strict=True))
+    totals = np.cumsum([size[group] for group in order])
+    return list(order[: int(np.abs(totals - share * totals[-1]).argmin()) + 1])

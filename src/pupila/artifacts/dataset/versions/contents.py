@@ -13,7 +13,6 @@ from pupila.artifacts.dataset.formats.masks.mask_files import read_mask_files
 from pupila.artifacts.dataset.formats.tools.annotations import annotation_files
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.mask_target import is_drawn
-from pupila.artifacts.dataset.versions.objects import OBJECTS
 from pupila.core import checksums, files
 from pupila.core.errors import PupilaError, name_unread_files
 from pupila.core.messages import say
@@ -72,19 +71,14 @@ class SourceFile:
     content: bytes | None = None  # of what is no file
 
 
-def list_sources(data: Dataset, store: str) -> list[SourceFile]:
-    """All files of an open data set, sorted by path.
-
-    Args:
-        data: the data set.
-        store: that they are stored in; it may lie in the folder, and is no part of it.
-    """
+def list_sources(data: Dataset) -> list[SourceFile]:
+    """All files of an open data set, sorted by path."""
     folder = data.folder
-    known = _known_hashes(data)
+    known = _known_files(data)
     sources = {}
-    for entry in list_files(folder, store):
+    for entry in list_files(folder):
         uri = files.join(folder, entry.path)
-        sources[entry.path] = SourceFile(entry.path, uri, known.get(uri, ""), entry.size)
+        sources[entry.path] = SourceFile(entry.path, uri, known[uri][1] if uri in known else "", entry.size)
     if files.absolute(data.home) != files.absolute(folder):
         for name in sorted(RECORDS - {MANIFEST_FILE}):
             if files.exists(uri := files.join(data.home, name)):
@@ -92,24 +86,18 @@ def list_sources(data: Dataset, store: str) -> list[SourceFile]:
         sources.pop(MANIFEST_FILE, None)
     if MANIFEST_FILE not in sources:
         sources[MANIFEST_FILE] = SourceFile(MANIFEST_FILE, "", content=data.pack(folder))
-    for uri, digest in known.items():
-        if is_outside(path := files.relative(uri, folder)) and not files.is_unpacked(uri):
+    for uri, (named, digest) in known.items():
+        if is_outside(below := files.relative(uri, folder)) and not files.is_unpacked(uri):
+            path = uri if named == uri else below  # as the data set names it: the restored one will, too
             sources[path] = SourceFile(path, uri, digest)
     return [sources[path] for path in sorted(sources)]
 
 
-def list_files(folder: str, store: str = "") -> list[files.FileEntry]:
-    """The files of a folder that belong to a data set there.
-
-    Args:
-        folder: on disk or in a store.
-        store: of contents, which is left out where it lies in the folder.
-    """
+def list_files(folder: str) -> list[files.FileEntry]:
+    """The files of a folder, on disk or in a store, that belong to a data set there."""
     entries = [entry for entry in files.walk(folder) if entry.size >= 0]
     passed = {above for entry in entries
               if (above := entry.path.rpartition("/")[0]) and entry.path.rpartition("/")[2] in _RESULTS}  # fmt: skip
-    if store and not is_outside(below := files.relative(files.absolute(store), files.absolute(folder))):
-        passed |= {f"{below}/{OBJECTS}", f"{below}/versions"} if below != "." else {OBJECTS, "versions"}
     return [entry for entry in entries if _belongs(entry.path) and not _is_inside(entry.path, passed)]
 
 
@@ -129,17 +117,18 @@ def is_outside(path: str) -> bool:
     return files.join("", path) == path or ".." in path.split("/")
 
 
-def _known_hashes(data: Dataset) -> dict[str, str]:
-    """The addresses of images and masks, and the hashes of those that were read whole."""
-    known = {data.path(row): digest for row, digest in enumerate(data.images["sha256"])}
+def _known_files(data: Dataset) -> dict[str, tuple[str, str]]:
+    """Address of each image and mask -> its path as the data set names it, and its hash if it was read whole."""
+    known = {
+        data.path(row): pair for row, pair in enumerate(data.images.select("image", "sha256").iter_rows())
+    }
     if "mask_sha256" not in data.images.columns:
         return known
     for target, digest in data.images.select("target", "mask_sha256").iter_rows():
         if target is None:
             continue
-        paths = mask_paths(target)
         whole = digest if digest and not is_drawn(target) else ""  # else the hash is that of an annotation
-        known |= {files.join(data.root, path): whole for path in paths}
+        known |= {files.join(data.root, path): (path, whole) for path in mask_paths(target)}
     return known
 
 

@@ -69,9 +69,7 @@ def plan_restore(contents: Contents, folder: str) -> RestorePlan:
         folder: where it would be restored.
     """
     plan = RestorePlan(contents, folder)
-    there = (
-        {entry.path: entry for entry in list_files(folder, contents.store)} if files.exists(folder) else {}
-    )
+    there = {entry.path: entry for entry in list_files(folder)} if files.exists(folder) else {}
     find_size = _size_finder(folder, {path: entry.size for path, entry in there.items()})
 
     def compare(each: ContentFile) -> list[ContentFile]:

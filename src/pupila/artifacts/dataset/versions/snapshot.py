@@ -11,6 +11,7 @@ from pupila.artifacts.dataset.versions.contents import (
     ContentFile,
     Contents,
     SourceFile,
+    is_outside,
     list_sources,
     read_source,
     write_contents,
@@ -110,8 +111,9 @@ def store_snapshot(
             bytes.
     """
     store = files.absolute(store)
+    _refuse_inside(store, data)
     version = make_version(data, splits)
-    sources = list_sources(data, store)
+    sources = list_sources(data)
     stored, written, size = _store_all(sources, store)
     contents = Contents(version.name, store, stored)
     above = files.join(store, STORED_VERSIONS)
@@ -121,6 +123,16 @@ def store_snapshot(
     full = _complete(line, version).model_copy(update={"store": store})
     append_log(above, full)
     return Snapshot(version, append_log(versions_folder(data.home), full), contents, written, size)
+
+
+def _refuse_inside(store: str, data: Dataset) -> None:
+    """Refuse a store among the images: they would be read again as images of further classes."""
+    for folder in (data.folder, data.root):
+        if not is_outside(files.relative(store, files.absolute(folder))):
+            raise PupilaError(
+                say("The store lies in the data folder, where its contents would be read as images"), actual=store,
+                expected=say("a folder elsewhere"), remedy="--store FOLDER",
+            )  # fmt: skip
 
 
 def _complete(line: LogLine | None, version: Version) -> LogLine:

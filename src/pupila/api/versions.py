@@ -303,17 +303,19 @@ def _find_folder(data: Data, home: str) -> str:
 
 
 def _image_finder(data: "Dataset") -> Any:
-    """What finds an image by its SHA-256: among the data, else in the store of the last snapshot."""
+    """What reads an image by its SHA-256: among the data, else from the store of the last snapshot."""
     from pupila.artifacts.dataset.versions.history import last_store, versions_folder
     from pupila.artifacts.dataset.versions.objects import object_uri, size_finder
+    from pupila.artifacts.report.gallery import load_image
 
     paths = {digest: data.path(row) for row, digest in enumerate(data.images["sha256"])}
     store = last_store(versions_folder(data.home))
     find_size = size_finder(store) if store else None
 
-    def find(digest: str) -> str | None:
-        if digest in paths:
-            return paths[digest]
-        return object_uri(store, digest) if find_size and find_size(digest) is not None else None
+    def find(digest: str, caption: str) -> Any:
+        uri = paths.get(digest)
+        if uri is None and find_size is not None and find_size(digest) is not None:
+            uri = object_uri(store, digest)
+        return None if uri is None else load_image(uri, caption, data.bands, data.limits)
 
     return find

@@ -6,6 +6,7 @@ from markupsafe import Markup
 
 from pupila.artifacts.dataset.versions.difference import VersionDiff
 from pupila.artifacts.dataset.versions.sentences import (
+    count_changes,
     describe_changes,
     describe_consequences,
     describe_diff,
@@ -13,14 +14,15 @@ from pupila.artifacts.dataset.versions.sentences import (
 )
 from pupila.artifacts.dataset.versions.version import ALL, Version
 from pupila.artifacts.report import charts
-from pupila.artifacts.report.gallery import load_image
 from pupila.artifacts.report.page import Page, PageImage, Section, Table
 from pupila.core.messages import integer, percent, say, say_count
 from pupila.core.vocabulary import SPLITS
 
 MAX_IMAGES = 24  # of each kind of change
 MAX_CLASSES = 20  # in a chart
-FindImage = Callable[[str], str | None]  # SHA-256 of an image -> where it can be read now
+FindImage = Callable[
+    [str, str], PageImage | None
+]  # SHA-256 of an image, caption -> the image, if it is at hand
 
 
 def build_diff_page(diff: VersionDiff, before: Version, after: Version, find: FindImage) -> Page:
@@ -30,13 +32,13 @@ def build_diff_page(diff: VersionDiff, before: Version, after: Version, find: Fi
         diff: of the two versions.
         before: the earlier one.
         after: the later one.
-        find: where an image can be read.
+        find: what reads an image.
     """
     title = say("{name}: {before} to {after}", name=after.info.name or before.info.name, before=diff.before.name,
                 after=diff.after.name)  # fmt: skip
-    verdict = (
-        describe_diff(diff) if diff.identical else describe_consequences(diff) or describe_changes(diff)[:1]
-    )
+    verdict = describe_diff(diff) if diff.identical else describe_consequences(diff)
+    if changes := count_changes(diff):
+        verdict = [*verdict, say("Changes: {changes}.", changes=changes)]
     sections = [
         Section(say("What changed"), describe_changes(diff), tables=[_tabulate(diff)]),
         Section(say("Classes and splits"), describe_shares(diff), charts=_draw_shares(diff),
@@ -121,8 +123,11 @@ def _make_galleries(
     ]  # fmt: skip
     galleries = []
     for title, images in kinds:
-        pictures = [load_image(uri, caption) for digest, caption in images[:MAX_IMAGES]
-                    if (uri := find(digest)) is not None]  # fmt: skip
+        pictures = [
+            picture
+            for digest, caption in images[:MAX_IMAGES]
+            if (picture := find(digest, caption)) is not None
+        ]
         if pictures:
             shown = say_count("{title}: {shown} of {n} image", "{title}: {shown} of {n} images", len(images),
                               title=title, shown=len(pictures))  # fmt: skip

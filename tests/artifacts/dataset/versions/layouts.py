@@ -1,5 +1,6 @@
 """Data sets of every task and shape, written into a folder; what each returns is what a user would open."""
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +18,7 @@ def write_folders(folder: Path) -> Path:
     write_classes(folder, {"cat": 7, "dög": 6})
     (folder / "cat" / "notes.txt").write_text("by hand")
     (folder / "cat" / ".DS_Store").write_bytes(b"x")
-    shutil.copy(folder / "cat/000.jpg", bytes(folder / "cat") + b"/\xe9t\xe9.jpg")
+    shutil.copy(folder / "cat/000.jpg", os.fsdecode(os.fsencode(folder / "cat") + b"/\xe9t\xe9.jpg"))
     return folder
 
 

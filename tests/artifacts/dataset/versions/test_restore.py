@@ -13,7 +13,7 @@ from pupila.artifacts.dataset.test_access import read_test_accesses, record_test
 from pupila.artifacts.dataset.versions import restore
 from pupila.artifacts.dataset.versions.contents import list_files, read_contents
 from pupila.artifacts.dataset.versions.history import versions_folder
-from pupila.artifacts.dataset.versions.objects import object_uri
+from pupila.artifacts.dataset.versions.objects import object_uri, read_object
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from tests.artifacts.dataset.versions.layouts import LAYOUTS, change_pixels, write_folders, write_table
@@ -57,7 +57,8 @@ def test_equal_contents_are_stored_once_and_an_interrupted_snapshot_resumes(
     shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.copy(shop / "cat/000.jpg", shop / "cat/copy.jpg")
-    store, written = tmp_path / "store", []
+    store = tmp_path / "store"
+    written: list[str] = []
     real = files.write_bytes
 
     def write(uri: str, data: bytes) -> None:
@@ -100,18 +101,18 @@ def test_a_missing_and_a_damaged_object_are_named_before_anything_is_written(
 
 def test_an_interrupted_restore_resumes(shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     taken = pupila.snapshot_data(shop, note="first", store=tmp_path / "store")
-    real, calls = restore.read_object, []
+    calls: list[str] = []
 
     def read(store: str, digest: str) -> bytes:
         calls.append(digest)
         if len(calls) > 17:  # the check reads them all before
             raise KeyboardInterrupt
-        return real(store, digest)
+        return read_object(store, digest)
 
     monkeypatch.setattr(restore, "read_object", read)
     with pytest.raises(KeyboardInterrupt):
         pupila.restore_data(shop, "first")
-    monkeypatch.setattr(restore, "read_object", real)
+    monkeypatch.setattr(restore, "read_object", read_object)
     folder = Path(f"{shop}-{taken.version.info.short}")
     before = len(content(folder))
     restored = pupila.restore_data(shop, "first")

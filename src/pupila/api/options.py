@@ -293,8 +293,7 @@ class AuditOptions(ReadOptions, total=False):
     sample: int | None
     """images drawn at random; None: 100, or the number of the resumed audit [default: None]."""
     uncertain: int | None
-    """further images, those with the lowest confidence; None: 20, or the number of the resumed audit [default:
-    None]."""
+    """further images, those of lowest confidence; None: 20, or the number of the resumed audit [default: None]."""
     seed: int | None
     """seed of the random sample; None: 0, or the seed of the resumed audit [default: None]."""
     extra_classes: Sequence[str]
@@ -398,5 +397,4 @@ class ServeOptions(TypedDict, total=False):
     poll_seconds: float
     """time between two polls of an alias or of a bundle in a store, seconds; 0: never [default: 10]."""
     max_open_bytes: int
-    """total size of the requests that are being received or predicted, bytes; more get a 503 [default:
-    2000000000]."""
+    """total bytes of the requests that are received or predicted; more get a 503 [default: 2000000000]."""

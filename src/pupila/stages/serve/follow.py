@@ -19,6 +19,7 @@ from pupila.artifacts.registry.watch import Target, Watch
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
 from pupila.stages.serve.slot import ModelSlot
+from pupila.tasks import is_same_task
 
 _log = logging.getLogger("uvicorn.error")
 _JITTER = 0.1  # share of the interval, so that many services do not poll at once
@@ -124,7 +125,7 @@ class Follower:
         """
         bundle = target.load()
         task = self._worker.slot.current.bundle.info.task
-        if bundle.info.task != task:
+        if not is_same_task(bundle.info.task, task):
             raise PupilaError(
                 say("A service can't swap to another task"), actual=bundle.info.task, expected=task,
                 remedy=say("start another service: its routes differ"),

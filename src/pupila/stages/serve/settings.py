@@ -40,7 +40,7 @@ class ServeSettings(ImageLimits):
     )
     max_open_bytes: PositiveInt = Field(
         default=2_000_000_000,
-        description="total size of the requests that are being received or predicted, bytes; more get a 503",
+        description="total bytes of the requests that are received or predicted; more get a 503",
     )
 
     def body_limits(self) -> BodyLimits:

@@ -36,7 +36,7 @@ class AuditSettings(Settings):
     )
     uncertain: NonNegativeInt | None = Field(
         default=None,
-        description="further images, those with the lowest confidence; null: 20, or the number of the resumed audit",
+        description="further images, those of lowest confidence; null: 20, or the number of the resumed audit",
     )
     seed: NonNegativeInt | None = Field(
         default=None, description="seed of the random sample; null: 0, or the seed of the resumed audit"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pupila.api.inputs import ModelInput, Path, path_text
 from pupila.core.display import Displayed, Summary
 from pupila.core.extras import public
-from pupila.core.messages import say
+from pupila.core.messages import say, translate
 
 if TYPE_CHECKING:
     from pupila.artifacts.registry.model import RegisteredModel
@@ -205,7 +205,7 @@ def describe_event(event: "Event") -> str:
                    number=event.to_version)  # fmt: skip
     details = [
         say("rollback") if event.action == "rollback" else "",
-        event.verdict,
+        translate(event.verdict),
         say("forced although {objections}", objections="; ".join(event.forced)) if event.forced else "",
         say("reason: {reason}", reason=event.reason) if event.reason else "",
     ]

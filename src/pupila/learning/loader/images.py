@@ -1,6 +1,7 @@
 """Resized images: each one decoded and resized once, then read from the cache folder."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
@@ -45,6 +46,11 @@ class ResizedImages:
     def __call__(self, rows: list[int]) -> Array:
         """(K, H, W, 3) uint8: the resized images of the rows."""
         return self._store.rows([self.keys[row] for row in rows])
+
+    @property
+    def place(self) -> Path:
+        """The folder of these images in the cache: the same for the same size and fit."""
+        return self._store.folder
 
     def _place(self, data: Dataset, row: int) -> Array:
         return fit_image(data.pixels(row, min_decode_side(self.preprocessing)), self.preprocessing)

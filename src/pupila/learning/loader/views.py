@@ -3,11 +3,16 @@
 import numpy as np
 
 from pupila.imaging.images.decode import Array
-from pupila.imaging.images.preprocess import normalise
+from pupila.imaging.images.preprocess import Preprocessing, normalise
 from pupila.learning.augment import augment, draw_number
 from pupila.learning.loader.images import ResizedImages
 
 View = int | None  # number of an augmented view, or None for the original image
+
+
+def stack_inputs(pictures: list[Array], preprocessing: Preprocessing) -> Array:
+    """(K, 3, H, W) float32 of K images (H, W, 3) uint8."""
+    return np.stack([normalise(picture, preprocessing) for picture in pictures])
 
 
 class AugmentedViews:
@@ -29,11 +34,19 @@ class AugmentedViews:
 
     def inputs(self, pairs: list[tuple[int, View]]) -> Array:
         """(K, 3, H, W) float32: the model's inputs for (row, view) pairs."""
+        return stack_inputs(self.draw(pairs), self.images.preprocessing)
+
+    def draw(self, pairs: list[tuple[int, View]]) -> list[Array]:
+        """K of (H, W, 3) uint8: the images of (row, view) pairs, the same for every normalisation."""
         placed = self.images([row for row, _ in pairs])
-        return np.stack([
-            normalise(self._draw_view(picture, row, view), self.images.preprocessing)
-            for picture, (row, view) in zip(placed, pairs, strict=True)
-        ])  # fmt: skip
+        return [
+            self._draw_view(picture, row, view) for picture, (row, view) in zip(placed, pairs, strict=True)
+        ]
+
+    @property
+    def drawing(self) -> tuple[object, ...]:
+        """What equals that of other views where all images that are drawn are the same."""
+        return self.images.place, self.preset, self.seed
 
     def _draw_view(self, picture: Array, row: int, view: View) -> Array:
         if view is None or self._is_plain(view):

@@ -13,7 +13,7 @@ from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.run.outcomes import Outcomes
 from pupila.core.threads import prefetch
 from pupila.imaging.images.decode import Array
-from pupila.learning.features import Features
+from pupila.learning.features import FeatureRequest, Features
 from pupila.learning.loader.batches import chunks, order
 from pupila.learning.loader.images import ResizedImages
 from pupila.learning.loader.views import AugmentedViews, View
@@ -103,6 +103,15 @@ class ImageTrainer(ABC):
         """Trains the head on cached features."""
         return FeatureTrainer(self)
 
+    def request_features(self) -> list[FeatureRequest]:
+        """The cached features that its head is trained and validated on."""
+        settings = self.settings
+        encoder = self.pool.encoder(settings.engine, self.network, settings.device)
+        views = range(min(settings.augmented_views, settings.epochs))
+        pairs: list[tuple[int, View]] = [(row, view) for view in views for row in self.split.train]
+        pairs += [(row, None) for row in self.split.validation]
+        return [FeatureRequest(Features(self.views, encoder, stores=self.pool.stores), pairs)]
+
     def score_logits(self, logits: Array, epoch: int) -> EpochResult:
         """Validation metrics of (V, C) logits; without validation rows the last epoch counts as the best."""
         if not len(logits):
@@ -120,12 +129,10 @@ class FeatureTrainer:
 
     def __init__(self, trainer: ImageTrainer) -> None:
         self.trainer, settings = trainer, trainer.settings
-        encoder = trainer.pool.encoder(settings.engine, trainer.network, settings.device)
-        self.features = Features(trainer.views, encoder, stores=trainer.pool.stores)
+        (request,) = trainer.request_features()
+        self.features = request.features
+        self.features.fill(request.pairs)
         self.views: list[View] = list(range(min(settings.augmented_views, settings.epochs)))
-        train, validation = trainer.split.train, trainer.split.validation
-        pairs = [(row, view) for view in self.views for row in train] + [(row, None) for row in validation]
-        self.features.fill(pairs)
         self.module = trainer.network.head.to(settings.device)
 
     def stream(self, epoch: int) -> tuple[int, Iterator[Batch]]:

@@ -15,7 +15,7 @@ from pupila.core.messages import listing, say, say_count
 from pupila.core.threads import prefetch
 from pupila.core.vocabulary import IGNORE
 from pupila.imaging.images.decode import Array
-from pupila.learning.features import Features
+from pupila.learning.features import FeatureRequest, Features
 from pupila.learning.loader.batches import chunks, order
 from pupila.learning.loader.prompt import PromptedViews, pad
 from pupila.learning.loader.views import View
@@ -120,6 +120,14 @@ class PromptTrainer:
     def build_module(self, unfreeze: int | str) -> nn.Module:
         """Encoder and head as one module on pixels."""
         return PromptableModule(self.network, self.settings.corrections, unfreeze)
+
+    def request_features(self) -> list[FeatureRequest]:
+        """The embeddings of the training views, and those of the validation images on the engine of the bundle."""
+        views: list[View] = list(range(min(self.settings.augmented_views, self.settings.epochs)))
+        views = [None] if self.settings.augment == "none" else views
+        training: list[tuple[int, View]] = [(row, view) for view in views for row in self.split.train]
+        validation: list[tuple[int, View]] = [(row, None) for row in self.split.validation]
+        return [FeatureRequest(self.features, training), FeatureRequest(self.exact, validation)]
 
     def build_head_trainer(self) -> "PromptHeadTrainer":
         """Trains the head on cached embeddings."""

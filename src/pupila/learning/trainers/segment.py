@@ -16,6 +16,7 @@ from pupila.imaging.images.preprocess import Preprocessing, fit_image
 from pupila.imaging.masks.codec import resize_mask
 from pupila.imaging.masks.drawing import overlay
 from pupila.learning.augment import encode_grid
+from pupila.learning.features import FeatureRequest
 from pupila.learning.loader.batches import chunks, order
 from pupila.learning.loader.segment import MaskedViews
 from pupila.learning.loop import EpochResult
@@ -204,6 +205,10 @@ class SegmentTrainer:
             outputs.logits.append(logits)
             outputs.samples.append(sample)
         return outputs
+
+    def request_features(self) -> list[FeatureRequest]:
+        """None: no encoder is frozen."""
+        return []
 
     def build_head_trainer(self) -> None:
         """None: the feature maps of a segmentation encoder are too large to cache for every view."""

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from pupila.imaging.images.decode import Array
+from pupila.learning.features import FeatureRequest
 from pupila.learning.loop import Batch, EpochResult
 from pupila.learning.models.network import Network
 
@@ -42,6 +43,9 @@ class TaskTrainer(Protocol):
 
     def predict_validation(self, module: nn.Module) -> Any:
         """The predictions for the validation rows, in the form in which the task is tuned: one pass at most."""
+
+    def request_features(self) -> list[FeatureRequest]:
+        """The cached features that training its head needs; none for a task that caches none."""
 
     def build_head_trainer(self) -> "HeadTrainer | None":
         """What trains the head alone on cached features; None for a task that caches none."""

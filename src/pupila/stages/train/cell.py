@@ -23,6 +23,7 @@ from pupila.core.json_text import dump_json
 from pupila.core.messages import listing, say
 from pupila.learning.export.exporters import check_exportable
 from pupila.learning.models.network import Network
+from pupila.learning.pool import EncoderPool
 from pupila.stages.train.config import TrainConfig
 from pupila.stages.train.measure import pick_engine
 from pupila.stages.train.preparation import find_training, prepare_training
@@ -81,7 +82,13 @@ class PlannedCell:
     phases: dict[str, int]  # epochs of each phase of the training, by the setting that says them
 
 
-def plan_cell(config: TrainConfig, data: Dataset, splits: SplitFile, fixed: FixedPart) -> PlannedCell:
+def plan_cell(
+    config: TrainConfig,
+    data: Dataset,
+    splits: SplitFile,
+    fixed: FixedPart,
+    pool: EncoderPool | None = None,
+) -> PlannedCell:
     """Decide the plan of a cell.
 
     Args:
@@ -89,13 +96,14 @@ def plan_cell(config: TrainConfig, data: Dataset, splits: SplitFile, fixed: Fixe
         data: the data set.
         splits: made from it.
         fixed: what was decided for the sweep, and for its encoders so far.
+        pool: shared by the cells of a process.
 
     Raises:
         PupilaError: settings that are unusable, conflict or have no effect; an architecture that can't be exported.
     """
     torch.set_num_threads(fixed.threads)
     requested = config if config.device != "auto" else config.model_copy(update={"device": fixed.device})
-    plan, network = prepare_training(requested, data, splits)
+    plan, network = prepare_training(requested, data, splits, pool)
     check_exportable(network)
     choice = _find_choice(plan, network, fixed.choices)
     plan = _apply(choice, plan)
@@ -165,7 +173,12 @@ def write_planned(folder: str, cell: PlannedCell) -> None:
 
 
 def train_cell(
-    data: Dataset, splits: SplitFile, folder: str, choices: Sequence[FixedChoice], on_log: LogCallback
+    data: Dataset,
+    splits: SplitFile,
+    folder: str,
+    choices: Sequence[FixedChoice],
+    on_log: LogCallback,
+    pool: EncoderPool | None = None,
 ) -> CellResult:
     """Train the cell whose plan lies in the folder, or resume it, up to its figures on validation.
 
@@ -175,6 +188,7 @@ def train_cell(
         folder: of the cell; its name is the cell's id.
         choices: of the sweep, one for each encoder.
         on_log: called with each line of the log.
+        pool: shared by the cells of a process.
 
     Raises:
         KeyboardInterrupt: Ctrl-C.
@@ -182,7 +196,7 @@ def train_cell(
     """
     start = time.monotonic()
     earlier = sum(line.seconds for line in read_log(folder))
-    run = TrainingRun(data, splits, folder, on_log)
+    run = TrainingRun(data, splits, folder, on_log, pool)
     training = run.train_planned()
     summary, network = training.result.summary, training.trained.network
     choice = _find_choice(training.plan.model_copy(update={"reasons": {}}), network, choices)

@@ -127,7 +127,7 @@ def _time_encoding(network: Network, device: str, engine: str) -> float:
     )
     batches = CORES if encoder.parallel or not network.task.takes_prompts else 1
     return (
-        _time_faster_of_two(lambda: list(encoder.stream([pixels] * batches, lambda item: item)))
+        _time_faster_of_two(lambda: list(encoder.stream([pixels] * batches, lambda item: item, encoder.run)))
         / len(pixels)
         / batches
     )

@@ -22,6 +22,7 @@ from benchmarks import (
     startup,
     stores,
     suspects,
+    sweep,
     training,
 )
 
@@ -33,6 +34,7 @@ BENCHMARKS: dict[str, Callable[[], dict[str, Any]]] = {
     "groups": groups.run,
     "planted": planted.run,
     "training": training.run,
+    "sweep": sweep.run,
     "suspects": suspects.run,
     "segmentation": segmentation.run,
     "segmentation_folds": segmentation.folds,

@@ -27,6 +27,21 @@ TRAIN = transforms.Compose([
     transforms.ToTensor(),
     transforms.Normalize(MEAN, STD),
 ])  # fmt: skip
+# Further tiers of augmentation, by their names; TRAIN is the one that a run without a name has.
+_ZOOM = transforms.RandomAffine(0, scale=(0.8, 1.2))
+AUGMENTATIONS: dict[str, list[Any]] = {
+    "A1": [transforms.RandomHorizontalFlip(), transforms.RandomRotation(20)],
+    "A2": [transforms.RandomHorizontalFlip(), transforms.RandomRotation(20), _ZOOM],
+    "A3": [_ZOOM, transforms.ColorJitter(brightness=0.2, contrast=0.2)],
+    "A4": [
+        _ZOOM,
+        transforms.RandomAffine(0, shear=10),
+        transforms.RandomResizedCrop(SIDE, scale=(0.72, 1.0), ratio=(1.0, 1.0)),
+        transforms.ToTensor(),
+        transforms.Lambda(lambda pixels: (pixels + 8 / 255 * torch.randn_like(pixels)).clamp(0, 1)),
+        transforms.ToPILImage(),
+    ],
+}  # fmt: skip
 EVALUATE = transforms.Compose([
     transforms.Resize((SIDE, SIDE)), transforms.ToTensor(), transforms.Normalize(MEAN, STD),
 ])  # fmt: skip
@@ -51,17 +66,34 @@ class Photos(Dataset[tuple[Tensor, int]]):
         return self.transform(Image.open(path).convert("RGB")), number
 
 
+class LastFeatures(nn.Module):
+    """A feature extractor whose last map is averaged."""
+
+    def __init__(self, weights: str) -> None:
+        super().__init__()
+        self.maps = timm.create_model("tf_efficientnet_b0", features_only=True)
+        self.maps.load_state_dict(load_file(weights))
+
+    def forward(self, pixels: Tensor) -> Any:
+        """(N, 3, H, W) to (N, size)."""
+        return self.maps(pixels)[-1].mean(dim=(2, 3))
+
+
 class Classifier(nn.Module):
     """The frozen encoder and a dense head."""
 
     def __init__(self, weights: str) -> None:
         super().__init__()
-        self.encoder = timm.create_model("mobilenetv2_100", pad_type="same")
-        self.encoder.load_state_dict(load_file(weights))
-        self.encoder.reset_classifier(0)  # type: ignore[operator]
+        size = 1280
+        if "mobilenetv2" in weights:
+            self.encoder: Any = timm.create_model("mobilenetv2_100", pad_type="same")
+            self.encoder.load_state_dict(load_file(weights))
+            self.encoder.reset_classifier(0)
+        else:
+            self.encoder, size = LastFeatures(weights), 320
         self.encoder.requires_grad_(False)
         self.head = nn.Sequential(
-            nn.Linear(1280, 128), nn.ReLU(), nn.Dropout(0.3), nn.Linear(128, len(CLASSES))
+            nn.Linear(size, 128), nn.ReLU(), nn.Dropout(0.3), nn.Linear(128, len(CLASSES))
         )
 
     def forward(self, pixels: Tensor) -> Any:
@@ -76,19 +108,23 @@ def correct(model: nn.Module, photos: DataLoader[tuple[Tensor, int]]) -> int:
         return sum(int((model(images).argmax(1) == targets).sum()) for images, targets in photos)
 
 
-def main(data: str, weights: str, epochs: int = EPOCHS, seed: int = 0) -> None:
+def main(data: str, weights: str, epochs: int = EPOCHS, seed: int = 0, augmentation: str = "") -> None:
     """Train, and print the validation accuracy of the best and of the last epoch, and the seconds."""
     start = time.perf_counter()
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
-    train, validation = Photos(data, "train", TRAIN), Photos(data, "val", EVALUATE)
+    transform = transforms.Compose([
+        transforms.Resize((SIDE, SIDE)), *AUGMENTATIONS[augmentation], *TRAIN.transforms[-2:],
+    ]) if augmentation else TRAIN  # fmt: skip
+    train, validation = Photos(data, "train", transform), Photos(data, "val", EVALUATE)
     learning = DataLoader(train, BATCH, shuffle=True, num_workers=WORKERS)
     validation_loader = DataLoader(validation, BATCH, num_workers=WORKERS)
     model = Classifier(weights)
     optimizer = torch.optim.Adam(model.head.parameters(), RATE)
     criterion = nn.CrossEntropyLoss()
     correct_counts, best = [], {}
+    prepared = time.perf_counter()
     for _ in range(epochs):
         model.train()
         model.encoder.eval()  # batch norm keeps its statistics
@@ -104,8 +140,9 @@ def main(data: str, weights: str, epochs: int = EPOCHS, seed: int = 0) -> None:
     print(json.dumps({
         "correct": max(correct_counts), "correct_last": correct_counts[-1], "n": len(validation),
         "accuracy": max(correct_counts) / len(validation), "seconds": time.perf_counter() - start,
+        "epoch_seconds": (time.perf_counter() - prepared) / epochs,
     }))  # fmt: skip
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], *map(int, sys.argv[3:]))
+    main(sys.argv[1], sys.argv[2], *map(int, sys.argv[3:5]), *sys.argv[5:])

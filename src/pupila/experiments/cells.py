@@ -81,7 +81,7 @@ class CellPlanner:
         settings = {name: value for name, value in self.space.settings(row.settings).items() if name != FOLDS}
         fixed = FixedPart(self.device, self.threads, self.choices)
         config = TrainConfig.parse(settings, "train")
-        cell = plan_cell(config, self.inputs.data, self.inputs.split_for(row), fixed)
+        cell = plan_cell(config, self.inputs.data, self.inputs.split_for(row), fixed, self.inputs.pool)
         self.device = cell.plan.device if self.device == "auto" else self.device
         if cell.choice not in self.choices:
             self.choices.append(cell.choice)

@@ -10,15 +10,17 @@ from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 from pupila.experiments.learning_curve.shares import split_share
 from pupila.experiments.parse_space import FOLDS
+from pupila.learning.pool import EncoderPool
 from pupila.stages.split.refold import change_folds
 
 
 @dataclass(frozen=True)
 class SweepInputs:
-    """What the cells of a sweep learn from."""
+    """What the cells of a sweep learn from, and what those that this process trains share."""
 
     data: Dataset
     splits: SplitFile
+    pool: EncoderPool = field(default_factory=EncoderPool, repr=False, compare=False)
     _refolded: dict[int | None, SplitFile] = field(default_factory=dict, repr=False, compare=False)
 
     def split_for(self, entry: SweepEntry) -> SplitFile:

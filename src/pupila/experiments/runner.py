@@ -1,5 +1,6 @@
 """Runs a sweep: plans its cells, has them trained here or by worker processes, and tells how far it is."""
 
+import contextlib
 import time
 import uuid
 from collections.abc import Sequence
@@ -7,14 +8,16 @@ from collections.abc import Sequence
 from pupila.artifacts.run.log import LogCallback, Note
 from pupila.artifacts.sweep.definition import SweepEntry, SweepFile
 from pupila.artifacts.sweep.folder import FINISHED, Cell, Sweep, write_sweep
+from pupila.core.errors import PupilaError
 from pupila.core.messages import number, percent, say
 from pupila.experiments.cells import entry_key
 from pupila.experiments.configurations import PENDING, CellScore, Entry
 from pupila.experiments.definition import OpenedSweep, RunOptions
 from pupila.experiments.pool import Pool
 from pupila.experiments.space import value_text
-from pupila.experiments.worker import POLL_SECONDS, CellWorker, Step
+from pupila.experiments.worker import POLL_SECONDS, CellWorker, Step, open_cells
 from pupila.stages.train.introduction import format_time
+from pupila.stages.train.sharing import fill_shared_features
 from pupila.statistics.metrics.titles import metric_title
 
 
@@ -32,7 +35,7 @@ class Runner:
         self.session = uuid.uuid4().hex[:12]
         self.worker = CellWorker(self.folder, sweep.inputs, self.session)
         self.expected = 0  # rows that there will be, as far as that is known
-        self._start = time.monotonic()
+        self._start = self._first_cell = time.monotonic()
         self._until = None if options.budget is None else time.time() + options.budget
         self._pool = Pool(self.folder, self.session, options.jobs, self._until) if options.jobs > 1 else None
         self._ended: set[str] = set()  # ids of cells
@@ -46,6 +49,8 @@ class Runner:
             KeyboardInterrupt: Ctrl-C; what has ended is stored.
         """
         rows = self.add(expected)
+        self._fill_features()
+        self._first_cell = self._first_cell if self._trained else time.monotonic()
         self._ended |= {cell.id for cell in Sweep(self.folder).cells if cell.state in FINISHED}
         if self._pool is None:
             self._train_here()
@@ -89,6 +94,19 @@ class Runner:
             self._ended.add(cell.id)
         self._trained += 1
         self.tell(Note(self._describe(cell)))
+
+    def _fill_features(self) -> None:
+        """Encode the images for all cells that were planned here, each view once for all encoders.
+
+        With a time limit each cell encodes its own, so that some are trained however short the limit is.
+        """
+        if self.options.budget is not None:
+            return
+        inputs, planned = self.worker.inputs, self.planner.planned
+        waiting = [cell for cell in open_cells(Sweep(self.folder)) if cell.id in planned]
+        with contextlib.suppress(PupilaError):  # the cells that it concerns name the reason
+            trainings = [(planned[cell.id].plan, inputs.split_for(cell.entry)) for cell in waiting]
+            fill_shared_features(inputs.data, trainings, inputs.pool)
 
     def add(self, expected: Sequence[Entry]) -> list[SweepEntry]:
         """The rows of these entries; those that the sweep does not have yet are planned and added to it."""
@@ -135,7 +153,7 @@ class Runner:
         }
         if ended == total:
             return say("Cell {n} of {total}: {cell}: {outcome}.", **values)
-        seconds = (time.monotonic() - self._start) / self._trained * (total - ended)
+        seconds = (time.monotonic() - self._first_cell) / self._trained * (total - ended)
         left = format_time(max(seconds, 1.0))
         return say("Cell {n} of {total}: {cell}: {outcome}; about {left} left.", left=left, **values)
 

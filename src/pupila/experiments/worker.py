@@ -81,7 +81,9 @@ class CellWorker:
                     actual=say("no epoch was completed in between; often the machine has too little memory"),
                 )
             splits = self.inputs.split_for(cell.entry)
-            result = train_cell(self.inputs.data, splits, cell.folder, sweep.info.fixed, self.on_log)
+            result = train_cell(
+                self.inputs.data, splits, cell.folder, sweep.info.fixed, self.on_log, self.inputs.pool
+            )
         except Exception as fault:  # noqa: BLE001 -- the other cells are trained, and its row has the reason
             if isinstance(fault.__cause__, BlockingIOError):
                 return False

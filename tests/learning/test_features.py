@@ -1,5 +1,7 @@
 """Frozen features: the encoder runs once per image and view, and what it answered is what it would answer."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from pupila.core.errors import PupilaError
 from pupila.imaging.images.decode import Array
 from pupila.imaging.images.preprocess import Preprocessing
 from pupila.learning import features as features_module
-from pupila.learning.features import Encoder, Features
+from pupila.learning.features import Encoder, FeatureRequest, Features, fill_features
 from pupila.learning.loader.images import ResizedImages
 from pupila.learning.loader.views import AugmentedViews, View
 from tests.pictures import write_classes, write_photo
@@ -179,3 +181,63 @@ def test_without_a_cache_features_are_the_same_and_nothing_is_written(data: Data
 def test_what_was_not_filled_is_an_error(data: Dataset) -> None:
     with pytest.raises(KeyError):
         created(data, Counted())([0], 0)
+
+
+def test_encoders_on_the_same_views_get_each_from_one_drawing(
+    data: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[tuple[int, View]] = []
+    draw = AugmentedViews.draw
+
+    def count(views: AugmentedViews, pairs: list[tuple[int, View]]) -> list[Array]:
+        drawn.extend(pairs)
+        return draw(views, pairs)
+
+    counted = [Counted(version=f"weights {number}", parallel=True) for number in range(2)]
+    one, other = created(data, counted[0]), created(data, counted[1], mean=(0.5, 0.5, 0.5))
+    one.fill(EVERY[:5])
+    monkeypatch.setattr(AugmentedViews, "draw", count)
+    plain: list[tuple[int, View]] = [(7, None)] if len(data) > 7 else [(5, None)]
+    requests = [FeatureRequest(one, [*EVERY, *plain]), FeatureRequest(other, EVERY)]
+    assert fill_features(requests) == (len(EVERY) + 1 - 5) + len(EVERY)
+    assert sorted(drawn, key=str) == sorted([*EVERY, *plain], key=str)
+    monkeypatch.undo()
+    for features, encoder in ((one, counted[0]), (other, counted[1])):
+        fresh = encoder.encoder().run(features.views.inputs([(row, 1) for row in [*ROWS, 0, 0]]))[:6]
+        assert np.array_equal(features(ROWS, 1), fresh)
+    assert fill_features(requests) == 0
+
+
+def test_trainings_with_other_rows_fill_one_store(data: Dataset) -> None:
+    counted = Counted(parallel=True)
+    halves = [
+        Features(AugmentedViews(ResizedImages(data, SMALL, rows), "A2", 23), counted.encoder())
+        for rows in (ROWS[:3], ROWS[2:])
+    ]
+    pairs: list[list[tuple[int, View]]] = [[(row, 0) for row in rows] for rows in (ROWS[:3], ROWS[2:])]
+    assert fill_features([FeatureRequest(*each) for each in zip(halves, pairs, strict=True)]) == 6
+    assert np.array_equal(created(data, counted)(ROWS[2:], 0), _refreshed(halves[1])(ROWS[2:], 0))
+
+
+def _refreshed(features: Features) -> Features:
+    assert features.store is not None
+    features.store.refresh()
+    return features
+
+
+def test_two_at_once_encode_nothing_twice(data: Dataset) -> None:
+    started, counted = threading.Event(), Counted()
+
+    @dataclass
+    class Waiting(Counted):
+        def _run(self, pixels: Array) -> Array:
+            started.wait()  # until the other one begins, too
+            return counted._run(pixels)
+
+    features = [created(data, Waiting()) for _ in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(features[0].fill, EVERY)
+        second = pool.submit(lambda: (started.set(), features[1].fill(EVERY))[1])
+        assert sorted([first.result(), second.result()]) == [0, len(EVERY)]
+    assert sum(counted.sizes) == len(EVERY)
+    assert np.array_equal(features[0](ROWS, 2), features[1](ROWS, 2))

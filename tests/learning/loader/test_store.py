@@ -1,5 +1,6 @@
 """The store: what is written is read back bit for bit, and no damage ever gives a wrong row."""
 
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 
 from pupila.core import files
 from pupila.core.errors import PupilaError
-from pupila.learning.loader.store import ArrayStore
+from pupila.learning.loader.store import ArrayStore, Stores
 
 ROWS = np.arange(12, dtype=np.float32).reshape(3, 4)
 
@@ -137,3 +138,45 @@ def test_a_cache_that_cannot_be_written_to_keeps_rows_in_memory(tmp_path: Path) 
     store.add(["a"], ROWS[:1])
     assert np.array_equal(store.rows(["a"]), ROWS[:1])
     assert files.cache_folder().is_file()
+
+
+def test_what_another_process_adds_is_taken_in_while_the_store_is_held() -> None:
+    store = opened()
+    opened().add(["a"], ROWS[:1])
+    assert store.missing(["a"]) == ["a"]
+    with store.hold():
+        assert store.missing(["a"]) == []
+    assert np.array_equal(store.rows(["a"]), ROWS[:1])
+
+
+def test_a_second_one_that_holds_it_waits_and_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    order: list[str] = []
+    pause = threading.Event()
+
+    def second() -> None:
+        with opened().hold():
+            order.append("second")
+
+    with opened().hold():
+        waiting = threading.Thread(target=second)
+        waiting.start()
+        while "Waiting for another process that computes the same rows." not in capsys.readouterr().err:
+            pause.wait(0.01)
+        order.append("first")
+    waiting.join()
+    assert order == ["first", "second"]
+
+
+def test_parts_of_any_size_are_gathered_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened().add(["a", "b", "c"], ROWS)
+    keys = ["c", "a", "c"]
+    whole = opened().rows(keys)
+    monkeypatch.setattr("pupila.learning.loader.store._MOST_GATHERED", 1)
+    assert np.array_equal(opened().rows(keys), whole) and np.array_equal(whole, ROWS[[2, 0, 2]])
+
+
+def test_stores_are_opened_once() -> None:
+    stores = Stores()
+    first = stores.open("rows", "1", (4,), "float32")
+    assert stores.open("rows", "1", (4,), "float32") is first
+    assert stores.open("rows", "2", (4,), "float32") is not first

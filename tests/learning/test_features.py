@@ -235,9 +235,14 @@ def test_two_at_once_encode_nothing_twice(data: Dataset) -> None:
             return counted._run(pixels)
 
     features = [created(data, Waiting()) for _ in range(2)]
+
+    def begin() -> int:
+        started.set()
+        return features[1].fill(EVERY)
+
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(features[0].fill, EVERY)
-        second = pool.submit(lambda: (started.set(), features[1].fill(EVERY))[1])
+        second = pool.submit(begin)
         assert sorted([first.result(), second.result()]) == [0, len(EVERY)]
     assert sum(counted.sizes) == len(EVERY)
     assert np.array_equal(features[0](ROWS, 2), features[1](ROWS, 2))

@@ -159,8 +159,8 @@ def _fill_group(group: list[_Lacking]) -> int:
         for number, lacking in enumerate(group):
             for key in lacking.store.missing(list(lacking.views)):  # others may have filled some
                 lacks.setdefault(key, []).append(number)
-        for key, numbers in lacks.items():
-            parts.setdefault(tuple(numbers), []).append(key)
+        for key, without in lacks.items():
+            parts.setdefault(tuple(without), []).append(key)
         with progress(say("encoding images"), sum(map(len, lacks.values()))) as advance:
             for numbers, keys in parts.items():
                 _encode([group[number] for number in numbers], keys, advance)

@@ -12,13 +12,14 @@ import torch
 from torch import nn
 
 from pupila.artifacts.bundle.folder import MODEL_FILE
+from pupila.artifacts.bundle.runtime import this_runtime
 from pupila.artifacts.bundle.session import Session
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.imaging.images.preprocess import Preprocessing
 from pupila.learning.export import proof
 from pupila.learning.export.encoder import export_encoder
-from pupila.learning.export.exporter import ParityImage, Trained
+from pupila.learning.export.exporter import ParityImage, ParityImages, Trained
 from pupila.learning.export.exporters import export_checked
 from pupila.learning.export.heads import attach_head, head_to_onnx
 from pupila.learning.models.classify import build_classifier
@@ -110,9 +111,9 @@ def test_another_state_of_anything_is_another_proof(
     export_checked(network, FROZEN, images)
     encoder = export_encoder(network)
     if changed == "torch":
-        monkeypatch.setattr(proof.torch, "__version__", "0.1")
+        monkeypatch.setattr("torch.__version__", "0.1")
     elif changed == "processor":
-        other = proof.this_runtime().model_copy(update={"cpu_features": ["none"]})
+        other = this_runtime().model_copy(update={"cpu_features": ["none"]})
         monkeypatch.setattr(proof, "this_runtime", lambda: other)
     elif changed == "weights":
         network = replace(network, weights_hash="another")
@@ -120,7 +121,7 @@ def test_another_state_of_anything_is_another_proof(
         update = {"fit": "pad"} if changed == "bands" else {"mean": (0.4, 0.4, 0.4)}
         spec: Preprocessing = network.preprocessing.model_copy(update=update)
         network = replace(network, preprocessing=spec)
-    compared = proof.ParityImages([], [unreadable(images[0])], lambda _: np.empty(0), lambda _: None)
+    compared = ParityImages([], [unreadable(images[0])], lambda _: np.empty(0), lambda _: None)
     with pytest.raises(AssertionError, match="read again"):
         proof.embed_both(encoder, network, compared)
 

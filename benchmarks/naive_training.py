@@ -71,7 +71,7 @@ class LastFeatures(nn.Module):
 
     def __init__(self, weights: str) -> None:
         super().__init__()
-        self.maps = timm.create_model("tf_efficientnet_b0", features_only=True)
+        self.maps: Any = timm.create_model("tf_efficientnet_b0", features_only=True)
         self.maps.load_state_dict(load_file(weights))
 
     def forward(self, pixels: Tensor) -> Any:
@@ -145,4 +145,5 @@ def main(data: str, weights: str, epochs: int = EPOCHS, seed: int = 0, augmentat
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], *map(int, sys.argv[3:5]), *sys.argv[5:])
+    settings = dict(zip(("epochs", "seed"), map(int, sys.argv[3:5]), strict=False))
+    main(sys.argv[1], sys.argv[2], augmentation="".join(sys.argv[5:]), **settings)

@@ -194,15 +194,15 @@ def test_encoders_on_the_same_views_get_each_from_one_drawing(
         return draw(views, pairs)
 
     counted = [Counted(version=f"weights {number}", parallel=True) for number in range(2)]
-    one, other = created(data, counted[0]), created(data, counted[1], mean=(0.5, 0.5, 0.5))
-    one.fill(EVERY[:5])
+    first, other = created(data, counted[0]), created(data, counted[1], mean=(0.5, 0.5, 0.5))
+    first.fill(EVERY[:5])
     monkeypatch.setattr(AugmentedViews, "draw", count)
     plain: list[tuple[int, View]] = [(7, None)] if len(data) > 7 else [(5, None)]
-    requests = [FeatureRequest(one, [*EVERY, *plain]), FeatureRequest(other, EVERY)]
+    requests = [FeatureRequest(first, [*EVERY, *plain]), FeatureRequest(other, EVERY)]
     assert fill_features(requests) == (len(EVERY) + 1 - 5) + len(EVERY)
     assert sorted(drawn, key=str) == sorted([*EVERY, *plain], key=str)
     monkeypatch.undo()
-    for features, encoder in ((one, counted[0]), (other, counted[1])):
+    for features, encoder in ((first, counted[0]), (other, counted[1])):
         fresh = encoder.encoder().run(features.views.inputs([(row, 1) for row in [*ROWS, 0, 0]]))[:6]
         assert np.array_equal(features(ROWS, 1), fresh)
     assert fill_features(requests) == 0

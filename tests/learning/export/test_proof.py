@@ -121,9 +121,9 @@ def test_another_state_of_anything_is_another_proof(
         update = {"fit": "pad"} if changed == "bands" else {"mean": (0.4, 0.4, 0.4)}
         spec: Preprocessing = network.preprocessing.model_copy(update=update)
         network = replace(network, preprocessing=spec)
-    compared = ParityImages([], [unreadable(images[0])], lambda _: np.empty(0), lambda _: None)
+    images_to_prove = ParityImages([], [unreadable(images[0])], lambda _: np.empty(0), lambda _: None)
     with pytest.raises(AssertionError, match="read again"):
-        proof.embed_both(encoder, network, compared)
+        proof.embed_both(encoder, network, images_to_prove)
 
 
 def test_a_head_alone_has_the_logits_of_torch() -> None:

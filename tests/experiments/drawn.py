@@ -13,6 +13,8 @@ from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.splits import SplitFile
 from pupila.artifacts.run.folder import write_out_of_fold
 from pupila.artifacts.run.log import EpochLog, write_log
+from pupila.artifacts.run.outcomes import Outcomes, write_outcomes
+from pupila.artifacts.run.plan import COMPLETED, PlanFile, RunPlan, write_plan
 from pupila.artifacts.sweep.cell import CellError, CellResult, CellTiming
 from pupila.artifacts.sweep.definition import Axis, SweepEntry, SweepFile
 from pupila.artifacts.sweep.folder import Sweep, cell_folder, write_sweep
@@ -39,6 +41,7 @@ class DrawnCell:
     score: float | None = field(default=None)  # None: as the outcomes say; NaN: not measurable
     trial: int | None = None
     rung: int | None = None
+    epochs: tuple[Array, ...] = ()  # (N,) bool each: what was right after each epoch, stored as outcomes
 
 
 def draw_right(count: int, wrong: int, seed: int) -> Array:
@@ -103,6 +106,11 @@ def _write_cell(sweep: str, name: str, cell: DrawnCell, groups: Array | None) ->
         "fold": pl.Series([None] * len(targets), dtype=pl.Int64), "component": own,
         "prediction": [CLASSES[number] for number in predicted],
     }))  # fmt: skip
+    if cell.epochs:
+        plan = RunPlan(task="classify", model="small", classes=CLASSES, data_hash="d", splits_hash="s")
+        write_plan(folder, PlanFile[RunPlan](state=COMPLETED, settings={}, plan=plan))
+        values = np.stack([np.where(right, targets, 1 - targets) for right in cell.epochs]).astype(np.uint8)
+        write_outcomes(folder, {"head": Outcomes(np.arange(len(targets)), targets, values)})
     write_log(folder, [
         EpochLog(part="head", phase="head", epoch=epoch, train_loss=1 / epoch, validation_loss=1.2 / epoch,
                  metrics={"macro_f1": 0.5 + epoch / 10}, score=0.5 + epoch / 10, lr=0.01, seconds=1.0)
@@ -110,15 +118,15 @@ def _write_cell(sweep: str, name: str, cell: DrawnCell, groups: Array | None) ->
     ])  # fmt: skip
 
 
-def drawn_data(has_test_split: bool = True) -> tuple[Dataset, SplitFile]:
-    """The data set and the split that a drawn sweep pretends to have; images are never read."""
-    images = pl.DataFrame({"image": ["00000.jpg", "test.jpg"], "target": ["ant", "bee"]})
+def drawn_data(has_test_split: bool = True, count: int = 1) -> tuple[Dataset, SplitFile]:
+    """The data set and the split that a drawn sweep pretends to have; images are never read.
+
+    Args:
+        has_test_split: whether there is one image in it.
+        count: validation images, each a group of its own.
+    """
+    images = pl.DataFrame({"target": ["ant"] * count + ["bee"]})
     data = SimpleNamespace(classes=CLASSES, images=images)
-    splits = SimpleNamespace(
-        verdict="clean",
-        images=[
-            SimpleNamespace(split="validation"),
-            SimpleNamespace(split="test" if has_test_split else "train"),
-        ],
-    )
-    return cast(Dataset, data), cast(SplitFile, splits)
+    splits = ["validation"] * count + ["test" if has_test_split else "train"]
+    rows = [SimpleNamespace(split=split, component=number) for number, split in enumerate(splits)]
+    return cast(Dataset, data), cast(SplitFile, SimpleNamespace(verdict="clean", images=rows))

@@ -191,7 +191,7 @@ def test_one_cell_has_no_comparison(tmp_path: Path) -> None:
     result = conclude(tmp_path, [DrawnCell({"model": "small"}, draw_right(COUNT, 4, 1))], test=False)
     assert "It is the only configuration, so there is nothing to compare." in result.sentences
     assert "There is no labelled test split, so no unbiased estimate of the winner." in result.sentences
-    assert "its epoch, out of all epochs, was selected on the same images" in result.sentences[1]
+    assert "its epoch was selected on the same images" in result.sentences[1]
     assert "winner minus this" not in page(result)
 
 
@@ -242,6 +242,11 @@ def test_a_search_of_97_trials_is_drawn_and_listed(tmp_path: Path) -> None:
     rows = parse(content).tables[-1]
     assert len(rows) == 98
     assert sum("collapsed" in row[5] for row in rows) == 33
+    assert {row.setting for row in result.details.importance} == {
+        "lr",
+        "optimizer",
+    }  # momentum takes one value
+    assert 'aria-label="Importance of each setting, %"' in content
     assert 'aria-label="The best trials"' in content and 'aria-label="All trials' in content
     assert len(parse(result._repr_html_()).tables[-1]) == 11
     assert result.table["trial"].to_list() == list(range(97))

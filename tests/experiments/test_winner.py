@@ -8,6 +8,7 @@ import pytest
 from pupila.artifacts.report.sweep import Configuration, SweepReport
 from pupila.artifacts.sweep.definition import Axis
 from pupila.experiments.report import report_sweep
+from pupila.experiments.verdict import describe_sweep
 from pupila.experiments.winner import find_equal
 from pupila.imaging.images.decode import Array
 from pupila.statistics.tests import holm, mcnemar
@@ -153,3 +154,23 @@ def test_a_grid_of_three_settings_has_the_mean_of_each_value(tmp_path: Path) -> 
     assert means[("lr", 2)] == pytest.approx(1 - 35 / COUNT, abs=0.002)
     assert means[("epochs", 1)] == means[("epochs", 2)]
     assert {level.cells for level in result.levels} == {4}
+
+
+def test_the_best_of_equal_models_is_corrected_towards_what_they_are_worth(tmp_path: Path) -> None:
+    rng = np.random.default_rng(2)
+    cells = [
+        DrawnCell({"lr": float(number)}, epochs[-1], epochs=tuple(epochs))
+        for number in range(8)
+        for epochs in [rng.random((3, 100)) < 0.8]  # every epoch of every cell is right in 80 % of all images
+    ]
+    cells.append(DrawnCell({"lr": 9.0}, draw_right(100, 50, 1)))  # of an earlier Pupila: no outcomes
+    axes = [Axis(name="lr", values=[c.settings["lr"] for c in cells])]
+    result = report_sweep(write_drawn(tmp_path, axes, cells), *drawn_data(count=100))
+    assert result.winner is not None and result.winner.selection is not None
+    selection = result.winner.selection
+    assert (selection.epochs, selection.models, result.winner.uncorrected) == (24, 8, 1)
+    assert selection.raw > 0.84
+    assert selection.corrected.value == pytest.approx(0.8, abs=0.03)
+    text = " ".join(describe_sweep(result, "sweeps/x"))
+    assert "Corrected for the choice among 24 epochs of 8 cells (bootstrap bias correction): 0." in text
+    assert f"{selection.raw:.3f} before. Without 1 cell that has no outcomes." in text

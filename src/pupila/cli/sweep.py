@@ -6,7 +6,7 @@ import typer
 
 from pupila.cli.flags import given_settings
 from pupila.cli.options import DataArgument
-from pupila.core.messages import mark
+from pupila.core.messages import mark, say
 
 HELP = mark("Train a model for every combination of settings, and compare them in one table.")
 
@@ -18,23 +18,33 @@ def sweep(
         str | None, typer.Option(metavar="FOLDER", help=mark("Folder of the sweep [sweeps/DATA]."))
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help=mark("Resume the sweep in --out."))] = False,
+    test: Annotated[
+        bool,
+        typer.Option(
+            "--test", help=mark("Evaluate the winner on the sealed test split, once all cells have ended.")
+        ),
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help=mark("Print the cells and about how long they take."))
     ] = False,
 ) -> None:
-    """Train all cells, and print the table."""
-    from pupila.experiments.runner import describe_outcome, describe_settings
+    """Train all cells, and print the verdict."""
     from pupila.experiments.sweep import preview
     from pupila.experiments.sweep import sweep as run_sweep
+    from pupila.experiments.table import CSV_FILE
 
     if dry_run:
         for sentence in preview(data, **given_settings(ctx)).sentences:
             print(sentence)
         return
-    result = run_sweep(data, out=out, resume=resume, tell=_print_line, **given_settings(ctx))
+    result = run_sweep(data, out=out, resume=resume, test=test, tell=_print_line, **given_settings(ctx))
     print()
-    for cell in result.cells:
-        print(f"{describe_settings(cell)}: {describe_outcome(cell)}")
+    for sentence in result.sentences:
+        print(sentence)
+    print("\n" + say("Report: {path}", path=result.report))
+    print(say("Table: {path}", path=f"{result.folder}/{CSV_FILE}"))
+    if result.winner is not None and result.winner.bundle is not None:
+        print(say("Bundle: {path}", path=result.winner.bundle.folder))
 
 
 def _print_line(line: object) -> None:

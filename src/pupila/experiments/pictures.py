@@ -86,10 +86,6 @@ def draw_search(report: SweepReport) -> list[Any]:
     return drawn
 
 
-def _in_percent(shares: dict[str, float]) -> dict[str, float]:
-    return {name: 100 * share for name, share in shares.items()}
-
-
 def _list_axes(report: SweepReport) -> list[Axis]:
     return [
         axis for axis in report.axes if axis.name not in REPEATING and (axis.range or len(axis.values) > 1)

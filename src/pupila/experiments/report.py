@@ -2,9 +2,17 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.splits import LEAKING, SplitFile
-from pupila.artifacts.report.sweep import Configuration, LevelScore, SweepReport, SweepRow, Winner
+from pupila.artifacts.report.sweep import (
+    Configuration,
+    LevelScore,
+    SweepReport,
+    SweepRow,
+    Winner,
+)
 from pupila.artifacts.run.folder import Run
 from pupila.artifacts.sweep.definition import REPEATING
 from pupila.artifacts.sweep.folder import FINISHED, Sweep
@@ -13,6 +21,7 @@ from pupila.experiments.comparison.pairs import read_outcomes
 from pupila.experiments.comparison.readers import OUTCOME_READERS
 from pupila.experiments.importance import measure_importance
 from pupila.experiments.scores import read_axes, read_scores
+from pupila.experiments.selection.correct import correct_winner
 from pupila.experiments.table import make_row
 from pupila.experiments.winner import (
     Predictions,
@@ -43,6 +52,7 @@ def report_sweep(sweep: Sweep, data: Dataset, splits: SplitFile) -> SweepReport:
     if configurations and is_winner(configurations[0]):
         configurations = compare_with_winner(configurations, rows, predictions)
         winner = _describe_winner(configurations, rows)
+        winner = _correct(sweep, configurations, splits, winner)
     results = [cell.result for cell in sweep.cells if cell.result is not None]
     return SweepReport(
         name=sweep.name, task=info.task, classes=data.classes, metric=info.metric, data_hash=info.data_hash,
@@ -53,6 +63,23 @@ def report_sweep(sweep: Sweep, data: Dataset, splits: SplitFile) -> SweepReport:
         baseline=next((result.baseline for result in results if result.baseline is not None), None),
         winner=winner, importance=measure_importance(read_axes(sweep), read_scores(sweep)) if info.search else None,
     )  # fmt: skip
+
+
+def _correct(
+    sweep: Sweep, configurations: Sequence[Configuration], splits: SplitFile, winner: Winner
+) -> Winner:
+    """The winner with the correction of its score for the choice among all epochs of all cells."""
+    numbers: dict[str, int] = {}  # id of a cell -> its configuration; equal cells count once
+    for number, configuration in enumerate(configurations):
+        for place in configuration.rows:
+            if sweep.cells[place].result is not None:
+                numbers.setdefault(sweep.cells[place].id, number)
+    runs = [sweep.cell(cell).run for cell in numbers]
+    components = np.array([assignment.component for assignment in splits.images])
+    corrected = correct_winner(runs, list(numbers.values()), components)
+    if corrected is None:
+        return winner.model_copy(update={"uncorrected": len(runs)})
+    return winner.model_copy(update={"selection": corrected.score, "uncorrected": len(corrected.left_out)})
 
 
 def _has_test_split(data: Dataset, splits: SplitFile) -> bool:

@@ -8,8 +8,8 @@ from pupila.experiments.options import SweepOptions
 
 if TYPE_CHECKING:
     from pupila.artifacts.run.log import LogCallback, LogLine
-    from pupila.artifacts.sweep.folder import Sweep
     from pupila.experiments.preview import SweepPreview
+    from pupila.experiments.result import SweepResult
 
 
 @public
@@ -18,15 +18,17 @@ def sweep(
     *,
     out: Path | None = None,
     resume: bool = False,
+    test: bool = False,
     tell: "LogCallback | None" = None,
     **settings: Unpack[SweepOptions],
-) -> "Sweep":
+) -> "SweepResult":
     """Train a model for every combination of settings, and write the folder of the sweep with its table.
 
     Args:
         data: whatever `pupila.open` takes.
         out: folder of the sweep; by default `sweeps/<data>` in the working directory.
         resume: resume the sweep in `out`.
+        test: evaluate the winner, once all cells have ended, on the sealed test split.
         tell: called with each sentence; None: they are printed.
         settings: what varies, such as `grid={"model": ["resnet18", "resnet50"]}`, and how the sweep is run; settings of
             train, which all cells share; and how the images are read.
@@ -34,6 +36,7 @@ def sweep(
     Raises:
         PupilaError: unknown settings or values; no combination can be trained; another sweep is in the folder.
     """
+    from pupila.experiments.conclude import conclude_sweep
     from pupila.experiments.definition import RunOptions, open_sweep, parse_definition
     from pupila.experiments.learning_curve.write import write_curve
     from pupila.experiments.runner import Runner
@@ -46,13 +49,19 @@ def sweep(
         data, definition, path_text(out) if out is not None else None, resume, options, report
     )
     runner = Runner(opened, options, report)
-    Strategy(
+    strategy = Strategy(
         definition.space, own, opened.folder, runner.run_cells, opened.planner.phases, report, runner.expect
-    ).train()
-    runner.close()
+    )
+    data_set, splits = opened.inputs.data, opened.inputs.splits
+    try:
+        strategy.train()
+        runner.close()
+    except KeyboardInterrupt:
+        conclude_sweep(opened.read(), data_set, splits, report, export=False)
+        raise
     if own.learning_curve:
-        write_curve(opened.folder, opened.inputs.data, opened.inputs.splits, report)
-    return opened.read()
+        write_curve(opened.folder, data_set, splits, report)
+    return conclude_sweep(opened.read(), data_set, splits, report, test)
 
 
 @public

@@ -25,7 +25,7 @@ def describe_sweep(report: SweepReport, folder: str) -> list[str]:
     else:
         winner = report.configurations[report.winner.configuration]
         sentences = [
-            _describe_winner(report, winner), _describe_bias(report, report.winner, winner),
+            _describe_winner(report, winner), _describe_bias(report, report.winner),
             *_describe_comparisons(report, winner), *_describe_alternatives(report, report.winner),
             *_describe_test(report, report.winner, folder), *_describe_seeds(report, report.winner, winner),
         ]  # fmt: skip
@@ -95,22 +95,28 @@ def name_baseline(report: SweepReport) -> str:
     return translate(RECIPES[report.task].baseline_name).format(name=report.baseline.name)
 
 
-def _describe_bias(report: SweepReport, winner: Winner, configuration: Configuration) -> str:
-    others = len(report.configurations) - 1
+def _describe_bias(report: SweepReport, winner: Winner) -> str:
+    """That the best of many is optimistically biased, and what the corrected score is."""
     chosen = say_count(
-        "This score is optimistically biased: its epoch, out of all epochs, was selected on the same images.",
+        "This score is optimistically biased: its epoch was selected on the same images.",
         "This score is optimistically biased: it is the best of {n} configurations, selected on the same images.",
-        others + 1,
+        len(report.configurations),
     )
-    if winner.corrected is None:
-        reason = winner.uncorrected
-        return f"{chosen} {say('It could not be corrected: {reason}.', reason=reason)}" if reason else chosen
-    correction = say(
-        "Corrected for the selection (bootstrap bias correction over {epochs}): {corrected}, against {raw} raw.",
-        epochs=say_count("{n} epoch of all cells", "{n} epochs of all cells", winner.corrected.configurations),
-        corrected=winner.corrected.corrected.text(), raw=number(winner.corrected.raw),
-    )  # fmt: skip
-    return f"{chosen} {correction}"
+    selection = winner.selection
+    if selection is None:
+        return f"{chosen} {say('It is not corrected: the cells have no outcomes of their epochs.')}"
+    epochs = say_count("{n} epoch", "{n} epochs", selection.epochs)
+    cells = say_count("{n} cell", "{n} cells", selection.models)
+    if selection.corrected.value is None:
+        return f"{chosen} {say('It is not corrected: there are too few groups to resample.')}"
+    texts = [chosen, say(
+        "Corrected for the choice among {epochs} of {cells} (bootstrap bias correction): {corrected}, {raw} before.",
+        epochs=epochs, cells=cells, corrected=selection.corrected.text(), raw=number(selection.raw),
+    )]  # fmt: skip
+    if winner.uncorrected:
+        texts.append(say_count("Without {n} cell that has no outcomes.", "Without {n} cells that have no outcomes.",
+                               winner.uncorrected))  # fmt: skip
+    return " ".join(texts)
 
 
 def _describe_comparisons(report: SweepReport, winner: Configuration) -> list[str]:
@@ -181,6 +187,8 @@ def _compare_speed(best: Configuration, other: Configuration) -> str:
 def _describe_test(report: SweepReport, winner: Winner, folder: str) -> list[str]:
     if winner.test is None and not report.has_test_split:
         return [say("There is no labelled test split, so no unbiased estimate of the winner.")]
+    if winner.test is None and not report.finished:
+        return [say("The test split stays sealed until all cells have ended.")]
     if winner.test is None:
         return [say(
             "The test split is still sealed. To evaluate the winner on it: {command}",
@@ -194,10 +202,12 @@ def _describe_test(report: SweepReport, winner: Winner, folder: str) -> list[str
         "{metric} {test} on the test split, {validation} on validation", metric=metric_title(metric),
         test=test.metrics[metric].text(), validation=row.metrics[metric].value_text(),
     )  # fmt: skip
+    figures = [values(metric) for metric in sorted(metrics)]
+    if winner.selection is not None and winner.selection.corrected.value is not None:
+        figures.append(say("corrected {value}", value=winner.selection.corrected.value_text()))
     sentences = [say(
         "The winner on the sealed test split (n = {images} in {groups} groups): {figures}.",
-        images=say_images(test.images), groups=integer(test.groups),
-        figures="; ".join(values(metric) for metric in sorted(metrics)),
+        images=say_images(test.images), groups=integer(test.groups), figures="; ".join(figures),
     )]  # fmt: skip
     if test.accesses > 1:
         sentences.append(say(

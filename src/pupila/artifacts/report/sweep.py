@@ -12,6 +12,7 @@ from pupila.core.records import Record, read_record
 from pupila.core.version import __version__
 from pupila.statistics.estimate import Difference, Estimate
 from pupila.statistics.metrics.baseline import Baseline
+from pupila.statistics.selection import SelectionScore
 
 SWEEP_REPORT_FILE = "report.json"
 SWEEP_REPORT_SCHEMA: Literal[1] = 1
@@ -72,14 +73,6 @@ class LevelScore(Record):
     cells: int = Field(description="with a score")
 
 
-class CorrectedScore(Record):
-    """The validation score of the winner, corrected for having been the best of many."""
-
-    raw: float = Field(description="score of the winner as the correction sees it")
-    corrected: Estimate = Field(description="bootstrap bias correction")
-    configurations: int = Field(description="epochs of all cells, each of which could have been chosen")
-
-
 class TestScore(Record):
     """The winner on the sealed test split."""
 
@@ -95,14 +88,17 @@ class Winner(Record):
 
     configuration: NonNegativeInt = Field(description="its place among the configurations")
     row: NonNegativeInt = Field(description="row of the table whose model is in bundle/: its first seed")
+    bundle: str = Field(default="", description="hash of the bundle; empty: it was not exported")
     smaller: int | None = Field(
         default=None, description="place of the smallest model that is not distinguishable from it"
     )
     faster: int | None = Field(
         default=None, description="place of the fastest model that is not distinguishable from it"
     )
-    corrected: CorrectedScore | None = Field(default=None, description="null: not corrected, see why")
-    uncorrected: str = Field(default="", description="why there is no correction")
+    selection: SelectionScore | None = Field(
+        default=None, description="the score of the best of all epochs of all cells, corrected for the choice"
+    )
+    uncorrected: NonNegativeInt = Field(default=0, description="cells that the correction lacks: no outcomes")
     test: TestScore | None = Field(default=None, description="null: the test split stayed sealed")
 
 

@@ -182,6 +182,7 @@ class TrainingRun:
             if training.trained.interrupted:
                 raise KeyboardInterrupt
             self._write_predictions(training.result.predictions, training.trained)
+            self._write_outcomes()
             self._write_plan(training.plan, training.state)
             return training
 

@@ -242,10 +242,8 @@ def test_a_search_of_97_trials_is_drawn_and_listed(tmp_path: Path) -> None:
     rows = parse(content).tables[-1]
     assert len(rows) == 98
     assert sum("collapsed" in row[5] for row in rows) == 33
-    assert {row.setting for row in result.details.importance} == {
-        "lr",
-        "optimizer",
-    }  # momentum takes one value
+    assert result.details.importance is not None
+    assert {row.setting for row in result.details.importance.settings} == {"lr", "optimizer", "momentum"}
     assert 'aria-label="Importance of each setting, %"' in content
     assert 'aria-label="The best trials"' in content and 'aria-label="All trials' in content
     assert len(parse(result._repr_html_()).tables[-1]) == 11

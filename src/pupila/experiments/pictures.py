@@ -82,7 +82,13 @@ def draw_search(report: SweepReport) -> list[Any]:
         drawn.append(_draw_coordinates(report, scored))
     if report.importance and report.importance.settings:
         ranked = {row.setting: row.share for row in report.importance.settings}
-        drawn.append(charts.bars(say("Importance of each setting, %"), _in_percent(ranked), "{:.0f} %"))
+        drawn.append(
+            charts.bars(
+                say("Importance of each setting, %"),
+                {n: 100 * share for n, share in ranked.items()},
+                "{:.0f} %",
+            )
+        )
     return drawn
 
 

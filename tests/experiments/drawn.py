@@ -16,7 +16,7 @@ from pupila.artifacts.run.log import EpochLog, write_log
 from pupila.artifacts.run.outcomes import Outcomes, write_outcomes
 from pupila.artifacts.run.plan import COMPLETED, PlanFile, RunPlan, write_plan
 from pupila.artifacts.sweep.cell import CellError, CellResult, CellTiming
-from pupila.artifacts.sweep.definition import Axis, SweepEntry, SweepFile
+from pupila.artifacts.sweep.definition import Axis, Share, SweepEntry, SweepFile
 from pupila.artifacts.sweep.folder import Sweep, cell_folder, write_sweep
 from pupila.artifacts.sweep.sealed import write_sealed
 from pupila.imaging.images.decode import Array
@@ -41,6 +41,7 @@ class DrawnCell:
     score: float | None = field(default=None)  # None: as the outcomes say; NaN: not measurable
     trial: int | None = None
     rung: int | None = None
+    share: float | None = None  # of a learning curve
     epochs: tuple[Array, ...] = ()  # (N,) bool each: what was right after each epoch, stored as outcomes
 
 
@@ -67,7 +68,13 @@ def write_drawn(
         reason = "momentum has no effect" if cell.state == "impossible" else ""
         entries.append(
             SweepEntry(
-                cell=name, settings=settings, seed=cell.seed, trial=cell.trial, rung=cell.rung, reason=reason
+                cell=name,
+                settings=settings,
+                seed=cell.seed,
+                trial=cell.trial,
+                rung=cell.rung,
+                reason=reason,
+                share=None if cell.share is None else Share(share=cell.share),
             )
         )
         if name:

@@ -14,6 +14,7 @@ from pupila.core import files
 from pupila.experiments.result import SweepResult, read_result
 from tests.pictures import encoded, photo
 
+pytestmark = pytest.mark.slow  # exports a model: four trainings in all
 SETTINGS: dict[str, Any] = {
     "model": "lenet", "weights": "none", "image_size": 32, "epochs": 6, "batch_size": 8, "augment": "none",
     "precision": "float32", "warmup_epochs": 0,

@@ -187,6 +187,13 @@ def test_without_a_winner_the_page_says_why(tmp_path: Path) -> None:
         assert result.table.height == 1
 
 
+def test_a_learning_curve_has_a_table_and_no_winner(tmp_path: Path) -> None:
+    cells = [DrawnCell({"model": "small"}, draw_right(COUNT, 4, 1), share=share) for share in (0.5, 1.0)]
+    result = conclude(tmp_path, cells)
+    assert result.sentences[0].startswith("No winner: the cells of a learning curve")
+    assert result.table["share"].to_list() == [0.5, 1.0] and len(result.details.configurations) == 2
+
+
 def test_one_cell_has_no_comparison(tmp_path: Path) -> None:
     result = conclude(tmp_path, [DrawnCell({"model": "small"}, draw_right(COUNT, 4, 1))], test=False)
     assert "It is the only configuration, so there is nothing to compare." in result.sentences

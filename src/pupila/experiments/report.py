@@ -49,7 +49,7 @@ def report_sweep(sweep: Sweep, data: Dataset, splits: SplitFile) -> SweepReport:
     predictions = _read_predictions(sweep, data)
     configurations = rank_configurations(rows, info.metric, predictions)
     winner = None
-    if configurations and is_winner(configurations[0]):
+    if configurations and is_winner(configurations[0]) and all(row.share is None for row in rows):
         configurations = compare_with_winner(configurations, rows, predictions)
         winner = _describe_winner(configurations, rows)
         winner = _correct(sweep, configurations, splits, winner)

@@ -280,15 +280,14 @@ def _find_versions(data: Data) -> tuple[str, str]:
     from pupila.artifacts.dataset.versions.snapshot import STORED_VERSIONS
 
     if is_path(data):
-        home = Place(path_text(data)).home  # type: ignore[arg-type]
-        if files.is_folder(versions_folder(home)):
-            return versions_folder(home), home
-        if files.is_folder(stored := files.join(home, STORED_VERSIONS)) and files.is_folder(
-            files.join(home, OBJECTS)
-        ):
+        beside = Place(path_text(data)).home  # type: ignore[arg-type]
+        stored = files.join(beside, STORED_VERSIONS)
+        homes = dict.fromkeys((find_home(beside), beside)) if files.is_folder(beside) else {}
+        for home in homes:
+            if files.is_folder(versions_folder(home)):
+                return versions_folder(home), home
+        if files.is_folder(stored) and files.is_folder(files.join(beside, OBJECTS)):
             return stored, ""
-        if files.is_folder(home) and files.is_folder(versions_folder(home := find_home(home))):
-            return versions_folder(home), home
     opened = open_with(data, {})
     return versions_folder(opened.home), opened.home
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,10 @@ from pupila.artifacts.dataset.versions import restore
 from pupila.artifacts.dataset.versions.contents import list_files, read_contents
 from pupila.artifacts.dataset.versions.history import versions_folder
 from pupila.artifacts.dataset.versions.objects import object_uri, read_object
+from pupila.artifacts.dataset.versions.snapshot import record_version
 from pupila.core import files
 from pupila.core.errors import PupilaError
+from tests.artifacts.dataset.test_home import freeze
 from tests.artifacts.dataset.versions.layouts import LAYOUTS, change_pixels, write_folders, write_table
 from tests.pictures import write_classes
 
@@ -272,3 +275,34 @@ def test_what_changes_while_it_is_stored_is_refused(shop: Path, tmp_path: Path) 
     with pytest.raises(PupilaError, match="has changed while it was stored"):
         pupila.snapshot_data(data, store=tmp_path / "store")
     assert not pupila.list_versions(shop).versions
+
+
+def test_versions_of_read_only_data_lie_in_the_cache(
+    shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    freeze(shop, monkeypatch)
+    data = pupila.open(shop)
+    assert not record_version(data, pupila.split(data), "train")
+    pupila.snapshot_data(shop, note="first", store=tmp_path / "store")
+    assert not (shop / ".versions").exists()
+    (entry,) = pupila.list_versions(shop).versions
+    assert (entry.by, entry.notes) == ("train", ["first"])
+    assert pupila.restore_data(shop, "first", to=tmp_path / "again").is_exact
+    with pytest.raises(PupilaError, match="is read-only"):
+        pupila.restore_data(shop, "first", to=shop, replace=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["ants_bees", "brain_mri", "crackforest", "dsb2018_nuclei", "flood_area"])
+def test_real_data_come_back_as_they_were(
+    name: str, real_data: Callable[[str], Path], tmp_path: Path
+) -> None:
+    source = shutil.copytree(real_data(name), tmp_path / name)
+    data = pupila.open(source)
+    pupila.split(data, ignore_given=True, replace=True)
+    taken = pupila.snapshot_data(data, note="first", store=tmp_path / "store")
+    restored = pupila.restore_data(source, "first")
+    again = pupila.open(restored.source)
+    assert restored.is_exact
+    assert (again.hash, len(again), str(again.task)) == (data.hash, len(data), str(data.task))
+    assert restored.written == len(taken.contents.files if taken.contents else [])

@@ -19,7 +19,7 @@ from pupila.artifacts.dataset.versions.version import Version, make_version
 from pupila.core import files
 from pupila.core.display import Displayed, Summary
 from pupila.core.errors import PupilaError
-from pupila.core.messages import listing, say
+from pupila.core.messages import listing, say, say_count
 from pupila.core.vocabulary import TEST_ACCESS_FILE
 
 _BY = "restore"  # in the log
@@ -50,10 +50,10 @@ class RestoredVersion(Displayed):
             if self.snapshot
             else []
         )
-        lines.append(say(
-            "Restored version {version} in {folder}: {written} files written, {same} unchanged, {removed} removed.",
-            version=self.version[:SHORT], folder=self.folder, written=self.written, same=self.unchanged,
-            removed=self.removed,
+        lines.append(say_count(
+            "Restored version {version} in {folder}: {n} file written, {same} unchanged, {removed} removed.",
+            "Restored version {version} in {folder}: {n} files written, {same} unchanged, {removed} removed.",
+            self.written, version=self.version[:SHORT], folder=self.folder, same=self.unchanged, removed=self.removed,
         ))  # fmt: skip
         if self.is_exact:
             return [*lines, say("It was opened again and has the same hash, labels and split: {source}",

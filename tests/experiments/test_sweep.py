@@ -17,6 +17,7 @@ from pupila.experiments import worker as worker_module
 from pupila.experiments.configurations import Entry
 from pupila.experiments.definition import OpenedSweep, RunOptions, open_sweep, parse_definition
 from pupila.experiments.runner import Runner
+from pupila.experiments.stored import complete_settings
 from pupila.stages.train.cell import train_cell
 from tests.pictures import write_classes
 
@@ -293,3 +294,15 @@ def test_a_cell_whose_process_is_killed_again_and_again_fails_and_stops_no_other
         "The process that trained it was killed 3 times"
     )
     assert other.result is not None
+
+
+def test_resuming_needs_no_settings_again(data: Path, tmp_path: Path) -> None:
+    ready, runner, entries = opened(data, tmp_path / "s", grid={"seed": [1, 2]}, folds=None, retries=3)
+    runner.add(entries)
+    again = complete_settings({"jobs": 2}, str(tmp_path / "s"), True)
+    definition, own = parse_definition(again)
+    assert own.jobs == 2 and own.retries == 3
+    resumed = open_sweep(str(data), definition, str(tmp_path / "s"), True, RunOptions(), silent).read().info
+    assert resumed == ready.read().info.model_copy(update={"checksum": resumed.checksum})
+    assert complete_settings({"seed": 3}, str(tmp_path / "s"), True) == {"seed": 3}
+    assert complete_settings({}, str(tmp_path / "s"), False) == {}

@@ -20,6 +20,7 @@ from pupila.experiments.learning_curve.shares import check_split
 from pupila.experiments.parameters import parse_varied
 from pupila.experiments.settings import SweepSettings, describe_search
 from pupila.experiments.space import Space, axis_record
+from pupila.experiments.stored import list_given
 from pupila.experiments.strategy import check_strategy
 from pupila.stages.train.budget import parse_seconds
 from pupila.stages.train.cell import divide_threads, find_metric
@@ -38,6 +39,7 @@ class Definition:
     reading: Mapping[str, Any] = field(default_factory=dict)
     search: Mapping[str, Any] = field(default_factory=dict)
     retries: int = 1
+    given: Mapping[str, Any] = field(default_factory=dict)  # of the sweep's own settings
 
     def entries(self) -> list[Entry]:
         """The rows of a grid."""
@@ -98,7 +100,7 @@ def parse_definition(settings: Mapping[str, Any]) -> tuple[Definition, SweepSett
     space = Space((), base) if parsed.learning_curve else parse_varied(parsed, base)
     if not parsed.learning_curve:
         check_strategy(space, parsed)
-    return Definition(space, folds, reading, search, parsed.retries), parsed
+    return Definition(space, folds, reading, search, parsed.retries, list_given(parsed)), parsed
 
 
 def open_sweep(
@@ -140,6 +142,7 @@ def _describe(data: Data, definition: Definition, inputs: SweepInputs, jobs: int
         folds=definition.folds or 0,
         reading=dict(definition.reading),
         search=dict(definition.search),
+        given=dict(definition.given),
         retries=definition.retries,
         threads=divide_threads(jobs),
     )

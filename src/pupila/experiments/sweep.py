@@ -40,14 +40,14 @@ def sweep(
     from pupila.experiments.definition import RunOptions, open_sweep, parse_definition
     from pupila.experiments.learning_curve.write import write_curve
     from pupila.experiments.runner import Runner
+    from pupila.experiments.stored import complete_settings
     from pupila.experiments.strategy import Strategy
 
     report = tell or _print_line
-    definition, own = parse_definition(settings)
+    folder = path_text(out) if out is not None else None
+    definition, own = parse_definition(complete_settings(settings, folder, resume))
     options = RunOptions.parse(own)
-    opened = open_sweep(
-        data, definition, path_text(out) if out is not None else None, resume, options, report
-    )
+    opened = open_sweep(data, definition, folder, resume, options, report)
     runner = Runner(opened, options, report)
     strategy = Strategy(
         definition.space, own, opened.folder, runner.run_cells, opened.planner.phases, report, runner.expect

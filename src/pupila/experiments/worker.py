@@ -1,7 +1,6 @@
 """Trains the cells of a sweep, one at a time, whichever nobody else trains: in the sweep's process or in several."""
 
 import contextlib
-from collections.abc import Iterator
 from enum import Enum
 
 from pupila.artifacts.run.log import LogCallback
@@ -43,6 +42,7 @@ class CellWorker:
         self, folder: str, inputs: SweepInputs, session: str, on_log: LogCallback = lambda line: None
     ) -> None:
         self.folder, self.inputs, self.session, self.on_log = folder, inputs, session, on_log
+        self._ended: set[str] = set()  # ids of cells, which are not read again
 
     def train_next(self) -> tuple[Step, Cell | None]:
         """Train the next cell that nobody trains, and return it as it ended.
@@ -52,7 +52,7 @@ class CellWorker:
         """
         step = Step.NOTHING
         sweep = Sweep(self.folder)
-        for cell in open_cells(sweep):
+        for cell in self._list_open(sweep):
             with contextlib.ExitStack() as stack:
                 with hold_siblings(self.folder):
                     if take_over(cell):
@@ -69,6 +69,13 @@ class CellWorker:
                     return Step.TRAINED, _read_again(cell)
                 step = Step.BUSY
         return step, None
+
+    def _list_open(self, sweep: Sweep) -> list[Cell]:
+        """The cells without an end, each once: those that failed before come last."""
+        left = {cell.id: cell for cell in reversed(sweep.cells) if cell.id and cell.id not in self._ended}
+        self._ended |= {cell.id for cell in left.values() if cell.state in FINISHED}
+        rows = [cell for cell in sweep.cells if left.get(cell.id) is cell and cell.id not in self._ended]
+        return sorted(rows, key=lambda cell: cell.error.attempts if cell.error else 0)
 
     def _train(self, sweep: Sweep, cell: Cell, lease: HeldLease) -> bool:
         """Train a cell that is held; False where a process that lost its lease still trains in its folder."""
@@ -94,13 +101,6 @@ class CellWorker:
         write_sealed(files.join(cell.folder, RESULT_FILE), result)
         files.remove(files.join(cell.folder, ERROR_FILE))
         return True
-
-
-def open_cells(sweep: Sweep) -> Iterator[Cell]:
-    """The cells without an end, each once: those that failed before come last."""
-    different = {cell.id: cell for cell in reversed(sweep.cells) if cell.state not in FINISHED}
-    waiting = [cell for cell in sweep.cells if different.get(cell.id) is cell]
-    yield from sorted(waiting, key=lambda cell: cell.error.attempts if cell.error else 0)
 
 
 def _read_again(cell: Cell) -> Cell:

@@ -83,6 +83,10 @@ class SweepFile(SealedRecord):
     )
     reading: dict[str, Any] = Field(default_factory=dict, description="settings of reading the images")
     search: dict[str, Any] = Field(default_factory=dict, description="settings of a search; empty: a grid")
+    given: dict[str, Any] = Field(
+        default_factory=dict,
+        description="settings of the sweep as they were given, which --resume needs not repeat",
+    )
     retries: NonNegativeInt = Field(default=1, description="how often a failed cell is run again")
     device: str = Field(default="", description="device of the training, fixed once")
     threads: PositiveInt = Field(description="threads of torch in each process, fixed once")

@@ -1,0 +1,30 @@
+"""The settings that a sweep began with: `--resume --out FOLDER` needs none of them again."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pupila.artifacts.sweep.folder import Sweep, is_sweep
+from pupila.experiments.settings import SweepSettings
+
+OF_A_SESSION = ("jobs", "total_budget")  # they may differ when a sweep is resumed
+
+
+def list_given(settings: SweepSettings) -> dict[str, Any]:
+    """What was given of the settings of a sweep, as `sweep.json` stores it."""
+    return settings.model_dump(mode="json", exclude_unset=True, exclude=set(OF_A_SESSION))
+
+
+def complete_settings(settings: Mapping[str, Any], out: str | None, resume: bool) -> dict[str, Any]:
+    """The settings, with those that the sweep in the folder began with where none of these is given.
+
+    Args:
+        settings: given now.
+        out: folder of the sweep; None: not given.
+        resume: whether the sweep in the folder is resumed.
+    """
+    others = set(settings) - set(OF_A_SESSION) - {"retries"}
+    if not resume or out is None or others or not is_sweep(out):
+        return dict(settings)
+    info = Sweep(out).info
+    folds = {"folds": info.folds} if info.folds else {}
+    return {**info.given, **info.base, **info.reading, **folds, **settings}

@@ -14,6 +14,7 @@ from pupila.core.errors import PupilaError
 from pupila.core.folders import replace_folder
 from pupila.core.vocabulary import TEST
 from pupila.experiments.comparison.readers import OUTCOME_READERS
+from pupila.experiments.inputs import SweepInputs
 from pupila.experiments.report import report_sweep
 from pupila.experiments.result import SweepResult
 from pupila.experiments.write import write_result
@@ -68,7 +69,8 @@ def _export_winner(
     if (exported := _find_bundle(sweep, report)) is not None:
         return exported
     cell = sweep.cells[report.winner.row]
-    made = TrainingRun(data, splits, cell.folder, tell).run(TrainConfig(), resume=True).bundle
+    own_split = SweepInputs(data, splits).split_for(cell.entry)  # with the folds that it varies
+    made = TrainingRun(data, own_split, cell.folder, tell).run(TrainConfig(), resume=True).bundle
     parts = {
         entry.path: files.read_bytes(files.join(made.folder, entry.path)) for entry in files.walk(made.folder)
     }

@@ -15,7 +15,7 @@ from pupila.experiments.configurations import PENDING, CellScore, Entry
 from pupila.experiments.definition import OpenedSweep, RunOptions
 from pupila.experiments.pool import Pool
 from pupila.experiments.space import value_text
-from pupila.experiments.worker import POLL_SECONDS, CellWorker, Step, open_cells
+from pupila.experiments.worker import POLL_SECONDS, CellWorker, Step
 from pupila.stages.train.introduction import format_time
 from pupila.stages.train.sharing import fill_shared_features
 from pupila.statistics.metrics.titles import metric_title
@@ -103,7 +103,7 @@ class Runner:
         if self.options.budget is not None:
             return
         inputs, planned = self.worker.inputs, self.planner.planned
-        waiting = [cell for cell in open_cells(Sweep(self.folder)) if cell.id in planned]
+        waiting = [cell for cell in self.worker.list_open(Sweep(self.folder)) if cell.id in planned]
         with contextlib.suppress(PupilaError):  # the cells that it concerns name the reason
             trainings = [(planned[cell.id].plan, inputs.split_for(cell.entry)) for cell in waiting]
             fill_shared_features(inputs.data, trainings, inputs.pool)

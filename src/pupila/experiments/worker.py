@@ -52,7 +52,7 @@ class CellWorker:
         """
         step = Step.NOTHING
         sweep = Sweep(self.folder)
-        for cell in self._list_open(sweep):
+        for cell in self.list_open(sweep):
             with contextlib.ExitStack() as stack:
                 with hold_siblings(self.folder):
                     if take_over(cell):
@@ -70,7 +70,7 @@ class CellWorker:
                 step = Step.BUSY
         return step, None
 
-    def _list_open(self, sweep: Sweep) -> list[Cell]:
+    def list_open(self, sweep: Sweep) -> list[Cell]:
         """The cells without an end, each once: those that failed before come last."""
         left = {cell.id: cell for cell in reversed(sweep.cells) if cell.id and cell.id not in self._ended}
         self._ended |= {cell.id for cell in left.values() if cell.state in FINISHED}

@@ -33,6 +33,15 @@ def sweep(
     from pupila.experiments.sweep import sweep as run_sweep
     from pupila.experiments.table import CSV_FILE
 
+    settings = given_settings(ctx)
+    if settings.get("replay"):
+        from pupila.experiments.replay.replay import replay_with
+
+        replayed = replay_with(data, settings, out)
+        for sentence in replayed.sentences:
+            print(sentence)
+        print(say("Report: {path}", path=replayed.report))
+        return
     if dry_run:
         for sentence in preview(data, **given_settings(ctx)).sentences:
             print(sentence)

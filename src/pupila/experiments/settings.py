@@ -25,6 +25,10 @@ class SweepSettings(Settings):
             "learning_curve",
             "shares",
             "repeats",
+            "replay",
+            "images",
+            "positives",
+            "chosen",
             "jobs",
             "total_budget",
             "retries",
@@ -74,6 +78,17 @@ class SweepSettings(Settings):
         default=3,
         description="trainings of each share in a learning curve, each with its own images and seed",
     )
+    replay: bool = Field(
+        default=False, description="read a CSV table of results instead of training: DATA is the table"
+    )
+    images: PositiveInt | None = Field(default=None, description="images of the test set of a replayed table")
+    positives: PositiveInt | None = Field(
+        default=None,
+        description="test images of the class that a replayed table's precision, recall and F1 are of",
+    )
+    chosen: float | None = Field(
+        default=None, description="score of the run that was chosen from a replayed table"
+    )
     jobs: PositiveInt = Field(default=1, description="processes that train cells side by side")
     total_budget: str | None = Field(
         default=None, description="time such as 90s, 15m or 2h, after which no further cell is begun"
@@ -89,6 +104,13 @@ def describe_search(settings: SweepSettings) -> dict[str, Any]:
     Raises:
         PupilaError: settings of a search, or of a halving, without one.
     """
+    if settings.replay:
+        raise PupilaError(
+            say("A table of results is not trained"), actual="replay=True",
+            expected=say("pupila sweep RESULTS.csv --replay, or replay_table in Python"),
+        )  # fmt: skip
+    given = [name for name in ("images", "positives", "chosen") if name in settings.model_fields_set]
+    _refuse_unused(given, True, "--replay")
     unused = [name for name in ("trials", "search_seed") if name in settings.model_fields_set]
     _refuse_unused(unused, settings.search is None, "--search tpe")
     _refuse_unused(

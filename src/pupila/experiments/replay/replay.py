@@ -1,0 +1,89 @@
+"""Read a table of results again: what its counts allow to say."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pupila.artifacts.report.page import render
+from pupila.core import files
+from pupila.core.display import Displayed, Summary
+from pupila.core.errors import PupilaError
+from pupila.core.messages import integer, listing, say
+from pupila.experiments.replay.page import describe_replay, make_replay_page
+from pupila.experiments.replay.table import TestSet, read_table
+from pupila.experiments.replay.verdicts import Replay, compare_rows
+from pupila.experiments.settings import SweepSettings
+
+REPLAY_PAGE = "replay.html"
+
+
+@dataclass(frozen=True, repr=False)
+class ReplayResult(Displayed):
+    """A table of results, read again, and its page."""
+
+    details: Replay
+    report: str  # path of the page
+
+    @property
+    def sentences(self) -> list[str]:
+        """The verdict, the most important first."""
+        return describe_replay(self.details)
+
+    def summary(self) -> Summary:
+        """The verdict."""
+        first, *others = self.sentences
+        facts = {f"{number}.": sentence for number, sentence in enumerate(others, start=2)}
+        return Summary("ReplayResult", first, {**facts, say("Report"): self.report})
+
+
+def replay_table(
+    table: str,
+    images: int | None,
+    positives: int | None = None,
+    chosen: float | None = None,
+    out: str | None = None,
+) -> ReplayResult:
+    """What the results of many runs on one test set allow to say, from their counts of right and wrong images.
+
+    Args:
+        table: a CSV file with a header, and the columns accuracy, or two of precision, recall and f1.
+        images: of the test set.
+        positives: images of the class that precision, recall and F1 are of.
+        chosen: score of the run that was chosen from the table.
+        out: folder of the page; by default `sweeps/<table>`.
+
+    Raises:
+        PupilaError: the test set is not given, or its figures are impossible.
+    """
+    if images is None or images < 1 or (positives is not None and not 0 < positives < images):
+        raise PupilaError(
+            say("The table has no test set"),
+            actual=say("not set") if images is None else say("{n} images", n=integer(images)),
+            expected=say("its number of images, and fewer positives"), remedy="--images N --positives N",
+        )  # fmt: skip
+    if not files.exists(table):
+        raise PupilaError(
+            say("No table in {path}", path=table), expected=say("a CSV file with a row for each run")
+        )
+    name = table.rpartition("/")[2].removesuffix(".csv")
+    test_set = TestSet(images, positives)
+    details = compare_rows(read_table(table, test_set), test_set, chosen)
+    page = files.join(out or f"sweeps/{name}", REPLAY_PAGE)
+    files.write_bytes(page, render(make_replay_page(details, name)).encode())
+    return ReplayResult(details, page)
+
+
+def replay_with(table: str, settings: Mapping[str, Any], out: str | None) -> ReplayResult:
+    """`replay_table` with the settings of a command.
+
+    Raises:
+        PupilaError: settings of a training among them, or a bad value.
+    """
+    known = {"replay", "images", "positives", "chosen"}
+    if others := [f"--{name.replace('_', '-')}" for name in settings if name not in known]:
+        raise PupilaError(
+            say("{setting} has no effect: a table of results is not trained", setting=listing(others)),
+            remedy=say("omit {flag}", flag=listing(others)),
+        )
+    parsed = SweepSettings.parse(dict(settings), "sweep")
+    return replay_table(table, parsed.images, parsed.positives, parsed.chosen, out)

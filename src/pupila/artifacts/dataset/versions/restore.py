@@ -20,7 +20,7 @@ from pupila.core.progress import progress
 from pupila.core.threads import prefetch, reader_threads
 from pupila.core.vocabulary import LABELS_COPY_FILE, LABELS_FILE, SPLITS_FILE
 
-_SHOWN = 5  # files in an error
+_SHOWN = 20  # files in a sentence that asks for consent, and in an error
 
 
 @dataclass(frozen=True)

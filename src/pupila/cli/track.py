@@ -13,7 +13,7 @@ HELP = mark("Replay runs and sweeps into MLflow, W&B or TensorBoard, any number 
 
 
 def track(
-    runs: Annotated[list[str], typer.Argument(help=mark("Folders of runs or of sweeps."), metavar="RUN...")],
+    runs: Annotated[list[str], typer.Argument(help=mark("Folders of runs or of sweeps."), metavar="RUN")],
     to: Annotated[
         str,
         typer.Option(

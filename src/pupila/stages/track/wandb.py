@@ -117,7 +117,7 @@ class WandbTracker:
             known.add(epoch.part)
             row: dict[str, Any] = {**epoch.points, f"{epoch.part}/{_STEP}": epoch.number}
             if run.started is not None:
-                row |= {"_timestamp": run.started + epoch.elapsed, "_runtime": epoch.elapsed}
+                row["_timestamp"] = run.started + epoch.elapsed
             opened.log(row, step=step)
         self._open[run.identity] = (opened, run)
 

@@ -1,5 +1,8 @@
 """Grids, searches and halvings from settings to rows; and a real search on drawn images, interrupted and resumed."""
 
+import json
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -137,6 +140,15 @@ def test_what_gives_no_rows_is_refused(tmp_path: Path, settings: dict[str, Any],
         train(tmp_path, Runner(epoch_score), **settings)
 
 
+KILLED = """
+import json, sys
+from tests.killing import die_at_write
+import pupila.stages.train.cell
+from pupila.experiments.sweep import sweep
+data, out, settings, resume, writes = sys.argv[1:]
+die_at_write(int(writes))
+sweep(data, out=out, resume=bool(int(resume)), tell=lambda line: None, **json.loads(settings))
+"""
 SETTINGS: dict[str, Any] = {
     "grid": {"batch_size": [8, 16], "optimizer": ["adam", "sgd"]}, "range": {"lr": "0.0001..0.1:log"},
     "when": {"lr": {"optimizer": "sgd"}}, "search": "tpe", "trials": 12,
@@ -164,3 +176,20 @@ def test_a_real_search_that_is_interrupted_and_resumed_equals_an_undisturbed_one
     resumed = sweep(data, out=tmp_path / "two" / "b", resume=True, tell=silent, **SETTINGS)
     assert read_sweep(resumed.folder).table_hash == read_sweep(undisturbed.folder).table_hash
     assert [entry.trial for entry in read_sweep(resumed.folder).info.entries] == list(range(12))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
+def test_a_search_that_is_killed_at_any_write_resumes_to_the_same_table(tmp_path: Path) -> None:
+    write_shop(tmp_path / "packages", 12, 5)
+    data, settings = str(tmp_path / "packages"), {**SETTINGS, "trials": 11, "halving": 2}
+    undisturbed = sweep(data, out=tmp_path / "one" / "a", tell=Messages().add, **settings)
+    out = tmp_path / "two" / "b"
+    kills = 0
+    for writes in (60, 97, 150, 211):
+        resume = str(int((out / "sweep.json").exists()))
+        words = [sys.executable, "-c", KILLED, data, str(out), json.dumps(settings), resume, str(writes)]
+        kills += subprocess.run(words, check=False).returncode == -9
+    assert kills >= 3
+    resumed = sweep(data, out=out, resume=True, tell=Messages().add, **settings)
+    assert read_sweep(resumed.folder).table_hash == read_sweep(undisturbed.folder).table_hash

@@ -8,6 +8,7 @@ from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.splits import LEAKING, SplitFile
 from pupila.artifacts.report.sweep import (
     Configuration,
+    Importance,
     LevelScore,
     SweepReport,
     SweepRow,
@@ -61,7 +62,7 @@ def report_sweep(sweep: Sweep, data: Dataset, splits: SplitFile) -> SweepReport:
         finished=info.closed and all(cell.state in FINISHED for cell in sweep.cells), rows=rows,
         configurations=configurations, levels=[] if info.search else _score_levels(sweep, rows, predictions),
         baseline=next((result.baseline for result in results if result.baseline is not None), None),
-        winner=winner, importance=measure_importance(read_axes(sweep), read_scores(sweep)) if info.search else None,
+        winner=winner, importance=_measure_importance(sweep),
     )  # fmt: skip
 
 
@@ -80,6 +81,13 @@ def _correct(
     if corrected is None:
         return winner.model_copy(update={"uncorrected": len(runs)})
     return winner.model_copy(update={"selection": corrected.score, "uncorrected": len(corrected.left_out)})
+
+
+def _measure_importance(sweep: Sweep) -> Importance | None:
+    """Of a search or a halving; None for a grid, whose values are compared one by one."""
+    if not {"sampler", "halving"} & set(sweep.info.search):
+        return None
+    return measure_importance(read_axes(sweep), read_scores(sweep))
 
 
 def _has_test_split(data: Dataset, splits: SplitFile) -> bool:

@@ -158,6 +158,20 @@ def test_deleted_images_come_back_without_consent(shop: Path, tmp_path: Path) ->
     assert (restored.snapshot, restored.is_exact) == ("", True)
 
 
+def test_what_can_not_be_opened_is_replaced_only_where_nothing_is_lost(shop: Path, tmp_path: Path) -> None:
+    pupila.snapshot_data(shop, note="first", store=tmp_path / "store")
+    first = content(shop)
+    (shop / "cat/000.jpg").rename(shop / "dog/moved.jpg")
+    shutil.rmtree(shop / "cat")  # one folder is no set of classes
+    (shop / "dog/new.jpg").write_bytes(b"nobody else has it")
+    with pytest.raises(PupilaError, match=r"in no version: dog/new\.jpg"):
+        pupila.restore_data(shop, "first", to=shop, replace=True)
+    assert (shop / "dog/moved.jpg").exists()
+    (shop / "dog/new.jpg").unlink()
+    restored = pupila.restore_data(shop, "first", to=shop, replace=True)
+    assert (content(shop), restored.snapshot, restored.is_exact) == (first, "", True)
+
+
 def test_the_store_alone_restores_what_is_lost(tmp_path: Path) -> None:
     source = write_table(tmp_path / "shop")
     pupila.snapshot_data(source, note="first", store=tmp_path / "store")

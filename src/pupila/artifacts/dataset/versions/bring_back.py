@@ -13,6 +13,7 @@ from pupila.artifacts.dataset.versions.history import (
     write_version,
 )
 from pupila.artifacts.dataset.versions.identity import SHORT
+from pupila.artifacts.dataset.versions.objects import size_finder
 from pupila.artifacts.dataset.versions.restore import RestorePlan, check_contents, write_restored
 from pupila.artifacts.dataset.versions.snapshot import store_snapshot
 from pupila.artifacts.dataset.versions.version import Version, make_version
@@ -125,10 +126,12 @@ class RestoreJob(Displayed):
         """Store the contents of the data set as they are, so that nothing is lost; the name of that version."""
         try:
             data = open_data(self.data)
-        except PupilaError as fault:
+        except PupilaError as fault:  # as an interrupted restoring may leave it
+            if not (unsaved := self._list_unsaved()):
+                return ""
             raise PupilaError(
-                say("The data set can't be opened, so its present state can't be stored before it is replaced"),
-                actual=str(fault), expected=say("a data set that can be opened"), remedy="--to FOLDER",
+                say("The data set can't be opened, and these files are in no version: {names}", names=listing(unsaved)),
+                actual=str(fault), expected=say("a data set whose present state can be stored"), remedy="--to FOLDER",
             ) from fault  # fmt: skip
         try:
             split = SplitFile.read(data.home)
@@ -137,6 +140,13 @@ class RestoreJob(Displayed):
         note = say("before restoring {version}", version=self.version.info.short)
         line = LogLine(time="", version="", by=_BY, note=note)
         return store_snapshot(data, split, self.plan.contents.store, line).version.name
+
+    def _list_unsaved(self) -> list[str]:
+        """The files that would be overwritten or removed, and whose contents the store does not have."""
+        find_size, folder = size_finder(self.plan.contents.store), self.plan.folder
+        paths = [*(each.path for each in self.plan.overwritten), *self.plan.removed]
+        return [path for path in paths
+                if find_size(files.sha256(files.read_bytes(files.join(folder, path)))) is None]  # fmt: skip
 
     def _bring_test_accesses(self) -> None:
         """A restored test split was evaluated as often as the one that it comes from."""

@@ -16,7 +16,7 @@ from pupila.core.errors import PupilaError
 from pupila.experiments import worker as worker_module
 from pupila.experiments.configurations import Entry
 from pupila.experiments.definition import OpenedSweep, RunOptions, open_sweep, parse_definition
-from pupila.experiments.runner import Runner
+from pupila.experiments.runner import Runner, describe_interruption
 from pupila.experiments.stored import complete_settings
 from pupila.stages.train.cell import train_cell
 from tests.pictures import write_classes
@@ -189,6 +189,7 @@ def test_ctrl_c_leaves_what_has_ended_and_resume_ends_in_the_same_table(
     stopped = Sweep(str(tmp_path / "s"))
     assert [state in ("completed", "collapsed") for state in states(stopped)] == [True, True, False, False]
     assert not list(Path(stopped.folder).rglob("lease.json"))
+    assert describe_interruption(stopped).startswith("Interrupted: 2 of 4 rows have ended. --resume --out ")
     assert run(data, tmp_path / "s", True, grid=grid).table_hash == whole.table_hash
 
 

@@ -158,6 +158,15 @@ class Runner:
         return say("Cell {n} of {total}: {cell}: {outcome}; about {left} left.", left=left, **values)
 
 
+def describe_interruption(sweep: Sweep) -> str:
+    """What Ctrl-C left, and how it continues."""
+    ended = sum(cell.state in FINISHED for cell in sweep.cells)
+    return say(
+        "Interrupted: {n} of {total} rows have ended. --resume --out {folder} continues, with the same result as "
+        "without the interruption.", n=ended, total=len(sweep.cells), folder=sweep.folder,
+    )  # fmt: skip
+
+
 def describe_settings(cell: Cell) -> str:
     """What a cell varies: "model=resnet18, augment=A1"."""
     settings = [f"{name}={value_text(value)}" for name, value in cell.entry.settings.items()]

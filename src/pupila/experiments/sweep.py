@@ -36,10 +36,11 @@ def sweep(
     Raises:
         PupilaError: unknown settings or values; no combination can be trained; another sweep is in the folder.
     """
+    from pupila.artifacts.run.log import Note
     from pupila.experiments.conclude import conclude_sweep
     from pupila.experiments.definition import RunOptions, open_sweep, parse_definition
     from pupila.experiments.learning_curve.write import write_curve
-    from pupila.experiments.runner import Runner
+    from pupila.experiments.runner import Runner, describe_interruption
     from pupila.experiments.stored import complete_settings
     from pupila.experiments.strategy import Strategy
 
@@ -57,6 +58,7 @@ def sweep(
         strategy.train()
         runner.close()
     except KeyboardInterrupt:
+        report(Note(describe_interruption(opened.read())))
         conclude_sweep(opened.read(), data_set, splits, report, export=False)
         raise
     if own.learning_curve:

@@ -11,7 +11,7 @@ from pupila.experiments.definition import RunOptions, open_sweep, parse_definiti
 from pupila.experiments.runner import Runner
 from tests.killing import die_at_write
 
-KILLS = "kills"  # file beside the sweep: a line for each process that was told to die
+KILLS = "kills"  # file beside the sweep: a line for each process that dies
 SETTINGS: dict[str, Any] = {
     "model": "lenet", "weights": "none", "image_size": 32, "epochs": 2, "batch_size": 8, "augment": "flip",
     "precision": "float32", "patience": 9, "collapse_patience": 9,
@@ -21,7 +21,7 @@ LEAST_WRITES, MOST_WRITES = 3, 120  # before a process dies
 
 
 def perhaps_die(folder: Path, kills: int) -> None:
-    """Let this process die at some write, until so many processes were told to."""
+    """Let this process die at some write, unless so many others do."""
     path = folder / KILLS
     lines = path.read_text().splitlines() if path.exists() else []
     if len(lines) >= kills:

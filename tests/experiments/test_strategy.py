@@ -9,15 +9,18 @@ from typing import Any
 
 import pytest
 
+from pupila.artifacts.sweep.definition import Axis
 from pupila.artifacts.sweep.folder import read_sweep
 from pupila.core.errors import PupilaError
 from pupila.demo.packages import write_shop
 from pupila.experiments.configurations import CellScore
 from pupila.experiments.parameters import parse_varied
 from pupila.experiments.settings import SweepSettings
+from pupila.experiments.stored import complete_settings
 from pupila.experiments.strategy import Strategy, check_strategy
 from pupila.experiments.study import Sampling, open_journal
 from pupila.experiments.sweep import sweep
+from tests.experiments.drawn import write_drawn
 from tests.experiments.searching import Runner
 
 
@@ -138,6 +141,13 @@ def test_a_space_that_a_grid_covers_is_reported(tmp_path: Path) -> None:
 def test_what_gives_no_rows_is_refused(tmp_path: Path, settings: dict[str, Any], sentence: str) -> None:
     with pytest.raises(PupilaError, match=sentence):
         train(tmp_path, Runner(epoch_score), **settings)
+
+
+def test_a_search_resumes_with_more_trials_and_no_other_word(tmp_path: Path) -> None:
+    given = {"search": "tpe", "trials": 9, "range": {"lr": "0.1..0.2"}}
+    write_drawn(tmp_path / "sweep", [Axis(name="lr", range={"low": 0.1, "high": 0.2})], [], given=given)
+    completed = complete_settings({"trials": 80}, str(tmp_path / "sweep"), resume=True)
+    assert completed == {**given, "trials": 80}
 
 
 KILLED = """

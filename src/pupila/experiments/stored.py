@@ -22,7 +22,7 @@ def complete_settings(settings: Mapping[str, Any], out: str | None, resume: bool
         out: folder of the sweep; None: not given.
         resume: whether the sweep in the folder is resumed.
     """
-    others = set(settings) - set(OF_A_SESSION) - {"retries"}
+    others = set(settings) - set(OF_A_SESSION) - {"retries", "trials"}
     if not resume or out is None or others or not is_sweep(out):
         return dict(settings)
     info = Sweep(out).info

@@ -66,14 +66,12 @@ def _export_winner(
     """The bundle of the winner in the sweep's folder, by the code that ends every training."""
     if report.winner is None:
         return None
-    if (exported := _find_bundle(sweep, report)) is not None:
-        return exported
+    if (bundle := _find_bundle(sweep, report)) is not None:
+        return bundle
     cell = sweep.cells[report.winner.row]
     own_split = SweepInputs(data, splits).split_for(cell.entry)  # with the folds that it varies
-    made = TrainingRun(data, own_split, cell.folder, tell).run(TrainConfig(), resume=True).bundle
-    parts = {
-        entry.path: files.read_bytes(files.join(made.folder, entry.path)) for entry in files.walk(made.folder)
-    }
+    source = TrainingRun(data, own_split, cell.folder, tell).run(TrainConfig(), resume=True).bundle.folder
+    parts = {entry.path: files.read_bytes(files.join(source, entry.path)) for entry in files.walk(source)}
     target = Path(sweep.folder, BUNDLE)
     replace_folder(target, parts)
     return read_bundle(target)

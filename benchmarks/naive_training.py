@@ -84,14 +84,14 @@ class Classifier(nn.Module):
 
     def __init__(self, weights: str) -> None:
         super().__init__()
-        size = 1280
         if "mobilenetv2" in weights:
-            self.encoder: Any = timm.create_model("mobilenetv2_100", pad_type="same")
-            self.encoder.load_state_dict(load_file(weights))
-            self.encoder.reset_classifier(0)
+            encoder: Any = timm.create_model("mobilenetv2_100", pad_type="same")
+            encoder.load_state_dict(load_file(weights))
+            encoder.reset_classifier(0)
+            size = 1280
         else:
-            self.encoder, size = LastFeatures(weights), 320
-        self.encoder.requires_grad_(False)
+            encoder, size = LastFeatures(weights), 320
+        self.encoder = encoder.requires_grad_(False)
         self.head = nn.Sequential(
             nn.Linear(size, 128), nn.ReLU(), nn.Dropout(0.3), nn.Linear(128, len(CLASSES))
         )

@@ -25,7 +25,10 @@ _OPTIONS = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", 
 @pytest.mark.skipif(not CHROMIUM, reason="no Chromium on this machine")
 def test_the_page_lists_the_runs(tmp_path: Path) -> None:
     uri = f"sqlite:///{tmp_path}/mlflow.db"
-    runs = [write_run(tmp_path / "first", make_lines(3)), write_run(tmp_path / "second", make_lines(5), created=LATER)]
+    runs = [
+        write_run(tmp_path / "first", make_lines(3)),
+        write_run(tmp_path / "second", make_lines(5), created=LATER),
+    ]
     pupila.track([*map(str, runs), write_cells(tmp_path / "grid")], to=f"mlflow:{uri}")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -22,6 +22,7 @@ from benchmarks import (
     startup,
     stores,
     suspects,
+    swapping,
     sweep,
     training,
 )
@@ -40,6 +41,7 @@ BENCHMARKS: dict[str, Callable[[], dict[str, Any]]] = {
     "segmentation_folds": segmentation.folds,
     "prompting": prompting.run,
     "serving": serving.run,
+    "swapping": swapping.run,
     "predicting": predicting.run,
 }
 RESULTS = Path(__file__).parent / "results"

@@ -94,10 +94,10 @@ def _server(arguments: list[str]) -> Iterator[int]:
 
 def _load(port: int, images: list[bytes], clients: int) -> Load:
     """So many clients ask one after the other, each on a connection of its own, after one round to warm up."""
-    bodies = [_body(image) for image in images]
-    _ask(port, bodies, clients, 1.0)
+    bodies = [encode_form(image) for image in images]
+    send_requests(port, bodies, clients, 1.0)
     start, cpu = time.perf_counter(), time.process_time()
-    taken, lost = _ask(port, bodies, clients, SECONDS)
+    taken, lost = send_requests(port, bodies, clients, SECONDS)
     spent, cpu = time.perf_counter() - start, time.process_time() - cpu
     return Load(
         len(taken) / spent,
@@ -108,7 +108,8 @@ def _load(port: int, images: list[bytes], clients: int) -> Load:
     )
 
 
-def _ask(port: int, bodies: list[bytes], clients: int, seconds: float) -> tuple[list[float], int]:
+def send_requests(port: int, bodies: list[bytes], clients: int, seconds: float) -> tuple[list[float], int]:
+    """Seconds of each request of so many clients, and how many had no prediction."""
     taken: list[float] = []
     lost: list[int] = []
     end = time.perf_counter() + seconds
@@ -132,6 +133,7 @@ def _ask(port: int, bodies: list[bytes], clients: int, seconds: float) -> tuple[
     return taken, len(lost)
 
 
-def _body(image: bytes) -> bytes:
+def encode_form(image: bytes) -> bytes:
+    """The body of a request with one image."""
     head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="a.jpg"\r\n\r\n'
     return head.encode() + image + f"\r\n--{BOUNDARY}--\r\n".encode()

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import logging
 import shutil
+import sys
 import threading
 import weakref
 from collections.abc import Iterator
@@ -11,9 +12,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 
-from pupila.artifacts.bundle.folder import Bundle, read_bundle
+from pupila.artifacts.bundle.folder import Bundle, read_bundle, write_bundle
 from pupila.artifacts.bundle.predictor import Predictor
 from pupila.artifacts.bundle.prompter import Prompter
 from pupila.artifacts.registry.watch import AliasWatch, FolderWatch, Target, find_watch
@@ -25,7 +28,7 @@ from pupila.stages.serve.embeddings import Embeddings
 from pupila.stages.serve.follow import Follower
 from pupila.stages.serve.settings import ServeSettings
 from tests.artifacts.bundle.sealed import edit_info, read_fields
-from tests.colours import plain, write_colours, write_painted, write_pointing
+from tests.colours import SIDE, info, plain, write_colours, write_painted, write_pointing
 from tests.pictures import encoded
 
 SETTINGS = ServeSettings(threads=2, max_batch_size=16)
@@ -310,3 +313,44 @@ def test_a_bundle_in_a_store_that_is_replaced_file_by_file_is_served_when_it_is_
     whole = next(number for number, name in enumerate([None, "bundle.json", *names]) if name == "model.onnx")
     assert not any(states[:whole]) and states[-1]
     assert (following.swaps, following.version, following.problem) == (1, None, None)
+
+
+def heavy_model(seed: int) -> bytes:
+    """An ONNX file of 15 MB for three classes."""
+    rng = np.random.default_rng(seed)
+    weights = [
+        rng.normal(0, 0.01, shape).astype(np.float32) for shape in ((3 * SIDE * SIDE, 20_000), (20_000, 3))
+    ]
+    value = helper.make_tensor_value_info
+    graph = helper.make_graph(
+        [helper.make_node("Flatten", ["pixels"], ["flat"]), helper.make_node("Gemm", ["flat", "0"], ["hidden"]),
+         helper.make_node("Gemm", ["hidden", "1"], ["logits"])], "heavy",
+        [value("pixels", TensorProto.FLOAT, ["batch", 3, SIDE, SIDE])],
+        [value("logits", TensorProto.FLOAT, ["batch", 3])],
+        [numpy_helper.from_array(array, str(number)) for number, array in enumerate(weights)],
+    )  # fmt: skip
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    content: bytes = model.SerializeToString()
+    return content
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_memory_after_50_swaps_is_that_after_2(tmp_path: Path) -> None:
+    parts = [{"model.onnx": heavy_model(seed), "card.md": b"# By hand\n"} for seed in (0, 1)]
+    heavy = [write_bundle(tmp_path / str(number), info(), part) for number, part in enumerate(parts)]
+    pointer = Pointer(heavy[0])
+
+    async def scenario(batcher: Batcher, follower: Follower) -> list[float]:
+        memory = []
+        for number in range(1, 51):
+            pointer.move(heavy[number % 2])
+            await follower.poll()  # swaps
+            assert (await ask(batcher, RED))[0] == pointer.bundle.hash
+            await follower.poll()  # gives memory back
+            memory.append(int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 1e6)
+        return memory
+
+    memory = run_following(pointer, scenario)
+    print(f"serve: {memory[1]:.0f} MB after 2 swaps, {memory[-1]:.0f} MB after 50")
+    assert memory[-1] < memory[1] + 15  # one model; 200 MB more without giving memory back

@@ -1,6 +1,7 @@
-"""Bound the memory that a model from elsewhere may take while it is loaded and tried for the first time."""
+"""Bound the memory of a model from elsewhere while it is loaded, and give back that of a model that is freed."""
 
 import contextlib
+import ctypes
 import os
 import sys
 import threading
@@ -37,3 +38,10 @@ def limit_growth(size: int) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+def return_freed_memory() -> None:
+    """Give the memory of freed models back to the system: glibc keeps it in pieces that no next model fits into."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):  # another C library
+            ctypes.CDLL(None).malloc_trim(0)

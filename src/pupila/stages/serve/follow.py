@@ -15,6 +15,7 @@ from typing import Any, Protocol, TypeVar
 from pydantic import BaseModel, Field
 
 from pupila.artifacts.bundle.folder import Bundle
+from pupila.artifacts.bundle.memory import return_freed_memory
 from pupila.artifacts.registry.watch import Target, Watch
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
@@ -67,6 +68,7 @@ class Follower:
     def __init__(self, watch: Watch, worker: Swapping, number: int | None) -> None:
         self._watch, self._worker, self._number = watch, worker, number
         self._failures, self._refused, self._skip, self._wait = 0, "", 0, 1
+        self._has_garbage = False  # an earlier model, in memory that was not given back
         self._problem: str | None = None
         self._unreachable_since: str | None = None
         self._last_poll: str | None = None
@@ -88,6 +90,9 @@ class Follower:
 
     async def poll(self) -> None:
         """Read what is followed, and swap the model where it has changed."""
+        if self._has_garbage and not self._worker.slot.draining:
+            self._has_garbage = False
+            await asyncio.to_thread(return_freed_memory)
         try:
             target = await _in_daemon(self._watch.find_target)
         except Exception as fault:  # noqa: BLE001 -- whatever fails, the current model serves
@@ -110,6 +115,7 @@ class Follower:
             return
         before, after = self._worker.slot.current.bundle, model.bundle
         self._worker.slot.swap(model)
+        self._has_garbage = True
         self._number, self._problem, self._refused = target.number, None, ""
         words = {"source": self._watch.source, "before": before.hash[:12], "after": after.hash[:12]}
         _log.warning(say("{source}: model {before} was replaced by {after}.", **words))

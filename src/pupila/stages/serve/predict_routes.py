@@ -20,7 +20,7 @@ def add_predictions(app: App, batcher: Batcher) -> None:
 
     async def respond(prediction: Any, request: Request, start: float, version: str) -> PredictionResponse:
         fields = await _task_fields(response_format, prediction)
-        common = {"processing_time": time.perf_counter() - start, "model_version": version}
+        common: dict[str, Any] = {"processing_time": time.perf_counter() - start, "model_version": version}
         with refuse_not_finite():
             return response_format.model(**fields, **common, request_id=request.state.id)
 

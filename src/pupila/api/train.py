@@ -52,14 +52,15 @@ def train(
             say("`tell` can't be called"), actual=describe_type(tell), expected=say("a function of a line of the log"),
             remedy="tell=print",
         )  # fmt: skip
-    from pupila.learning.models.settings import DEFAULT_MODELS
     from pupila.stages.track.target import parse_target
+
+    target = parse_target(track) if track is not None else None  # before what takes seconds to load
+    from pupila.learning.models.settings import DEFAULT_MODELS
     from pupila.stages.train.config import TrainConfig
     from pupila.stages.train.run import TrainingRun, find_free_folder
 
     folds, read, config = divide_settings(settings)
     parsed = TrainConfig.parse(config, "train")
-    target = parse_target(track) if track is not None else None
     _check_folder(out, resume)
     opened, splits = open_training(data, read, folds, tell or _print_note)
     assert opened.task is not None  # it has labels

@@ -47,7 +47,9 @@ def test_a_training_is_followed_to_its_end(tmp_path: Path) -> None:
     target = parse_target(f"tensorboard:{tmp_path}/tb")
     messages = pretend_to_train(tmp_path / "run", target)
     assert [line for line in messages if isinstance(line, EpochLog)] == LINES
-    assert notes(messages) == ["begins", f"Tracked: tensorboard --logdir {tmp_path}/tb"]
+    first, *waiting, last = notes(messages)
+    assert (first, last) == ("begins", f"Tracked: tensorboard --logdir {tmp_path}/tb")
+    assert all(note.startswith("Writing the run to") for note in waiting)  # on a busy machine
     shown = read_scalars(tmp_path / "tb/shop/run")
     assert {name: rows for name, rows in shown.items() if name.startswith("head/")} == rounded(
         read_log_points(tmp_path / "run")

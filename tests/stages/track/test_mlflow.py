@@ -31,6 +31,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "mlflow.db"
 
 
+pytestmark = pytest.mark.slow  # to import MLflow and to make its tables takes seconds
 RESULTS = ("validation", "baseline", "parameters", "best_epoch")  # what begins so is no curve
 
 
@@ -105,6 +106,9 @@ def test_the_history_equals_the_log_value_by_value(reader: Reader, tmp_path: Pat
     with reader.open() as client:
         listed = {entry.path for entry in client.list_artifacts(run.info.run_id)}
         bundle = {entry.path for entry in client.list_artifacts(run.info.run_id, "bundle")}
+        assert (
+            client.get_experiment_by_name("shop").tags["mlflow.experimentKind"] == "custom_model_development"
+        )
     assert listed == {"bundle", "log.jsonl", "plan.json", "report.html"}
     assert {"bundle/bundle.json", "bundle/model.onnx"} <= bundle
     assert run.info.artifact_uri.startswith((tmp_path / "mlartifacts/shop").as_uri())
@@ -215,7 +219,6 @@ def test_places_that_cannot_be_written_to_are_errors(
     assert changes(folder, f"mlflow:sqlite:///{tmp_path}/mlflow.db") == ["new"]
 
 
-@pytest.mark.slow
 def test_a_server_that_refuses_is_an_error_without_the_password(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -231,9 +234,9 @@ def test_a_server_that_refuses_is_an_error_without_the_password(
 _TRACK = "import sys, pupila; print(pupila.track(sys.argv[1], to=sys.argv[2]).runs[0].change)"
 
 
-@pytest.mark.slow
 def test_four_processes_at_once_on_a_fresh_database(tmp_path: Path) -> None:
-    folders = [write_run(tmp_path / f"run{number}", make_lines(20)) for number in range(4)]
+    folders = [write_run(tmp_path / f"run{number}", make_lines(20), created=f"2026-03-0{number + 1}T12:00:00+00:00")
+               for number in range(4)]  # fmt: skip
     to = f"mlflow:sqlite:///{tmp_path}/new/mlflow.db"
     processes = [
         subprocess.Popen([sys.executable, "-c", _TRACK, str(folder), to], stdout=subprocess.PIPE, text=True)

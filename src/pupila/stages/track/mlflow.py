@@ -32,6 +32,9 @@ _LONGEST_VALUE, _LONGEST_NAME, _LONGEST_TAG = 6000, 250, 5000  # characters that
 _METRICS_AT_ONCE, _OTHERS_AT_ONCE = 800, 90
 _NOT_IN_NAMES = re.compile(r"[^\w\-. :/]")
 _LOCK_WAIT = 5.0  # seconds for which another program may lock the database
+_EXPERIMENT_TAGS = {
+    "mlflow.experimentKind": "custom_model_development"
+}  # the page of trainings, not of GenAI
 _ARTIFACTS = "mlartifacts"  # folder beside the database, as MLflow's own server names it
 
 
@@ -107,7 +110,7 @@ class MlflowTracker:
                     remedy=f"mlflow experiments restore --experiment-id {experiment.experiment_id}",
                 )
             self._experiments[name] = (
-                self._client.create_experiment(name, self._artifact_location(name))
+                self._client.create_experiment(name, self._artifact_location(name), _EXPERIMENT_TAGS)
                 if experiment is None
                 else experiment.experiment_id
             )

@@ -63,7 +63,9 @@ def read_tracked_run(run: Run, experiment: str | None = None, training: bool | N
         epochs=epochs,
         results=_read_results(bundle),
         tags=_describe(run, bundle),
-        files=() if status == RUNNING else tuple(_list_files(run, bundle)),
+        files=tuple(_list_files(run, bundle))
+        if status != RUNNING and not files.is_remote(run.folder)
+        else (),
         examples=tuple(_list_examples(run)),
     )
 

@@ -26,7 +26,7 @@ _FOLDERS = ("cells/", ".")  # what is no file of the sweep itself begins so
 
 
 def read_tracked_sweep(sweep: Sweep, experiment: str | None = None) -> tuple[TrackedRun, list[Cell]]:
-    """The parent of a sweep's runs, and the cells that are its children: each once, without those that wait.
+    """The parent of a sweep's runs, and the cells that are its children: each once, without those that never began.
 
     Args:
         sweep: finished or not.
@@ -37,7 +37,7 @@ def read_tracked_sweep(sweep: Sweep, experiment: str | None = None) -> tuple[Tra
     """
     info = sweep.info
     unique = {cell.id or dump_json(cell.entry.settings): cell for cell in reversed(sweep.cells)}
-    cells = [cell for cell in reversed(unique.values()) if cell.state != "waiting"]
+    cells = [cell for cell in reversed(unique.values()) if cell.state != "waiting" or cell.run.has_plan]
     states = [cell.state for cell in unique.values()]
     axes = {f"axes.{axis.name}": axis.values or axis.range for axis in info.axes}
     definition = [sweep.name, info.data_hash, info.splits_hash, axes, info.base, info.search]
@@ -49,7 +49,7 @@ def read_tracked_sweep(sweep: Sweep, experiment: str | None = None) -> tuple[Tra
         identity=files.sha256(dump_json(definition).encode())[:32],
         name=sweep.name,
         experiment=experiment or info.data.rstrip("/").rpartition("/")[2] or DEFAULT_EXPERIMENT,
-        status=_sweep_status(sweep, states),
+        status=_sweep_status(states, sweep.info.closed),
         started=_first_start(cells),
         settings={**flatten(info.base), **axes, **flatten(info.search, "search.")},
         results=results,
@@ -81,22 +81,21 @@ def read_tracked_cell(cell: Cell, parent: TrackedRun) -> TrackedRun:
         if result.baseline is not None:
             results |= {f"baseline/{name}": value for name, value in result.baseline.metrics.items()}
     tags = {f"{OWN}cell": cell.id, f"{OWN}state": state, f"{OWN}reason": cell.reason}
-    live = cell.lease is not None and cell.lease.is_live
     return replace(
         tracked,
         identity=files.sha256(f"{parent.identity} {cell.id or dump_json(settings)}".encode())[:32],
         name=", ".join(f"{name}={as_text(value)}" for name, value in settings.items()) or cell.id,
-        status=RUNNING if state == "running" and live else _STATUSES.get(state, FAILED),
+        status=RUNNING if state == "running" else _STATUSES.get(state, FAILED),
         results=results,
         tags={**tracked.tags, **{name: value for name, value in tags.items() if value}},
         parent=parent.identity,
     )
 
 
-def _sweep_status(sweep: Sweep, states: Sequence[str]) -> Status:
-    if any(cell.lease is not None and cell.lease.is_live for cell in sweep.cells):
+def _sweep_status(states: Sequence[str], closed: bool) -> Status:
+    if "running" in states:
         return RUNNING
-    return FINISHED if sweep.info.closed and {*states} <= {*ENDED} else KILLED
+    return FINISHED if closed and {*states} <= {*ENDED} else KILLED
 
 
 def _first_start(cells: list[Cell]) -> float | None:

@@ -25,9 +25,9 @@ LINES = make_lines(4)
 def pretend_to_train(
     folder: Path, target: Target, end_seconds: float = 60.0, fault: Exception | None = None
 ) -> list[LogLine]:
-    """Write a run as training does, epoch by epoch; returns what was told."""
-    told: list[LogLine] = []
-    with LiveTracking(str(folder), target, told.append, end_seconds) as tracking, hold_run(str(folder)):
+    """Write a run as training does, epoch by epoch; returns the messages."""
+    messages: list[LogLine] = []
+    with LiveTracking(str(folder), target, messages.append, end_seconds) as tracking, hold_run(str(folder)):
         write_run(folder, [], RUNNING)
         tracking.on_log(Note("begins"))
         for count, line in enumerate(LINES, start=1):
@@ -36,7 +36,7 @@ def pretend_to_train(
         if fault is not None:
             raise fault
         write_run(folder, LINES)
-    return told
+    return messages
 
 
 def notes(lines: list[LogLine]) -> list[str]:

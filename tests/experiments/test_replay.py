@@ -29,10 +29,10 @@ def test_rounded_figures_give_their_counts(tmp_path: Path) -> None:
         "0.3,0.0,0.0,0.0", "0.4,,0.71,0.36", "0.5,0.5,0.12,0.2",
     )  # fmt: skip
     rows = read_table(table, OCTAGONS)
-    # 21 of 24 found, 2 of 93 wrongly: 21/23 = 0.913, 21/24 = 0.875, 42/47 = 0.894
+    # 21 of 24 hits, 2 of 93 wrongly: 21/23 = 0.913, 21/24 = 0.875, 42/47 = 0.894
     assert rows[0].right == [(91, 21)] and rows[1].right == [(93, 21)]
     assert rows[2].right == [(93, 0)] and rows[2].collapsed and not rows[0].collapsed
-    # 17 found; F1 = 34 / (17 + false + 24) is 0.36 for 53 or 54 false
+    # 17 hits; F1 = 34 / (17 + false + 24) is 0.36 for 53 or 54 false
     assert sorted(rows[3].right) == [(39, 17), (40, 17)]
     assert rows[4].right == [(90, 3)] and rows[4].name == "0.5"
 
@@ -82,7 +82,7 @@ def test_a_chosen_run_that_is_not_the_best_is_named(tmp_path: Path) -> None:
         in sentences
     )
     assert "1 run is significantly worse than the best, whatever the pairing." in sentences
-    assert "too good by" in sentences
+    assert "upwards by" in sentences
     page = Path(result.report).read_text(encoding="utf-8")
     assert "chosen" in page and "whatever the pairing" in page
     assert "is the best of its table" in " ".join(
@@ -106,10 +106,10 @@ def test_the_97_runs_of_a_published_sweep_get_the_words_they_are_owed() -> None:
     assert len(rows) == 97 and replay.collapsed == 68
     assert (
         "F1 0.930, 114 of 117 images right" in text
-        and "21 of 24 positives found (95 % CI 0.69 to 0.96)" in text
+        and "21 of 24 positives recognised (95 % CI 0.69 to 0.96)" in text
     )
     assert "(F1 0.890), is not the best of its table: 1 run scores higher, the best F1 0.930" in text
-    assert "The two can't be told apart, whichever images each of them got right." in text
+    assert "The two are not distinguishable, whichever images each of them got right." in text
     verdicts = [row.verdict for row in replay.compared]
     assert all(other.verdict == "different" for other in replay.compared if other.row.collapsed)
     assert [

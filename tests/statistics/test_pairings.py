@@ -7,7 +7,7 @@ import pytest
 
 from pupila.statistics.pairings import (
     DEPENDS,
-    NEVER_TOLD,
+    NEVER_DISTINCT,
     SURELY_DIFFERENT,
     pairing_p_values,
     pairing_verdict,
@@ -34,7 +34,7 @@ def test_the_bounds_are_those_of_all_pairings(
 def test_published_pairs_have_the_hand_computed_words() -> None:
     # 114 and 112 of 117: they differ on 2 to 8 images, so p is 0.5 at best
     low, high = pairing_p_values((93, 21), (91, 21), (93, 24))
-    assert low == 0.5 and high > low and pairing_verdict(low, high) == NEVER_TOLD
+    assert low == 0.5 and high > low and pairing_verdict(low, high) == NEVER_DISTINCT
     low, high = pairing_p_values((93, 21), (93, 0), (93, 24))  # 21 images, all for the first
     assert low == high == pytest.approx(2 * 0.5**21) and pairing_verdict(low, high) == SURELY_DIFFERENT
     low, high = pairing_p_values((70,), (60,), (100,))  # 10 more, on 10 to 70 images

@@ -1,4 +1,4 @@
-"""Power laws: exact ones are found, and the interval of a prediction covers what it should."""
+"""Power laws: exact ones are hits, and the interval of a prediction covers what it should."""
 
 import numpy as np
 import pytest
@@ -57,14 +57,14 @@ def test_too_few_sizes_or_trainings_have_no_curve(sizes: list[int], repeats: int
 
 
 def simulate(laws: int, seed: int, nested: float = 0.2) -> tuple[Array, Array]:
-    """Whether the interval of twice the images covers the mean score on the validation images, and is told.
+    """Whether the interval of twice the images covers the mean score on the validation images, and is answered.
 
     Each law has a plateau; an image is right where its own difficulty, the draw of the training images and chance allow
     it. `nested` is the part of a training's own noise that all sizes of a repeat have in common.
     """
     rng = np.random.default_rng(seed)
     covered: list[bool] = []
-    told: list[bool] = []
+    answered: list[bool] = []
     while len(covered) < laws:
         plateau, rise, exponent = rng.uniform(0.02, 0.15), rng.uniform(0.03, 0.2), rng.uniform(0.2, 1.2)
         validation, full, repeats = int(rng.integers(60, 301)), 400, int(rng.integers(3, 6))
@@ -90,18 +90,18 @@ def simulate(laws: int, seed: int, nested: float = 0.2) -> tuple[Array, Array]:
         later = norm.ppf(1 - (plateau + rise * 2**-exponent))
         expected = norm.cdf((later - np.sqrt(0.5) * hard) / np.sqrt(0.5)).mean()
         covered.append(ahead.low <= expected <= ahead.high)
-        told.append(ahead.high - ahead.low <= WIDEST)
-    return np.array(covered), np.array(told)
+        answered.append(ahead.high - ahead.low <= WIDEST)
+    return np.array(covered), np.array(answered)
 
 
 def test_a_short_simulation_covers() -> None:
-    covered, told = simulate(25, seed=1)
-    assert covered.mean() >= 0.84 and told.mean() >= 0.7
+    covered, answered = simulate(25, seed=1)
+    assert covered.mean() >= 0.84 and answered.mean() >= 0.7
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_300_power_laws_are_covered_and_most_are_told(seed: int) -> None:
-    covered, told = simulate(300, seed)
-    print(f"covered {covered.mean():.3f}, told {told.mean():.3f}")
-    assert 0.90 <= covered.mean() <= 0.97 and told.mean() >= 0.8
+    covered, answered = simulate(300, seed)
+    print(f"covered {covered.mean():.3f}, answered {answered.mean():.3f}")
+    assert 0.90 <= covered.mean() <= 0.97 and answered.mean() >= 0.8

@@ -9,7 +9,7 @@ from pupila.statistics.intervals import Array
 from pupila.statistics.tests import SIGNIFICANT, mcnemar
 
 SURELY_DIFFERENT: Final = "different"
-NEVER_TOLD: Final = "not distinguishable"
+NEVER_DISTINCT: Final = "not distinguishable"
 DEPENDS: Final = "depends on the pairing"
 PairingVerdict = Literal["different", "not distinguishable", "depends on the pairing"]
 
@@ -38,7 +38,7 @@ def pairing_verdict(smallest: float, largest: float) -> PairingVerdict:
     """What holds for every pairing with p-values in this range."""
     if largest < SIGNIFICANT:
         return SURELY_DIFFERENT
-    return NEVER_TOLD if smallest >= SIGNIFICANT else DEPENDS
+    return NEVER_DISTINCT if smallest >= SIGNIFICANT else DEPENDS
 
 
 def simulate_choice(shares: Array, images: Array, score: str, seed: int = 0, draws: int = 4000) -> float:

@@ -8,9 +8,9 @@ from pupila.statistics.power_law import LEAST_POINTS, LEAST_SIZES
 
 
 def describe_curve(curve: LearningCurve) -> list[str]:
-    """What twice the images would bring, or why that can't be told; then what limits it."""
+    """What twice the images would bring, or why that can't be predicted; then what limits it."""
     sentences = [_describe_twice(curve)]
-    if curve.twice is not None and curve.is_told:
+    if curve.twice is not None and curve.is_answered:
         sentences += [_describe_gain(curve)]
     if curve.validation_images:
         sentences.append(say_count(
@@ -36,18 +36,18 @@ def describe_curve(curve: LearningCurve) -> list[str]:
 def _describe_twice(curve: LearningCurve) -> str:
     if curve.now is None or curve.twice is None:
         return say(
-            "What twice the images would bring can't be told: {trainings} with {sizes} of the training split, and a "
-            "curve needs {least} with {different}.",
+            "What twice the images would bring can't be predicted: {trainings} with {sizes} of the training split, and "
+            "a curve needs {least} with {different}.",
             trainings=say_count("{n} training", "{n} trainings", len(curve.points)),
             sizes=say_count("{n} size", "{n} sizes", len({point.images for point in curve.points})),
             least=integer(LEAST_POINTS), different=say_count("{n} size", "{n} sizes", LEAST_SIZES),
         )  # fmt: skip
     values = {"metric": metric_title(curve.metric), "low": number(curve.twice.low or 0.0, 2),
               "high": number(curve.twice.high or 0.0, 2)}  # fmt: skip
-    if not curve.is_told:
+    if not curve.is_answered:
         return say(
-            "What twice the images would bring can't be told: {metric} between {low} and {high}, wider than {widest}. "
-            "More repeats (--repeats) narrow it.", widest=number(curve.widest, 2), **values,
+            "What twice the images would bring can't be predicted: {metric} between {low} and {high}, wider than "
+            "{widest}. More repeats (--repeats) narrow it.", widest=number(curve.widest, 2), **values,
         )  # fmt: skip
     return say(
         "Twice the images: {metric} {now} \u2192 {then} [{low}, {high}].",

@@ -1,4 +1,4 @@
-"""Nested shares of the training split: stratified, and with whole groups of related images."""
+"""Nested shares of the training split: stratified, and with complete groups of related images."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -37,7 +37,7 @@ def split_share(splits: SplitFile, data: Dataset, share: Share) -> SplitFile:
     """The split with a share of the training images; validation and test stay as they are.
 
     The shares of one repeat are nested: a smaller one is part of a larger one. Each has the classes of the whole in
-    their proportions, as far as whole groups allow, and at least one group of each class. With all images, all repeats
+    their proportions, as far as complete groups allow, and at least one group of each class. With all images, all repeats
     are equal.
 
     Args:
@@ -53,10 +53,10 @@ def split_share(splits: SplitFile, data: Dataset, share: Share) -> SplitFile:
     order = order_groups(
         np.array([splits.images[row].component for row in rows]), data.shares[rows], share.repeat
     )
-    kept = set(take_share(order, [splits.images[row].component for row in rows], share.share))
+    retained = set(take_share(order, [splits.images[row].component for row in rows], share.share))
 
     def assign(image: Assignment) -> Assignment:
-        leaves = image.split == TRAIN and image.component not in kept
+        leaves = image.split == TRAIN and image.component not in retained
         return replace(image, split=LEFT_OUT) if leaves else image
 
     return replace(splits, images=[assign(image) for image in splits.images])

@@ -8,7 +8,7 @@ from pupila.experiments.replay.verdicts import Replay
 from pupila.statistics.estimate import p_text
 from pupila.statistics.intervals import wilson_interval
 from pupila.statistics.metrics.titles import metric_title
-from pupila.statistics.pairings import DEPENDS, NEVER_TOLD, SURELY_DIFFERENT
+from pupila.statistics.pairings import DEPENDS, NEVER_DISTINCT, SURELY_DIFFERENT
 
 _BARS = 10  # runs that are drawn
 
@@ -24,7 +24,7 @@ def describe_replay(replay: Replay) -> list[str]:
         ))  # fmt: skip
     low, high = replay.optimism
     sentences.append(say(
-        "All runs were scored on the images that chose the best of them. That makes its {metric} too good by {low} on "
+        "All runs were scored on the images that chose the best of them. That biases its {metric} upwards by {low} on "
         "average if the runs differ as their scores say, and by {high} if they are equally good (simulated with these "
         "counts and independent errors). Only images that chose nothing tell what it is worth.",
         metric=_title(replay), low=number(low, 3), high=number(high, 3),
@@ -58,11 +58,11 @@ def _describe_best(replay: Replay) -> str:
             "The best of {runs} runs is row {row}: {score}, {right} of {images} images right "
             "(95 % CI {low} to {high}).", **values,
         )  # fmt: skip
-    found = min(counts[-1] for counts in replay.best.right)
-    ends = wilson_interval(found, replay.test_set.positives)
+    hits = min(counts[-1] for counts in replay.best.right)
+    ends = wilson_interval(hits, replay.test_set.positives)
     return say(
         "The best of {runs} runs is row {row}: {score}, {right} of {images} images right (95 % CI {low} to {high}), "
-        "{found} of {positives} positives found (95 % CI {least} to {most}).", found=found,
+        "{hits} of {positives} positives recognised (95 % CI {least} to {most}).", hits=hits,
         positives=replay.test_set.positives, least=number(ends[0], 2), most=number(ends[1], 2), **values,
     )  # fmt: skip
 
@@ -87,8 +87,8 @@ def _describe_chosen(replay: Replay) -> list[str]:
 def _verdict_sentence(verdict: str) -> str:
     if verdict == SURELY_DIFFERENT:
         return say("They differ significantly, whichever images each of them got right.")
-    if verdict == NEVER_TOLD:
-        return say("The two can't be told apart, whichever images each of them got right.")
+    if verdict == NEVER_DISTINCT:
+        return say("The two are not distinguishable, whichever images each of them got right.")
     return say(
         "Whether the two differ depends on which images each of them got right; the table doesn't say."
     )
@@ -98,13 +98,13 @@ def _describe_equals(replay: Replay) -> list[str]:
     total, sentences = len(replay.compared), []
     counts = {
         word: sum(row.verdict == word for row in replay.compared)
-        for word in (NEVER_TOLD, DEPENDS, SURELY_DIFFERENT)
+        for word in (NEVER_DISTINCT, DEPENDS, SURELY_DIFFERENT)
     }
-    if counts[NEVER_TOLD]:
+    if counts[NEVER_DISTINCT]:
         sentences.append(say_count(
-            "{n} of {total} other runs can't be told from the best, whatever the pairing (McNemar, Holm-corrected).",
-            "{n} of {total} other runs can't be told from the best, whatever the pairing (McNemar, Holm-corrected).",
-            counts[NEVER_TOLD], total=total,
+            "{n} of {total} other runs are not distinguishable from the best, whatever the pairing (McNemar, Holm-corrected).",
+            "{n} of {total} other runs are not distinguishable from the best, whatever the pairing (McNemar, Holm-corrected).",
+            counts[NEVER_DISTINCT], total=total,
         ))  # fmt: skip
     if counts[DEPENDS]:
         sentences.append(say_count(
@@ -162,7 +162,7 @@ def _cells(replay: Replay, row: ReplayRow) -> list[str]:
     other = next(other for other in replay.compared if other.row is row)
     words = {
         SURELY_DIFFERENT: say("significantly worse, whatever the pairing"),
-        NEVER_TOLD: say("not distinguishable, whatever the pairing"),
+        NEVER_DISTINCT: say("not distinguishable, whatever the pairing"),
         DEPENDS: say("depends on the pairing"),
     }
     states = [words[other.verdict]]

@@ -97,20 +97,20 @@ def _describe_test_set(test_set: TestSet) -> str:
 
 
 def _find_metrics(header: list[str], test_set: TestSet, path: str) -> dict[str, int]:
-    """The column of each metric that counts can be told from."""
-    found: dict[str, list[int]] = {}
+    """The column of each metric that counts follow from."""
+    hits: dict[str, list[int]] = {}
     for place, name in enumerate(header):
         words = re.split(r"[^a-z0-9]+", name.lower())
         for word in words:
             metric = _SYNONYMS.get(word, word)
             if metric in METRICS and not _MEANS & set(words):
-                found.setdefault(metric, []).append(place)
-    if twice := [metric for metric, places in found.items() if len(places) > 1]:
+                hits.setdefault(metric, []).append(place)
+    if twice := [metric for metric, places in hits.items() if len(places) > 1]:
         raise PupilaError(
             say("Several columns are the same metric"),
-            actual=listing([header[place] for place in found[twice[0]]]), expected=say("one of them"),
+            actual=listing([header[place] for place in hits[twice[0]]]), expected=say("one of them"),
         )  # fmt: skip
-    columns = {metric: places[0] for metric, places in found.items()}
+    columns = {metric: places[0] for metric, places in hits.items()}
     if test_set.positives is None:
         columns = {metric: place for metric, place in columns.items() if metric == "accuracy"}
         need = say("a column accuracy; precision, recall and F1 need --positives")
@@ -149,22 +149,22 @@ def _possible_counts(
         ]  # fmt: skip
     negatives, positives = test_set.classes
     if metrics.get("f1", metrics.get("recall")) == 0:
-        # No positive is found. What is called positive besides can't be told; nothing, in a collapsed run.
+        # No positive is hits. What is called positive besides is unknown; nothing, in a collapsed run.
         right = range(negatives + 1) if "accuracy" in metrics else [negatives]
-        hits = [0]
+        possible = [0]
     else:
-        right, hits = range(negatives + 1), list(range(1, positives + 1))
+        right, possible = range(negatives + 1), list(range(1, positives + 1))
     return [
-        (rejected, found) for found in hits for rejected in right
-        if _fits(_figures(found, negatives - rejected, positives, test_set.images), metrics, decimals)
+        (rejected, hits) for hits in possible for rejected in right
+        if _fits(_figures(hits, negatives - rejected, positives, test_set.images), metrics, decimals)
     ]  # fmt: skip
 
 
-def _figures(found: int, false: int, positives: int, images: int) -> dict[str, float]:
-    predicted = found + false
+def _figures(hits: int, false: int, positives: int, images: int) -> dict[str, float]:
+    predicted = hits + false
     return {
-        "precision": found / predicted if predicted else 0.0, "recall": found / positives,
-        "f1": 2 * found / (predicted + positives), "accuracy": (images - positives + found - false) / images,
+        "precision": hits / predicted if predicted else 0.0, "recall": hits / positives,
+        "f1": 2 * hits / (predicted + positives), "accuracy": (images - positives + hits - false) / images,
     }  # fmt: skip
 
 

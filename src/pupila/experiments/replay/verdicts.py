@@ -112,7 +112,7 @@ def _find_chosen(rows: Sequence[ReplayRow], metric: str, chosen: float | None) -
 
 
 def _optimism(rows: Sequence[ReplayRow], test_set: TestSet, metric: str) -> tuple[float, float]:
-    """By how much the best score is too good, from tables that are drawn with the counts as true shares.
+    """by how much the best score is biased upwards, from tables that are drawn with the counts as true shares.
 
     Where each row is as good as it seems, the best one stands out, and little is gained by chance; where all rows that
     did not collapse are equally good, all of its lead is chance.

@@ -37,8 +37,8 @@ def split_share(splits: SplitFile, data: Dataset, share: Share) -> SplitFile:
     """The split with a share of the training images; validation and test stay as they are.
 
     The shares of one repeat are nested: a smaller one is part of a larger one. Each has the classes of the whole in
-    their proportions, as far as complete groups allow, and at least one group of each class. With all images, all repeats
-    are equal.
+    their proportions, as far as complete groups allow, and at least one group of each class. With all images, all
+    repeats are equal.
 
     Args:
         splits: of the data set.

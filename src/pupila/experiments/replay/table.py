@@ -149,7 +149,7 @@ def _possible_counts(
         ]  # fmt: skip
     negatives, positives = test_set.classes
     if metrics.get("f1", metrics.get("recall")) == 0:
-        # No positive is hits. What is called positive besides is unknown; nothing, in a collapsed run.
+        # No positive is recognised. What is called positive besides is unknown; nothing, in a collapsed run.
         right = range(negatives + 1) if "accuracy" in metrics else [negatives]
         possible = [0]
     else:

@@ -102,8 +102,10 @@ def _describe_equals(replay: Replay) -> list[str]:
     }
     if counts[NEVER_DISTINCT]:
         sentences.append(say_count(
-            "{n} of {total} other runs are not distinguishable from the best, whatever the pairing (McNemar, Holm-corrected).",
-            "{n} of {total} other runs are not distinguishable from the best, whatever the pairing (McNemar, Holm-corrected).",
+            "{n} of {total} other runs are not distinguishable from the best, whatever the pairing "
+            "(McNemar, Holm-corrected).",
+            "{n} of {total} other runs are not distinguishable from the best, whatever the pairing "
+            "(McNemar, Holm-corrected).",
             counts[NEVER_DISTINCT], total=total,
         ))  # fmt: skip
     if counts[DEPENDS]:

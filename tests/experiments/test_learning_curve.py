@@ -31,7 +31,7 @@ def drawn(seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_shares_are_nested_whole_groups_and_stratified(seed: int) -> None:
+def test_shares_are_nested_complete_groups_and_stratified(seed: int) -> None:
     groups, shares = drawn(seed)
     order = order_groups(groups, shares, seed)
     assert sorted(order) == list(range(100))
@@ -112,7 +112,7 @@ def test_a_curve_from_images_to_page(tmp_path: Path) -> None:
     assert "wice the images" in page and "By size" in page
 
 
-def answered(now: float, twice: tuple[float, float, float]) -> LearningCurve:
+def predictable(now: float, twice: tuple[float, float, float]) -> LearningCurve:
     points = [
         CurvePoint(share=s, repeat=0, images=int(100 * s), score=now - 0.1 * (1 - s), cell="a")
         for s in SHARES
@@ -126,25 +126,25 @@ def answered(now: float, twice: tuple[float, float, float]) -> LearningCurve:
 
 
 def test_the_answer_is_a_sentence_with_its_interval() -> None:
-    first, second, third = describe_curve(answered(0.87, (0.89, 0.88, 0.91)))
+    first, second, third = describe_curve(predictable(0.87, (0.89, 0.88, 0.91)))
     assert first == "Twice the images: mean Dice 0.87 → 0.89 [0.88, 0.91]."
     assert second == "More images of the same kind would raise it."
     assert "44 validation images" in third
-    assert "includes no gain" in describe_curve(answered(0.87, (0.88, 0.85, 0.91)))[1]
-    assert "flat" in describe_curve(answered(0.87, (0.87, 0.86, 0.875)))[1]
+    assert "includes no gain" in describe_curve(predictable(0.87, (0.88, 0.85, 0.91)))[1]
+    assert "flat" in describe_curve(predictable(0.87, (0.87, 0.86, 0.875)))[1]
 
 
-def test_what_cannot_be_told_says_why() -> None:
-    wide = describe_curve(answered(0.87, (0.89, 0.80, 0.95)))
+def test_what_cannot_be_predicted_says_why() -> None:
+    wide = describe_curve(predictable(0.87, (0.89, 0.80, 0.95)))
     assert (
         "can't be predicted: mean Dice between 0.80 and 0.95, wider than 0.10" in wide[0] and len(wide) == 2
     )
-    unfitted = answered(0.87, (0.9, 0.9, 0.9)).model_copy(update={"now": None, "twice": None, "failed": 2})
+    unfitted = predictable(0.87, (0.9, 0.9, 0.9)).model_copy(update={"now": None, "twice": None, "failed": 2})
     few = describe_curve(unfitted)
     assert "6 trainings with 6 sizes" in few[0] and "2 trainings have no score" in few[-1]
 
 
 def test_the_page_marks_what_is_extrapolated() -> None:
-    page = render(make_curve_page(answered(0.87, (0.89, 0.88, 0.91)), "floods"))
+    page = render(make_curve_page(predictable(0.87, (0.89, 0.88, 0.91)), "floods"))
     assert "the dashed part is extrapolated" in page and "<svg" in page
-    assert "stroke-dasharray" in draw_learning_curve(answered(0.87, (0.89, 0.88, 0.91)), "Mean Dice")
+    assert "stroke-dasharray" in draw_learning_curve(predictable(0.87, (0.89, 0.88, 0.91)), "Mean Dice")

@@ -110,8 +110,8 @@ def test_the_97_runs_of_a_published_sweep_get_the_words_they_are_owed() -> None:
     )
     assert "(F1 0.890), is not the best of its table: 1 run scores higher, the best F1 0.930" in text
     assert "The two are not distinguishable, whichever images each of them got right." in text
-    verdicts = [row.verdict for row in replay.compared]
-    assert all(other.verdict == "different" for other in replay.compared if other.row.collapsed)
+    verdicts = [row.verdict for row in replay.comparisons]
+    assert all(other.verdict == "different" for other in replay.comparisons if other.row.collapsed)
     assert [
         verdicts.count(word) for word in ("not distinguishable", "depends on the pairing", "different")
     ] == [5, 10, 81]
@@ -133,6 +133,6 @@ def test_the_12_cells_of_a_published_grid_get_the_words_they_are_owed(tmp_path: 
     replay = compare_rows(read_table(table, TestSet(78)), TestSet(78), None)
     assert len(replay.rows) == 12 and replay.best.right == [(76,)] and not replay.ambiguous
     assert "76 of 78 images right (95 % CI 0.911 to 0.993)" in describe_replay(replay)[0]
-    words = {row.row.right[0][0]: row.verdict for row in replay.compared}
+    words = {row.row.right[0][0]: row.verdict for row in replay.comparisons}
     assert words[75] == words[74] == words[72] == "not distinguishable"  # up to 4 images behind
     assert words[52] == "different" and not replay.collapsed

@@ -8,7 +8,7 @@ import pytest
 from pupila.statistics.pairings import (
     DEPENDS,
     NEVER_DISTINCT,
-    SURELY_DIFFERENT,
+    ALWAYS_DIFFERENT,
     pairing_p_values,
     pairing_verdict,
     simulate_choice,
@@ -36,12 +36,12 @@ def test_published_pairs_have_the_hand_computed_words() -> None:
     low, high = pairing_p_values((93, 21), (91, 21), (93, 24))
     assert low == 0.5 and high > low and pairing_verdict(low, high) == NEVER_DISTINCT
     low, high = pairing_p_values((93, 21), (93, 0), (93, 24))  # 21 images, all for the first
-    assert low == high == pytest.approx(2 * 0.5**21) and pairing_verdict(low, high) == SURELY_DIFFERENT
+    assert low == high == pytest.approx(2 * 0.5**21) and pairing_verdict(low, high) == ALWAYS_DIFFERENT
     low, high = pairing_p_values((70,), (60,), (100,))  # 10 more, on 10 to 70 images
     assert pairing_verdict(low, high) == DEPENDS
 
 
-def test_the_best_of_equal_coins_is_too_good_by_the_expected_maximum() -> None:
+def test_the_best_of_equal_coins_is_biased_by_the_expected_maximum() -> None:
     images, shares = np.array([100]), np.full((12, 1), 0.5)
     expected = np.random.default_rng(1).binomial(100, 0.5, (20_000, 12)).max(axis=1).mean() / 100 - 0.5
     assert simulate_choice(shares, images, "accuracy") == pytest.approx(expected, abs=2e-3)

@@ -8,7 +8,7 @@ import numpy as np
 from pupila.statistics.intervals import Array
 from pupila.statistics.tests import SIGNIFICANT, mcnemar
 
-SURELY_DIFFERENT: Final = "different"
+ALWAYS_DIFFERENT: Final = "different"
 NEVER_DISTINCT: Final = "not distinguishable"
 DEPENDS: Final = "depends on the pairing"
 PairingVerdict = Literal["different", "not distinguishable", "depends on the pairing"]
@@ -37,7 +37,7 @@ def pairing_p_values(
 def pairing_verdict(smallest: float, largest: float) -> PairingVerdict:
     """What holds for every pairing with p-values in this range."""
     if largest < SIGNIFICANT:
-        return SURELY_DIFFERENT
+        return ALWAYS_DIFFERENT
     return NEVER_DISTINCT if smallest >= SIGNIFICANT else DEPENDS
 
 

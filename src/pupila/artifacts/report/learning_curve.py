@@ -55,7 +55,7 @@ class LearningCurve(Record):
     widest: float = Field(default=0.1, description="width of the interval up to which an answer is given")
 
     @property
-    def is_answered(self) -> bool:
+    def is_predictable(self) -> bool:
         """Whether the interval of twice the images is narrow enough for an answer."""
         if self.twice is None or self.twice.low is None or self.twice.high is None:
             return False

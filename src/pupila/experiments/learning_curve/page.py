@@ -10,7 +10,7 @@ from pupila.statistics.power_law import LEAST_POINTS, LEAST_SIZES
 def describe_curve(curve: LearningCurve) -> list[str]:
     """What twice the images would bring, or why that can't be predicted; then what limits it."""
     sentences = [_describe_twice(curve)]
-    if curve.twice is not None and curve.is_answered:
+    if curve.twice is not None and curve.is_predictable:
         sentences += [_describe_gain(curve)]
     if curve.validation_images:
         sentences.append(say_count(
@@ -44,7 +44,7 @@ def _describe_twice(curve: LearningCurve) -> str:
         )  # fmt: skip
     values = {"metric": metric_title(curve.metric), "low": number(curve.twice.low or 0.0, 2),
               "high": number(curve.twice.high or 0.0, 2)}  # fmt: skip
-    if not curve.is_answered:
+    if not curve.is_predictable:
         return say(
             "What twice the images would bring can't be predicted: {metric} between {low} and {high}, wider than "
             "{widest}. More repeats (--repeats) narrow it.", widest=number(curve.widest, 2), **values,

@@ -8,7 +8,7 @@ from pupila.experiments.replay.verdicts import Replay
 from pupila.statistics.estimate import p_text
 from pupila.statistics.intervals import wilson_interval
 from pupila.statistics.metrics.titles import metric_title
-from pupila.statistics.pairings import DEPENDS, NEVER_DISTINCT, SURELY_DIFFERENT
+from pupila.statistics.pairings import DEPENDS, NEVER_DISTINCT, ALWAYS_DIFFERENT
 
 _BARS = 10  # runs that are drawn
 
@@ -75,7 +75,7 @@ def _describe_chosen(replay: Replay) -> list[str]:
     if chosen is replay.best:
         return [say("The chosen run, row {row} ({score}), is the best of its table.", **values)]
     above = [row for row in replay.rows if row.metrics[replay.metric] > chosen.metrics[replay.metric]]
-    verdict = next(other.verdict for other in replay.compared if other.row is chosen)
+    verdict = next(other.verdict for other in replay.comparisons if other.row is chosen)
     sentence = say_count(
         "The chosen run, row {row} ({score}), is not the best of its table: {n} run scores higher, the best {best}.",
         "The chosen run, row {row} ({score}), is not the best of its table: {n} runs score higher, the best {best}.",
@@ -85,7 +85,7 @@ def _describe_chosen(replay: Replay) -> list[str]:
 
 
 def _verdict_sentence(verdict: str) -> str:
-    if verdict == SURELY_DIFFERENT:
+    if verdict == ALWAYS_DIFFERENT:
         return say("They differ significantly, whichever images each of them got right.")
     if verdict == NEVER_DISTINCT:
         return say("The two are not distinguishable, whichever images each of them got right.")
@@ -95,10 +95,10 @@ def _verdict_sentence(verdict: str) -> str:
 
 
 def _describe_equals(replay: Replay) -> list[str]:
-    total, sentences = len(replay.compared), []
+    total, sentences = len(replay.comparisons), []
     counts = {
-        word: sum(row.verdict == word for row in replay.compared)
-        for word in (NEVER_DISTINCT, DEPENDS, SURELY_DIFFERENT)
+        word: sum(row.verdict == word for row in replay.comparisons)
+        for word in (NEVER_DISTINCT, DEPENDS, ALWAYS_DIFFERENT)
     }
     if counts[NEVER_DISTINCT]:
         sentences.append(say_count(
@@ -114,10 +114,10 @@ def _describe_equals(replay: Replay) -> list[str]:
             "For {n} runs it depends on which images each got right: only predictions per image can tell.",
             counts[DEPENDS],
         ))  # fmt: skip
-    if counts[SURELY_DIFFERENT]:
+    if counts[ALWAYS_DIFFERENT]:
         sentences.append(say_count(
             "{n} run is significantly worse than the best, whatever the pairing.",
-            "{n} runs are significantly worse than the best, whatever the pairing.", counts[SURELY_DIFFERENT],
+            "{n} runs are significantly worse than the best, whatever the pairing.", counts[ALWAYS_DIFFERENT],
         ))  # fmt: skip
     return sentences
 
@@ -161,9 +161,9 @@ def _cells(replay: Replay, row: ReplayRow) -> list[str]:
     cells = [integer(row.number), row.name, number(row.metrics[replay.metric], 3), counts]
     if row is replay.best:
         return [*cells, "", say("best")]
-    other = next(other for other in replay.compared if other.row is row)
+    other = next(other for other in replay.comparisons if other.row is row)
     words = {
-        SURELY_DIFFERENT: say("significantly worse, whatever the pairing"),
+        ALWAYS_DIFFERENT: say("significantly worse, whatever the pairing"),
         NEVER_DISTINCT: say("not distinguishable, whatever the pairing"),
         DEPENDS: say("depends on the pairing"),
     }

@@ -19,7 +19,7 @@ from pupila.statistics.tests import holm
 
 
 @dataclass(frozen=True, slots=True)
-class ComparedRow:
+class RowComparison:
     """A row against the best one."""
 
     row: ReplayRow
@@ -37,7 +37,7 @@ class Replay:
     rows: list[ReplayRow]
     best: ReplayRow
     chosen: ReplayRow | None
-    compared: list[ComparedRow]  # all other rows, in order
+    comparisons: list[RowComparison]  # all other rows, in order
     optimism: tuple[
         float, float
     ]  # of the best score: expected where the runs differ as they seem to, and not at all
@@ -78,12 +78,12 @@ def compare_rows(rows: Sequence[ReplayRow], test_set: TestSet, chosen: float | N
     others = [row for row in rows if row is not best]
     ends = [_bound(best, row, test_set) for row in others]
     lows, highs = (holm([end[place] for end in ends]) for place in (0, 1))
-    compared = [
-        ComparedRow(row, low, high, pairing_verdict(low, high))
+    comparisons = [
+        RowComparison(row, low, high, pairing_verdict(low, high))
         for row, low, high in zip(others, lows, highs, strict=True)
     ]
     return Replay(
-        test_set, metric, list(rows), best, _find_chosen(rows, metric, chosen), compared,
+        test_set, metric, list(rows), best, _find_chosen(rows, metric, chosen), comparisons,
         _optimism(rows, test_set, metric),
     )  # fmt: skip
 

@@ -8,7 +8,7 @@ from pupila.experiments.replay.verdicts import Replay
 from pupila.statistics.estimate import p_text
 from pupila.statistics.intervals import wilson_interval
 from pupila.statistics.metrics.titles import metric_title
-from pupila.statistics.pairings import DEPENDS, NEVER_DISTINCT, ALWAYS_DIFFERENT
+from pupila.statistics.pairings import ALWAYS_DIFFERENT, DEPENDS, NEVER_DISTINCT
 
 _BARS = 10  # runs that are drawn
 

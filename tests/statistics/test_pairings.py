@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from pupila.statistics.pairings import (
+    ALWAYS_DIFFERENT,
     DEPENDS,
     NEVER_DISTINCT,
-    ALWAYS_DIFFERENT,
     pairing_p_values,
     pairing_verdict,
     simulate_choice,

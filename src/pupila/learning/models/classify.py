@@ -16,6 +16,7 @@ from pupila.learning.models.built import BuiltEncoders
 from pupila.learning.models.hub import hub_access
 from pupila.learning.models.nets import NETS
 from pupila.learning.models.network import NO_WEIGHTS, MapEncoder, Network, build_head, describe_head
+from pupila.learning.models.quiet import load_timm
 from pupila.learning.models.segment import ARCHITECTURES
 from pupila.learning.models.settings import DEFAULT_MODELS, ClassifierSettings
 from pupila.learning.models.weights import (
@@ -165,7 +166,7 @@ def _open_model(model: Any, features_only: bool) -> tuple[nn.Module, int, Any]:
 
 def _check_name(name: str) -> None:
     """Refuse a name that is not a classifier."""
-    import timm  # takes seconds, and our own networks do not need it
+    timm = load_timm()  # takes seconds, and our own networks do not need it
 
     if timm.is_model(name):
         return
@@ -248,7 +249,7 @@ def _build_own(settings: ClassifierSettings, classes: int, image_size: int | Non
 
 
 def _create_model(name: str, options: dict[str, Any], pretrained: bool) -> Any:
-    import timm
+    timm = load_timm()
 
     try:
         if not pretrained:
@@ -264,7 +265,7 @@ def _create_model(name: str, options: dict[str, Any], pretrained: bool) -> Any:
 
 def _size_option(name: str, image_size: int | None) -> dict[str, int]:
     """The option `img_size` for models with a fixed input size, such as vision transformers."""
-    import timm
+    timm = load_timm()
 
     known = timm.get_pretrained_cfg(name)
     return {"img_size": image_size} if image_size and known is not None and known.fixed_input_size else {}

@@ -18,7 +18,7 @@ from pupila.imaging.images.preprocess import Preprocessing
 from pupila.learning.models.hub import hub_access
 from pupila.learning.models.network import NO_WEIGHTS, Network
 from pupila.learning.models.prompt_head import Neck, PromptHead, Shape
-from pupila.learning.models.quiet import quiet_transformers
+from pupila.learning.models.quiet import load_timm, quiet_transformers
 from pupila.learning.models.sam import SAM
 from pupila.learning.models.segment import (
     check_encoder,
@@ -147,7 +147,7 @@ def _read_sam_bundle(weights: str) -> Bundle | None:
 
 def _create_extractor(encoder: str, options: dict[str, Any], pretrained: bool) -> tuple[Any, list[int], bool]:
     """The encoder as a feature extractor, the channels of its maps of `STRIDES`, and whether 4 and 8 are among them."""
-    import timm
+    timm = load_timm()
 
     try:
         probe: Any = timm.create_model(encoder, features_only=True, **options)

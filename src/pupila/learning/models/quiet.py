@@ -1,8 +1,29 @@
-"""Silence what transformers says of intended uses."""
+"""timm and transformers without what they load or say besides their work."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+
+
+def load_timm() -> Any:
+    """timm without wandb, which it imports where it is installed: over a second, for a helper of its own scripts."""
+    with _hidden("wandb"):
+        import timm
+    return timm
+
+
+@contextmanager
+def _hidden(module: str) -> Iterator[None]:
+    """Within it an import of the module fails, as if it were not installed; one that is loaded stays."""
+    if module in sys.modules:
+        yield
+        return
+    sys.modules[module] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules[module]
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from pupila.learning.models.built import BuiltEncoders
 from pupila.learning.models.hub import hub_access
 from pupila.learning.models.nets import NETS
 from pupila.learning.models.network import NO_WEIGHTS, Network
+from pupila.learning.models.quiet import load_timm
 from pupila.learning.models.settings import DEFAULT_ENCODER, DEFAULT_MODELS, EncoderSettings
 from pupila.learning.models.weights import (
     WeightsInfo,
@@ -121,7 +122,7 @@ def _make_network(whole: Any, architecture: Architecture, spec: Preprocessing, w
 
 
 def _check_names(model: str, encoder: str) -> None:
-    import timm
+    timm = load_timm()
 
     if model in NETS or (model not in ARCHITECTURES and timm.is_model(model)):
         raise PupilaError(
@@ -139,7 +140,7 @@ def check_encoder(encoder: str) -> None:
     Raises:
         PupilaError: with the closest known name.
     """
-    import timm
+    timm = load_timm()
 
     if not timm.is_model(encoder):
         known = timm.list_models()
@@ -150,6 +151,7 @@ def check_encoder(encoder: str) -> None:
 
 
 def _create_model(model: str, encoder: str, options: dict[str, Any], classes: int, pretrained: bool) -> Any:
+    load_timm()  # which the next line imports
     import segmentation_models_pytorch as smp
 
     try:
@@ -181,7 +183,7 @@ def select_encoder_tensors(module: nn.Module, tensors: dict[str, Tensor], part: 
 
 def input_statistics(model: Any, encoder: str, info: WeightsInfo) -> tuple[Any, Any]:
     """Mean and standard deviation of the inputs that the weights were trained with."""
-    import timm
+    timm = load_timm()
 
     known = getattr(model, "pretrained_cfg", None) or timm.get_pretrained_cfg(encoder)
     mean, std = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)) if known is None else _mean_and_std(known)

@@ -19,6 +19,7 @@ from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
 from pupila.core.settings import unknown
 from pupila.learning.models.network import NO_WEIGHTS, Network
+from pupila.learning.models.quiet import load_timm
 
 _Deviation = Annotated[FiniteFloat, Field(gt=0)]
 
@@ -182,7 +183,7 @@ def describe_weights(weights: str, model: str, info: WeightsInfo) -> Weights:
     if weights == NO_WEIGHTS:
         return Weights(source=NO_WEIGHTS)
     if weights == "default":
-        import timm
+        timm = load_timm()
 
         known = timm.get_pretrained_cfg(model)
         return Weights(source=f"hub: {model}", license=(known and known.license) or "")

@@ -22,6 +22,7 @@ _FACE = {
     "predict": "pupila.api.predict",
     "predict_files": "pupila.api.predict",
     "registry": "pupila.api.registry",
+    "replay_table": "pupila.experiments.replay.replay",
     "restore_data": "pupila.api.versions",
     "serve": "pupila.api.serve",
     "snapshot_data": "pupila.api.versions",
@@ -35,8 +36,8 @@ _FACE = {
 
 __all__ = [
     "PredictionFiles", "PupilaError", "__version__", "collect", "convert", "diff_data", "doctor", "evaluate", "explore",
-    "label", "list_versions", "load", "open", "predict", "predict_files", "registry", "restore_data", "serve",
-    "snapshot_data", "split", "sweep", "track", "train",
+    "label", "list_versions", "load", "open", "predict", "predict_files", "registry", "replay_table", "restore_data",
+    "serve", "snapshot_data", "split", "sweep", "track", "train",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from pupila.api.train import train
     from pupila.api.versions import diff_data, list_versions, restore_data, snapshot_data
     from pupila.core.errors import PupilaError
+    from pupila.experiments.replay.replay import replay_table
     from pupila.experiments.sweep import sweep
 
 

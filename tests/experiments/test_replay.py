@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
+import pupila
 from pupila.artifacts.report.page import render
 from pupila.core.errors import PupilaError
 from pupila.experiments.replay.page import describe_replay, make_replay_page
 from pupila.experiments.replay.replay import replay_table, replay_with
 from pupila.experiments.replay.table import TestSet, read_table
 from pupila.experiments.replay.verdicts import compare_rows
+from pupila.experiments.settings import SweepSettings
 
 TestSet.__test__ = False  # type: ignore[attr-defined]  # pytest takes it for tests
 OCTAGONS = TestSet(117, 24)
@@ -63,7 +65,7 @@ def test_the_test_set_has_to_be_given(tmp_path: Path) -> None:
     with pytest.raises(PupilaError, match="no test set"):
         replay_table(table, None)
     with pytest.raises(PupilaError, match="--epochs has no effect"):
-        replay_with(table, {"replay": True, "images": 10, "epochs": 3}, None)
+        replay_with(table, {"replay": True, "test_images": 10, "epochs": 3}, None)
     with pytest.raises(PupilaError, match="No row has the score"):
         replay_table(table, 10, chosen=0.7)
     with pytest.raises(PupilaError, match="nothing to compare"):
@@ -74,7 +76,9 @@ def test_the_test_set_has_to_be_given(tmp_path: Path) -> None:
 
 def test_a_chosen_run_that_is_not_the_best_is_named(tmp_path: Path) -> None:
     table = write(tmp_path, "name,accuracy", "a,0.90", "b,0.95", "c,0.40")
-    result = replay_with(table, {"replay": True, "images": "100", "chosen": "0.9"}, str(tmp_path / "out"))
+    result = replay_with(
+        table, {"replay": True, "test_images": "100", "chosen": "0.9"}, str(tmp_path / "out")
+    )
     sentences = " ".join(result.sentences)
     assert "The best of 3 runs is row 2 (b): accuracy 0.950, 95 of 100 images right" in sentences
     assert (
@@ -88,6 +92,26 @@ def test_a_chosen_run_that_is_not_the_best_is_named(tmp_path: Path) -> None:
     assert "is the best of its table" in " ".join(
         replay_table(table, 100, chosen=0.95, out=str(tmp_path)).sentences
     )
+
+
+def test_the_page_explains_a_collapse_that_the_table_leaves_open(tmp_path: Path) -> None:
+    page = ["precision,recall,f1", "1.0,0.88,0.93", "0,0,0"]
+    replay = compare_rows(read_table(write(tmp_path, *page), OCTAGONS), OCTAGONS, None)
+    sentences = describe_replay(replay)
+    at = sentences.index("1 of 2 runs collapsed: it finds none of the 24 positives.")
+    assert sentences[at + 1] == ("The table has no accuracy: F1 = 0 is read as no image predicted positive.")
+    lines = ["f1,accuracy", "0.93,0.97", "0,0.79"]  # 93 of 117: the counts follow
+    known = compare_rows(read_table(write(tmp_path, *lines), OCTAGONS), OCTAGONS, None)
+    assert known.collapsed == 1 and "no accuracy" not in " ".join(describe_replay(known))
+
+
+def test_python_replays_with_a_function_and_images_stays_the_folder(tmp_path: Path) -> None:
+    table = Path(write(tmp_path, "name,accuracy", "a,0.90", "b,0.95"))
+    result = pupila.replay_table(table, images=100, out=tmp_path / "out")
+    assert Path(result.report) == tmp_path / "out" / "replay.html" and result.details.best.name == "b"
+    with pytest.raises(PupilaError, match=r"pupila\.replay_table"):
+        pupila.sweep(table, **{"replay": True})  # type: ignore[arg-type]
+    assert "images" not in SweepSettings.model_fields
 
 
 def shared(name: str) -> Path:

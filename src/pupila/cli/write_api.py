@@ -16,7 +16,8 @@ PAGE = PACKAGE.parents[1] / "docs" / "reference" / "api.md"
 SECTIONS: dict[str, tuple[str, ...]] = {
     "Data": ("open", "collect", "doctor", "explore", "label", "split", "convert",
              "snapshot_data", "list_versions", "diff_data", "restore_data"),
-    "Models": ("train", "sweep", "track", "evaluate", "load", "predict", "predict_files", "serve", "registry"),
+    "Models": ("train", "sweep", "replay_table", "track", "evaluate", "load", "predict", "predict_files", "serve",
+               "registry"),
     "Beside the face": ("experiments.sweep.preview", "api.split.plan_split", "api.train.make_plan", "api.train.preview",
                         "api.label.plan_labelling", "api.label.audit_labels", "api.label.review_suspects",
                         "api.label.export_labels", "api.label.import_labels", "api.serve.serve_forever",
@@ -26,6 +27,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
 HOMES = {
     "predict_files": "api.predict",
     "sweep": "experiments.sweep",
+    "replay_table": "experiments.replay.replay",
     **dict.fromkeys(("snapshot_data", "list_versions", "diff_data", "restore_data"), "api.versions"),
 }
 # What the functions give -> its module and class.
@@ -36,8 +38,8 @@ RESULTS = (
     "stages.evaluate.run.EvaluationOutput", "api.load.Model", "api.predictions.Predictions",
     "api.predictions.Prediction", "api.predict.PredictionFiles", "api.predict.WrittenPredictions", "api.serve.Service",
     "api.registry.ModelRegistry", "api.registry.AddedVersion",
-    "api.label.Review", "stages.track.replay.Tracking",
-    "api.label.Review", "artifacts.dataset.versions.snapshot.Snapshot", "api.versions.VersionLog",
+    "api.label.Review", "experiments.replay.replay.ReplayResult", "stages.track.replay.Tracking",
+    "artifacts.dataset.versions.snapshot.Snapshot", "api.versions.VersionLog",
     "api.versions.LoggedVersion", "api.versions.DiffResult", "artifacts.dataset.versions.difference.VersionDiff",
     "artifacts.dataset.versions.bring_back.RestoreJob", "artifacts.dataset.versions.bring_back.RestoredVersion",
 )  # fmt: skip

@@ -43,6 +43,8 @@ _TYPES = """from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypedDict
 """
 _WIDTH, _DOC_WIDTH = 114, 118  # of lines of code, and of a docstring
+# Flags that in Python are another function.
+ELSEWHERE = {"sweep": ("replay", "test_images", "positives", "chosen")}
 _UNSTATED = (None, "''", "[]", "()", "{}")  # defaults that say nothing
 
 
@@ -92,7 +94,7 @@ def options(name: str) -> dict[str, Option]:
         stage, _, single = entry.partition(".")
         model = STAGES[stage]()
         for field_name, field in _order_fields(model).items():
-            if single not in ("", field_name) or field_name in inherited:
+            if single not in ("", field_name) or field_name in (*inherited, *ELSEWHERE.get(stage, ())):
                 continue
             part = f"{stage}: {model.find_group(field_name)}"
             option = Option(

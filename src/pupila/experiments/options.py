@@ -35,12 +35,6 @@ class SweepOptions(TrainOptions, total=False):
     """shares of the training images in a learning curve [default: [0.1, 0.2, 0.4, 0.7, 1.0]]."""
     repeats: int
     """trainings of each share in a learning curve, each with its own images and seed [default: 3]."""
-    replay: bool
-    """read a CSV table of results instead of training: DATA is the table [default: False]."""
-    positives: int | None
-    """test images of the class that a replayed table's precision, recall and F1 are of [default: None]."""
-    chosen: float | None
-    """score of the run that was chosen from a replayed table [default: None]."""
     jobs: int
     """processes that train cells side by side [default: 1]."""
     total_budget: str | None

@@ -26,7 +26,7 @@ class SweepSettings(Settings):
             "shares",
             "repeats",
             "replay",
-            "images",
+            "test_images",
             "positives",
             "chosen",
             "jobs",
@@ -81,7 +81,9 @@ class SweepSettings(Settings):
     replay: bool = Field(
         default=False, description="read a CSV table of results instead of training: DATA is the table"
     )
-    images: PositiveInt | None = Field(default=None, description="images of the test set of a replayed table")
+    test_images: PositiveInt | None = Field(
+        default=None, description="images of the test set of a replayed table"
+    )
     positives: PositiveInt | None = Field(
         default=None,
         description="test images of the class that a replayed table's precision, recall and F1 are of",
@@ -107,9 +109,9 @@ def describe_search(settings: SweepSettings) -> dict[str, Any]:
     if settings.replay:
         raise PupilaError(
             say("A table of results is not trained"), actual="replay=True",
-            expected=say("pupila sweep RESULTS.csv --replay, or replay_table in Python"),
+            expected=say("pupila sweep RESULTS.csv --replay, or pupila.replay_table in Python"),
         )  # fmt: skip
-    given = [name for name in ("images", "positives", "chosen") if name in settings.model_fields_set]
+    given = [name for name in ("test_images", "positives", "chosen") if name in settings.model_fields_set]
     _refuse_unused(given, True, "--replay")
     unused = [name for name in ("trials", "search_seed") if name in settings.model_fields_set]
     _refuse_unused(unused, settings.search is None, "--search tpe")

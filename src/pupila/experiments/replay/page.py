@@ -22,6 +22,7 @@ def describe_replay(replay: Replay) -> list[str]:
             "{n} of {total} runs collapsed: they find none of the {positives} positives.", replay.collapsed,
             total=len(replay.rows), positives=replay.test_set.positives or 0,
         ))  # fmt: skip
+        sentences += _explain_collapse(replay)
     low, high = replay.optimism
     sentences.append(say(
         "All runs were scored on the images that chose the best of them. That biases its {metric} upwards by {low} on "
@@ -36,6 +37,17 @@ def describe_replay(replay: Replay) -> list[str]:
             len(replay.ambiguous),
         ))  # fmt: skip
     return sentences
+
+
+def _explain_collapse(replay: Replay) -> list[str]:
+    """How the counts of collapsed runs were read, where the figures allow others."""
+    read = next((row for row in replay.rows if row.collapsed and "accuracy" not in row.metrics), None)
+    if read is None:
+        return []
+    metric = "F1" if "f1" in read.metrics else metric_title("recall")
+    return [
+        say("The table has no accuracy: {metric} = 0 is read as no image predicted positive.", metric=metric)
+    ]
 
 
 def _title(replay: Replay) -> str:
@@ -100,18 +112,20 @@ def _describe_equals(replay: Replay) -> list[str]:
         word: sum(row.verdict == word for row in replay.comparisons)
         for word in (NEVER_DISTINCT, DEPENDS, ALWAYS_DIFFERENT)
     }
+    sentences.append(say(
+        "The table does not say which images each run got right: every pairing of right and wrong images that its "
+        "counts allow is tested (McNemar, Holm-corrected)."
+    ))  # fmt: skip
     if counts[NEVER_DISTINCT]:
         sentences.append(say_count(
-            "{n} of {total} other runs are not distinguishable from the best, whatever the pairing "
-            "(McNemar, Holm-corrected).",
-            "{n} of {total} other runs are not distinguishable from the best, whatever the pairing "
-            "(McNemar, Holm-corrected).",
+            "{n} of {total} other runs is not distinguishable from the best, whatever the pairing.",
+            "{n} of {total} other runs are not distinguishable from the best, whatever the pairing.",
             counts[NEVER_DISTINCT], total=total,
         ))  # fmt: skip
     if counts[DEPENDS]:
         sentences.append(say_count(
-            "For {n} run it depends on which images each got right: only predictions per image can tell.",
-            "For {n} runs it depends on which images each got right: only predictions per image can tell.",
+            "For {n} run it depends on the pairing: only predictions per image can tell.",
+            "For {n} runs it depends on the pairing: only predictions per image can tell.",
             counts[DEPENDS],
         ))  # fmt: skip
     if counts[ALWAYS_DIFFERENT]:
@@ -146,8 +160,8 @@ def make_replay_page(replay: Replay, name: str) -> Page:
             Section(say("The best {n} runs", n=len(drawn)), charts=[bars(_title(replay), drawn, "{:.3f}")]),
             Section(
                 say("All runs"),
-                [say("Right: images of the test set that the figures allow. The p-values are those of the pairings "
-                     "that suit a difference best and worst.")],
+                [say("Right: the numbers of test images that the figures allow. Two p-values are those of the pairings "
+                     "in which the two runs differ on the fewest and on the most images.")],
                 tables=[Table(header, [_cells(replay, row) for row in ranked])],
             ),
         ],

@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pupila.api.inputs import Path, path_text
 from pupila.artifacts.report.page import render
 from pupila.core import files
 from pupila.core.display import Displayed, Summary
 from pupila.core.errors import PupilaError
+from pupila.core.extras import public
 from pupila.core.messages import integer, listing, say
 from pupila.experiments.replay.page import describe_replay, make_replay_page
 from pupila.experiments.replay.table import TestSet, read_table
@@ -36,12 +38,13 @@ class ReplayResult(Displayed):
         return Summary("ReplayResult", first, {**facts, say("Report"): self.report})
 
 
+@public
 def replay_table(
-    table: str,
+    table: Path,
     images: int | None,
     positives: int | None = None,
     chosen: float | None = None,
-    out: str | None = None,
+    out: Path | None = None,
 ) -> ReplayResult:
     """What the results of many runs on one test set allow to say, from their counts of right and wrong images.
 
@@ -59,16 +62,17 @@ def replay_table(
         raise PupilaError(
             say("The table has no test set"),
             actual=say("not set") if images is None else say("{n} images", n=integer(images)),
-            expected=say("its number of images, and fewer positives"), remedy="--images N --positives N",
+            expected=say("its number of images, and fewer positives"), remedy="--test-images N --positives N",
         )  # fmt: skip
-    if not files.exists(table):
+    source = path_text(table)
+    if not files.exists(source):
         raise PupilaError(
-            say("No table in {path}", path=table), expected=say("a CSV file with a row for each run")
+            say("No table in {path}", path=source), expected=say("a CSV file with a row for each run")
         )
-    name = table.rpartition("/")[2].removesuffix(".csv")
+    name = source.rpartition("/")[2].removesuffix(".csv")
     test_set = TestSet(images, positives)
-    details = compare_rows(read_table(table, test_set), test_set, chosen)
-    page = files.join(out or f"sweeps/{name}", REPLAY_PAGE)
+    details = compare_rows(read_table(source, test_set), test_set, chosen)
+    page = files.join(path_text(out) if out is not None else f"sweeps/{name}", REPLAY_PAGE)
     files.write_bytes(page, render(make_replay_page(details, name)).encode())
     return ReplayResult(details, page)
 
@@ -79,11 +83,11 @@ def replay_with(table: str, settings: Mapping[str, Any], out: str | None) -> Rep
     Raises:
         PupilaError: settings of a training among them, or a bad value.
     """
-    known = {"replay", "images", "positives", "chosen"}
+    known = {"replay", "test_images", "positives", "chosen"}
     if others := [f"--{name.replace('_', '-')}" for name in settings if name not in known]:
         raise PupilaError(
             say("{setting} has no effect: a table of results is not trained", setting=listing(others)),
             remedy=say("omit {flag}", flag=listing(others)),
         )
     parsed = SweepSettings.parse(dict(settings), "sweep")
-    return replay_table(table, parsed.images, parsed.positives, parsed.chosen, out)
+    return replay_table(table, parsed.test_images, parsed.positives, parsed.chosen, out)

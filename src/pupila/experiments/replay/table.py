@@ -84,7 +84,7 @@ def read_table(path: str, test_set: TestSet) -> list[ReplayRow]:
     if faults:
         raise PupilaError(
             say("The table does not fit the test set"), actual=listing(faults),
-            expected=_describe_test_set(test_set), remedy="--images N --positives N",
+            expected=_describe_test_set(test_set), remedy="--test-images N --positives N",
         )  # fmt: skip
     return parsed
 

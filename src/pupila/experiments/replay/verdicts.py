@@ -38,9 +38,8 @@ class Replay:
     best: ReplayRow
     chosen: ReplayRow | None
     comparisons: list[RowComparison]  # all other rows, in order
-    optimism: tuple[
-        float, float
-    ]  # of the best score: expected where the runs differ as they seem to, and not at all
+    # Of the best score: expected where the runs differ as they seem to, and where they do not at all.
+    optimism: tuple[float, float]
 
     @property
     def collapsed(self) -> int:
@@ -112,7 +111,7 @@ def _find_chosen(rows: Sequence[ReplayRow], metric: str, chosen: float | None) -
 
 
 def _optimism(rows: Sequence[ReplayRow], test_set: TestSet, metric: str) -> tuple[float, float]:
-    """by how much the best score is biased upwards, from tables that are drawn with the counts as true shares.
+    """By how much the best score is biased upwards, from tables that are drawn with the counts as true shares.
 
     Where each row is as good as it seems, the best one stands out, and little is gained by chance; where all rows that
     did not collapse are equally good, all of its lead is chance.

@@ -1,8 +1,9 @@
-"""Locks as Windows has them, with a stand-in for its module: one byte far behind the end, and waiting in rounds."""
+"""Locks as Windows has them, with a stand-in for its module (one byte far behind the end), and who still runs."""
 
 import errno
 import importlib.util
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -76,3 +77,17 @@ def test_windows_gives_up_after_ten_seconds_and_the_lock_is_waited_for_again(
     system.locked[module._PLACE], system.rounds = -1, 3
     with module.hold(str(tmp_path / "a")):
         assert system.rounds == 0
+
+
+def test_a_process_runs_until_it_has_ended() -> None:
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    assert locks.is_running(child.pid) and locks.is_running(os.getpid())
+    child.communicate(b"\n")
+    assert not locks.is_running(child.pid) and not locks.is_running(2**70)
+
+
+def test_windows_counts_every_process_as_running(windows: tuple[ModuleType, Windows]) -> None:
+    module, _ = windows
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(sys, "platform", "win32")
+        assert module.is_running(2**70)

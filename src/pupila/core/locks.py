@@ -41,6 +41,19 @@ else:
         fcntl.flock(handle, fcntl.LOCK_UN)
 
 
+def is_running(pid: int) -> bool:
+    """Whether a process of this machine runs; on Windows, which has no signals to ask with, always."""
+    if sys.platform == "win32":
+        return True
+    try:
+        os.kill(pid, 0)  # signal 0 only asks
+    except PermissionError:  # of another user
+        return True
+    except (OSError, OverflowError):  # none, or a number that no process has
+        return False
+    return True
+
+
 def acquire(handle: int, wait: bool = True) -> bool:
     """Lock an open file; freed by `release`, and when it is closed. False where the file system has no locks.
 

@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import socket
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -57,15 +56,11 @@ def is_training(folder: str) -> bool:
         return False
     try:
         holder = _HOLDER.fullmatch(files.read_bytes(uri).decode(errors="replace").strip())
-        if holder is None:
-            return False
-        if holder[2] == socket.gethostname() and sys.platform != "win32":
-            os.kill(int(holder[1]), 0)  # signal 0 only asks
-    except PermissionError:  # alive, of another user
+    except PermissionError:  # of another user
         return True
-    except (OSError, OverflowError):
+    except OSError:
         return False
-    return True
+    return holder is not None and (holder[2] != socket.gethostname() or locks.is_running(int(holder[1])))
 
 
 def _read_holder(path: str) -> str:

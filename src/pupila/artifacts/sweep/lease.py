@@ -7,7 +7,6 @@ Other machines, whose locks may not be seen on a shared drive, count by their he
 import contextlib
 import os
 import socket
-import sys
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -41,25 +40,12 @@ class Lease(Record):
     def is_live(self) -> bool:
         """Whether its process still seems to run: on this machine by its number, elsewhere by its heartbeat."""
         if self.host == socket.gethostname():
-            return is_running(self.pid)
+            return locks.is_running(self.pid)
         return not self.is_stale(datetime.now(UTC))
 
     def is_stale(self, now: datetime) -> bool:
         """Whether the last heartbeat is too long ago."""
         return (now - datetime.fromisoformat(self.heartbeat)).total_seconds() > STALE_AFTER
-
-
-def is_running(pid: int) -> bool:
-    """Whether a process of this machine runs; on Windows, which has no signals to ask with, always."""
-    if sys.platform == "win32":
-        return True
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def read_lease(uri: str) -> Lease | None:
@@ -150,7 +136,7 @@ def hold_cell(folder: str, session: str) -> Iterator[HeldLease | None]:
 
 def _is_free(lease: Lease, has_locks: bool) -> bool:
     """Whether the holder of a lease is gone."""
-    if lease.host == socket.gethostname() and (has_locks or not is_running(lease.pid)):
+    if lease.host == socket.gethostname() and (has_locks or not locks.is_running(lease.pid)):
         return True
     return lease.is_stale(datetime.now(UTC))
 

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pupila.experiments.comparison.pairs import OutcomeTable
-from pupila.experiments.comparison.reader import ImageOutcomes
-from pupila.experiments.comparison.readers import OUTCOME_READERS
+from pupila.experiments.outcomes.pairs import OutcomeTable
+from pupila.experiments.outcomes.scorer import ImageOutcomes
+from pupila.experiments.outcomes.scorers import OUTCOME_SCORERS
 from pupila.statistics.intervals import Array
 from pupila.statistics.metrics.classify import confusion, macro_f1
 from pupila.statistics.metrics.multilabel import mean_average_precision
@@ -20,7 +20,7 @@ COUNT = 24  # images
 
 def _table(task: str, runs: list[Array], targets: Array, groups: Array | None = None) -> OutcomeTable:
     own = np.arange(len(targets)) if groups is None else groups
-    return OutcomeTable(OUTCOME_READERS[task], ImageOutcomes(targets, runs), own)
+    return OutcomeTable(OUTCOME_SCORERS[task], ImageOutcomes(targets, runs), own)
 
 
 @given(st.lists(st.integers(0, 3), min_size=4, max_size=8), st.integers(0, 9))
@@ -84,7 +84,7 @@ def test_a_configuration_scores_the_mean_of_its_seeds() -> None:
     assert result.p_value == pytest.approx(1.0)
 
 
-@pytest.mark.parametrize("task", sorted(OUTCOME_READERS))
+@pytest.mark.parametrize("task", sorted(OUTCOME_SCORERS))
 def test_the_same_predictions_are_equal_and_opposite_ones_are_not(task: str) -> None:
     rng = np.random.default_rng(1)
     targets: Array = np.tile([0, 1], COUNT // 2)
@@ -127,9 +127,9 @@ def test_an_interval_contains_its_score_even_where_all_is_right() -> None:
 def test_groups_and_not_images_are_evidence() -> None:
     rng = np.random.default_rng(5)
     first = rng.normal(0.5, 0.1, COUNT)
-    reader = OUTCOME_READERS["prompt"]
+    scorer = OUTCOME_SCORERS["prompt"]
     outcomes = ImageOutcomes(np.zeros(COUNT), [first, first - 0.1])
-    alone = OutcomeTable(reader, outcomes, np.arange(COUNT)).compare([(0, 1)])
-    few = OutcomeTable(reader, outcomes, np.arange(COUNT) // 8).compare([(0, 1)])
+    alone = OutcomeTable(scorer, outcomes, np.arange(COUNT)).compare([(0, 1)])
+    few = OutcomeTable(scorer, outcomes, np.arange(COUNT) // 8).compare([(0, 1)])
     assert alone is not None and alone.p_value < 0.001
     assert few is not None and few.p_value == pytest.approx(2 / 8)

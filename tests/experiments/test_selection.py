@@ -8,8 +8,8 @@ import pytest
 
 from pupila.artifacts.run.folder import Run
 from pupila.artifacts.run.outcomes import Outcomes, compact_indices, write_outcomes
-from pupila.experiments.selection.correct import _affordable_resamples, correct_winner
-from pupila.experiments.selection.scorers import SELECTION_SCORERS
+from pupila.experiments.outcomes.correct import _affordable_resamples, correct_winner
+from pupila.experiments.outcomes.scorers import OUTCOME_SCORERS
 from pupila.statistics.intervals import Array
 from pupila.statistics.metrics.classify import confusion, macro_f1
 from pupila.statistics.metrics.multilabel import mean_average_precision
@@ -76,7 +76,7 @@ def resampled(own: Outcomes, times: Array) -> Outcomes:
 @pytest.mark.parametrize("name", sorted(DRAWN))
 def test_a_scorer_has_the_metric_of_the_training_and_counts_by_weight(name: str) -> None:
     own, expected, count = DRAWN[name]()
-    scorer = SELECTION_SCORERS[name.partition("-")[0]]
+    scorer = OUTCOME_SCORERS[name.partition("-")[0]]
     totals = scorer.totals(own, count)(np.ones((1, IMAGES)))
     assert totals.shape == (1, EPOCHS, scorer.sums(count))
     assert scorer.score(totals)[0] == pytest.approx(expected)
@@ -92,14 +92,14 @@ def test_a_scorer_has_the_metric_of_the_training_and_counts_by_weight(name: str)
 @pytest.mark.parametrize("name", sorted(DRAWN))
 def test_the_epochs_in_memory_change_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     own, _, count = DRAWN[name]()
-    scorer, weights = SELECTION_SCORERS[name.partition("-")[0]], np.random.default_rng(6).random((5, IMAGES))
+    scorer, weights = OUTCOME_SCORERS[name.partition("-")[0]], np.random.default_rng(6).random((5, IMAGES))
     whole = scorer.totals(own, count)(weights)
-    monkeypatch.setattr("pupila.experiments.selection.scorer._NUMBERS_AT_ONCE", 1)
+    monkeypatch.setattr("pupila.experiments.outcomes.scorer._NUMBERS_AT_ONCE", 1)
     assert scorer.totals(own, count)(weights) == pytest.approx(whole, abs=1e-9)
 
 
 def test_every_task_has_a_scorer() -> None:
-    assert SELECTION_SCORERS.keys() == TASKS.keys()
+    assert OUTCOME_SCORERS.keys() == TASKS.keys()
 
 
 def write_run(folder: Path, parts: dict[str, Outcomes]) -> Run:
@@ -169,7 +169,7 @@ def test_the_mean_bias_of_macro_f1_is_small(models: int, images: int) -> None:
     """As of accuracy, which `tests/statistics` simulates: here a metric that is no mean over images."""
     from pupila.statistics.selection import correct_selection
 
-    rng, scorer, biases = np.random.default_rng(7), SELECTION_SCORERS["classify"], []
+    rng, scorer, biases = np.random.default_rng(7), OUTCOME_SCORERS["classify"], []
     for _ in range({1: 3000, 12: 500, 40: 250}[models]):
         chances = np.clip(0.85 + 0.03 * rng.standard_normal(models), 0.5, 0.99)
         targets = (rng.random(images) < 0.3).astype(np.uint8)

@@ -13,8 +13,8 @@ from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.folders import replace_folder
 from pupila.core.vocabulary import TEST
-from pupila.experiments.comparison.readers import OUTCOME_READERS
 from pupila.experiments.inputs import SweepInputs
+from pupila.experiments.outcomes.scorers import OUTCOME_SCORERS
 from pupila.experiments.report import report_sweep
 from pupila.experiments.result import SweepResult
 from pupila.experiments.write import write_result
@@ -93,6 +93,6 @@ def _evaluate(sweep: Sweep, data: Dataset, bundle: Bundle) -> TestScore:
     output = evaluate(bundle, data, split=TEST, out=files.join(sweep.folder, TEST_FOLDER))
     model = output.evaluation.models[0]
     return TestScore(
-        metrics=OUTCOME_READERS[sweep.info.task].report_metrics(model), images=model.n, groups=model.groups,
+        metrics=OUTCOME_SCORERS[sweep.info.task].report_metrics(model), images=model.n, groups=model.groups,
         accesses=output.evaluation.test_accesses, report=output.report,
     )  # fmt: skip

@@ -18,11 +18,11 @@ from pupila.artifacts.run.folder import Run
 from pupila.artifacts.sweep.definition import REPEATING
 from pupila.artifacts.sweep.folder import FINISHED, Sweep
 from pupila.core.vocabulary import TEST
-from pupila.experiments.comparison.pairs import read_outcomes
-from pupila.experiments.comparison.readers import OUTCOME_READERS
 from pupila.experiments.importance import measure_importance
+from pupila.experiments.outcomes.correct import correct_winner
+from pupila.experiments.outcomes.pairs import read_outcomes
+from pupila.experiments.outcomes.scorers import OUTCOME_SCORERS
 from pupila.experiments.scores import read_axes, read_scores
-from pupila.experiments.selection.correct import correct_winner
 from pupila.experiments.table import make_row
 from pupila.experiments.winner import (
     Predictions,
@@ -104,7 +104,7 @@ def _read_predictions(sweep: Sweep, data: Dataset) -> Predictions:
     }
     if not runs:
         return Predictions()
-    table = read_outcomes(list(runs.values()), data, OUTCOME_READERS[sweep.info.task])
+    table = read_outcomes(list(runs.values()), data, OUTCOME_SCORERS[sweep.info.task])
     return Predictions(table, {cell: number for number, cell in enumerate(runs)}) if table else Predictions()
 
 

@@ -7,7 +7,7 @@ from pupila.artifacts.report.sweep import Configuration, SweepRow, WinnerCompari
 from pupila.artifacts.sweep.definition import REPEATING
 from pupila.core.messages import say
 from pupila.core.progress import progress
-from pupila.experiments.comparison.pairs import OutcomeTable, Pair, PairedResult
+from pupila.experiments.outcomes.pairs import OutcomeTable, Pair, PairedResult
 from pupila.experiments.space import configuration_key
 from pupila.statistics.estimate import Estimate
 from pupila.statistics.tests import SIGNIFICANT, holm

@@ -8,7 +8,7 @@ import polars as pl
 
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.run.folder import Run
-from pupila.experiments.comparison.reader import ImageOutcomes, OutcomeReader
+from pupila.experiments.outcomes.scorer import ImageOutcomes, OutcomeScorer
 from pupila.statistics.estimate import Difference
 from pupila.statistics.intervals import (
     MIN_GROUPS,
@@ -36,7 +36,7 @@ class PairedResult:
 class OutcomeTable:
     """What several runs predicted for the same N validation images."""
 
-    reader: OutcomeReader
+    scorer: OutcomeScorer
     outcomes: ImageOutcomes
     groups: Array  # (N,) group numbers
 
@@ -90,7 +90,7 @@ class OutcomeTable:
         for first, other in pairs:
             ours, theirs = self.outcomes.runs[first], self.outcomes.runs[other]
             statistics.append(
-                self.reader.statistic(
+                self.scorer.statistic(
                     np.concatenate([ours, theirs]), np.concatenate([self.outcomes.targets] * 2)
                 )
             )
@@ -99,7 +99,7 @@ class OutcomeTable:
         return exchange_test(lambda times: _mean(statistics, times), self.groups, differ)
 
     def _mean_statistic(self, runs: Sequence[int]) -> Statistic:
-        statistics = [self.reader.statistic(self.outcomes.runs[run], self.outcomes.targets) for run in runs]
+        statistics = [self.scorer.statistic(self.outcomes.runs[run], self.outcomes.targets) for run in runs]
         return lambda times: _mean(statistics, times)
 
     def _resampled_ends(self, statistic: Statistic) -> tuple[float, float]:
@@ -112,7 +112,7 @@ class OutcomeTable:
         return len(np.unique(self.groups))
 
 
-def read_outcomes(runs: Sequence[Run], data: Dataset, reader: OutcomeReader) -> OutcomeTable | None:
+def read_outcomes(runs: Sequence[Run], data: Dataset, scorer: OutcomeScorer) -> OutcomeTable | None:
     """What the runs predicted for the validation images that all of them have, out-of-fold where there are folds.
 
     None where they have no image in common.
@@ -120,14 +120,14 @@ def read_outcomes(runs: Sequence[Run], data: Dataset, reader: OutcomeReader) -> 
     Args:
         runs: one or more, each with `oof.parquet`.
         data: the data set that they were trained on.
-        reader: of the task.
+        scorer: of the task.
     """
     tables = [run.out_of_fold for run in runs]
     common = set[str].intersection(*(set(table["image"]) for table in tables))
     if not common:
         return None
     aligned = [table.filter(pl.col("image").is_in(common)).sort("image") for table in tables]
-    return OutcomeTable(reader, reader.read(aligned, data), aligned[0]["component"].to_numpy())
+    return OutcomeTable(scorer, scorer.read(aligned, data), aligned[0]["component"].to_numpy())
 
 
 def _mean(statistics: Sequence[Statistic], times: Array) -> Array:

@@ -1,4 +1,4 @@
-"""Prompted masks: the mean IoU of each image over its targets and prompt strategies; the mean over images."""
+"""Prompted masks: the mean IoU over prompt strategies."""
 
 from collections.abc import Sequence
 
@@ -8,11 +8,14 @@ import polars as pl
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.predictions.prompt import iou_column
 from pupila.artifacts.report.evaluation.prompt import PromptModel
-from pupila.experiments.comparison.reader import ImageOutcomes, OutcomeReader
+from pupila.artifacts.run.outcomes import Outcomes
+from pupila.experiments.outcomes.scorer import ImageOutcomes, OutcomeScorer, Totals, sum_by_epoch
 from pupila.statistics.estimate import Estimate
 from pupila.statistics.intervals import Array, Statistic
 from pupila.statistics.metrics.ranking import share
 from pupila.tasks.prompt_strategies import PROMPT_STRATEGIES
+
+_SUMS = 2  # IoU, and targets
 
 
 def _read(tables: Sequence[pl.DataFrame], data: Dataset) -> ImageOutcomes:
@@ -37,4 +40,16 @@ def _report_metrics(model: PromptModel) -> dict[str, Estimate]:
     }
 
 
-PROMPT_OUTCOMES = OutcomeReader(_read, _statistic, _report_metrics)
+def _totals(outcomes: Outcomes, classes: int) -> Totals:
+    def features(some: slice) -> Array:
+        scores = outcomes.values[some].astype(np.float64).mean(axis=-1)
+        return np.stack([scores, np.ones_like(scores)], axis=-1)
+
+    epochs, images = outcomes.values.shape[:2]
+    return sum_by_epoch(epochs, images, _SUMS, features)
+
+
+PROMPT_OUTCOMES = OutcomeScorer(
+    read=_read, statistic=_statistic, report_metrics=_report_metrics,
+    totals=_totals, sums=lambda classes: _SUMS, score=lambda totals: share(totals[..., 0], totals[..., 1]),
+)  # fmt: skip

@@ -8,10 +8,11 @@ import polars as pl
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.predictions.classify import PREDICTION
 from pupila.artifacts.report.evaluation.classify import ClassifyModel
-from pupila.experiments.comparison.reader import ImageOutcomes, OutcomeReader
+from pupila.artifacts.run.outcomes import Outcomes
+from pupila.experiments.outcomes.scorer import ImageOutcomes, OutcomeScorer, Totals, sum_by_epoch
 from pupila.statistics.estimate import Estimate
 from pupila.statistics.intervals import Array, Statistic
-from pupila.statistics.metrics.classify import macro_f1
+from pupila.statistics.metrics.classify import macro_f1, mean_of_present, ratio
 from pupila.statistics.metrics.estimates import resampled_metric
 
 
@@ -35,4 +36,25 @@ def _report_metrics(model: ClassifyModel) -> dict[str, Estimate]:
     return model.metrics
 
 
-CLASS_OUTCOMES = OutcomeReader(_read, _statistic, _report_metrics)
+def _totals(outcomes: Outcomes, classes: int) -> Totals:
+    epochs, images = outcomes.values.shape
+    one_hot = np.eye(classes, dtype=np.float32)
+    true = one_hot[outcomes.targets]
+
+    def features(some: slice) -> Array:
+        predicted = one_hot[outcomes.values[some]]
+        return np.concatenate([predicted * true, predicted, np.broadcast_to(true, predicted.shape)], axis=2)
+
+    return sum_by_epoch(epochs, images, 3 * classes, features)
+
+
+def _score(totals: Array) -> Array:
+    right, predicted, true = np.split(totals, 3, axis=-1)
+    return np.where(true.sum(axis=-1) > 0, mean_of_present(ratio(2 * right, predicted + true), predicted + true),
+                    np.nan)  # fmt: skip
+
+
+CLASS_OUTCOMES = OutcomeScorer(
+    read=_read, statistic=_statistic, report_metrics=_report_metrics,
+    totals=_totals, sums=lambda classes: 3 * classes, score=_score,
+)  # fmt: skip

@@ -9,8 +9,8 @@ from pupila.artifacts.run.folder import Run
 from pupila.artifacts.run.outcomes import Outcomes
 from pupila.core.messages import say
 from pupila.core.progress import progress
-from pupila.experiments.selection.scorer import SelectionScorer
-from pupila.experiments.selection.scorers import SELECTION_SCORERS
+from pupila.experiments.outcomes.scorer import OutcomeScorer
+from pupila.experiments.outcomes.scorers import OUTCOME_SCORERS
 from pupila.statistics.intervals import RESAMPLES, Array
 from pupila.statistics.selection import Candidate, Fold, SelectionScore, correct_selection
 
@@ -51,7 +51,7 @@ def correct_winner(
     if not scored:
         return None
     plan = runs[scored[0]].plan
-    scorer, classes = SELECTION_SCORERS[plan.task], len(plan.classes)
+    scorer, classes = OUTCOME_SCORERS[plan.task], len(plan.classes)
     rows = np.unique(np.concatenate([own.rows for number in scored for own in parts[number].values()]))
     candidates = [
         Candidate(_make_folds(parts[number], rows, scorer, classes), configurations[number])
@@ -63,7 +63,7 @@ def correct_winner(
     return CorrectedWinner(score, [number for number, own in enumerate(parts) if not own])
 
 
-def _make_folds(parts: dict[str, Outcomes], rows: Array, scorer: SelectionScorer, classes: int) -> list[Fold]:
+def _make_folds(parts: dict[str, Outcomes], rows: Array, scorer: OutcomeScorer, classes: int) -> list[Fold]:
     """A fold for each validation split of a run, with the epochs of its phases in their order."""
     folds: dict[str, Outcomes] = {}
     for part, own in parts.items():

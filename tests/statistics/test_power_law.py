@@ -105,7 +105,7 @@ def test_a_short_simulation_covers() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_300_power_laws_are_covered_and_most_are_told(seed: int) -> None:
+def test_300_power_laws_are_covered_and_most_are_narrow(seed: int) -> None:
     covered, predictable = simulate(300, seed)
     print(f"covered {covered.mean():.3f}, predictable {predictable.mean():.3f}")
     assert 0.90 <= covered.mean() <= 0.97 and predictable.mean() >= 0.8

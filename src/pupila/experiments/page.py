@@ -102,8 +102,8 @@ def _configuration_section(report: SweepReport) -> Section:
     sentences = []
     if any(configuration.comparison is not None for configuration in report.configurations):
         sentences.append(say(
-            "Each configuration is compared with the winner on the same validation images: their predictions are "
-            "exchanged in groups of related images, and the p-values are Holm-corrected."
+            "Each configuration is compared with the winner on the same validation images. Their predictions are "
+            "exchanged in groups of related images; the p-values are Holm-corrected."
         ))  # fmt: skip
     return Section(say("Configurations"), sentences, tables=[_tabulate_configurations(report)])
 

@@ -8,6 +8,7 @@ import numpy as np
 from pupila.statistics.intervals import Array
 from pupila.statistics.tests import SIGNIFICANT, mcnemar
 
+_DRAWS = 4000  # tables of a simulation
 ALWAYS_DIFFERENT: Final = "different"
 NEVER_DISTINCT: Final = "not distinguishable"
 DEPENDS: Final = "depends on the pairing"
@@ -41,18 +42,16 @@ def pairing_verdict(smallest: float, largest: float) -> PairingVerdict:
     return NEVER_DISTINCT if smallest >= SIGNIFICANT else DEPENDS
 
 
-def simulate_choice(shares: Array, images: Array, score: str, seed: int = 0, draws: int = 4000) -> float:
+def simulate_choice(shares: Array, images: Array, score: str) -> float:
     """The mean by which the best score of a table is above what its model is worth, where errors are independent.
 
     Args:
         shares: (R, C) true share of right images of each model: of negatives and positives, or of all.
         images: (C,) of each class.
         score: "f1" of the last class, or "accuracy".
-        seed: of the draws.
-        draws: tables that are drawn.
     """
-    rng = np.random.default_rng(seed)
-    right = rng.binomial(images, shares, (draws, *shares.shape))
+    rng = np.random.default_rng(0)
+    right = rng.binomial(images, shares, (_DRAWS, *shares.shape))
     drawn, true = _score(right, images, score), _score(shares * images, images, score)
     best = drawn.argmax(axis=1)
     return float((drawn[np.arange(draws), best] - true[best]).mean())

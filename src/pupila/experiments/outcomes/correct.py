@@ -23,13 +23,12 @@ class CorrectedWinner:
     """The corrected score of the best of several runs, and the runs that it leaves out."""
 
     score: SelectionScore
-    left_out: list[
-        int
-    ]  # places of runs without outcomes: not trained, without validation, or of an earlier Pupila
+    # Places of runs without outcomes: not trained, without validation, or of an earlier Pupila.
+    left_out: list[int]
 
 
 def correct_winner(
-    runs: Sequence[Run], configurations: Sequence[int], components: Array, seed: int = 0
+    runs: Sequence[Run], configurations: Sequence[int], components: Array
 ) -> CorrectedWinner | None:
     """Bootstrap bias correction of the best validation score of many runs; every epoch of every run is a choice.
 
@@ -38,7 +37,6 @@ def correct_winner(
         configurations: of each run the number of its configuration; runs that differ by the seed alone share one, and
             the mean of their scores decides.
         components: (N,) group number of every row of the data set, as `splits.json` has it.
-        seed: of the resamples.
 
     Returns:
         None where no run has outcomes.
@@ -59,7 +57,9 @@ def correct_winner(
     ]
     repeats = _affordable_resamples(candidates, len(rows))
     with progress(say("resamples of the choice"), repeats) as advance:
-        score = correct_selection(candidates, scorer.score, components[rows], seed, repeats, advance)
+        score = correct_selection(
+            candidates, scorer.score, components[rows], repeats=repeats, advance=advance
+        )
     return CorrectedWinner(score, [number for number, own in enumerate(parts) if not own])
 
 

@@ -54,7 +54,7 @@ def simulate_choice(shares: Array, images: Array, score: str) -> float:
     right = rng.binomial(images, shares, (_DRAWS, *shares.shape))
     drawn, true = _score(right, images, score), _score(shares * images, images, score)
     best = drawn.argmax(axis=1)
-    return float((drawn[np.arange(draws), best] - true[best]).mean())
+    return float((drawn[np.arange(_DRAWS), best] - true[best]).mean())
 
 
 def _score(right: Array, images: Array, score: str) -> Array:

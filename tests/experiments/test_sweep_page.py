@@ -244,7 +244,7 @@ def test_a_search_of_97_trials_is_drawn_and_listed(tmp_path: Path) -> None:
         collapsed = trial % 3 == 0
         right = np.arange(16) % 2 == 0 if collapsed else draw_right(16, int(rng.integers(1, 8)), trial)
         cells.append(DrawnCell(settings, right, state="collapsed" if collapsed else "completed", trial=trial))
-    result = conclude(tmp_path, cells, axes, search={"method": "tpe"})
+    result = conclude(tmp_path, cells, axes, search={"sampler": "tpe"})
     content = page(result)
     rows = parse(content).tables[-1]
     assert len(rows) == 98

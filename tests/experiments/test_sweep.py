@@ -16,8 +16,10 @@ from pupila.core.errors import PupilaError
 from pupila.experiments import worker as worker_module
 from pupila.experiments.configurations import Entry
 from pupila.experiments.definition import OpenedSweep, RunOptions, open_sweep, parse_definition
-from pupila.experiments.runner import Runner, describe_interruption
+from pupila.experiments.report import report_sweep
+from pupila.experiments.runner import Runner, describe_interruption, describe_outcome
 from pupila.experiments.stored import complete_settings
+from pupila.experiments.verdict import describe_sweep
 from pupila.stages.train.cell import train_cell
 from tests.pictures import write_classes
 
@@ -239,7 +241,17 @@ def test_the_cell_of_a_sweep_beside_is_copied_and_one_that_runs_there_is_waited_
     shutil.copy(Path(whole.cells[1].folder, "result.json"), running)
     (running / "lease.json").unlink()
     runner.run_cells(entries)
-    assert len(trained) == 2 and all(cell.result is not None for cell in ready.read().cells)
+    cells = ready.read().cells
+    assert len(trained) == 2 and all(cell.result is not None for cell in cells)
+    origins = {cell.id: cell.result.timing.copied_from for cell in cells if cell.result is not None}
+    assert origins == {cell.id: "" if cell.id in trained else "first" for cell in cells}
+    texts = [describe_outcome(cell) for cell in cells]
+    assert [text.endswith("copied from sweep first, not trained again") for text in texts] == [
+        cell.id not in trained for cell in cells
+    ]
+    report = report_sweep(ready.read(), ready.inputs.data, ready.inputs.splits)
+    copied = "4 cells were copied from equal ones of other sweeps and not trained again: first."
+    assert copied in describe_sweep(report, "s")
     assert (
         json.loads(Path(ready.folder, "cells", whole.cells[1].id, "result.json").read_text())["cell"]
         == cells[1].id
@@ -307,3 +319,29 @@ def test_resuming_needs_no_settings_again(data: Path, tmp_path: Path) -> None:
     assert resumed == ready.read().info.model_copy(update={"checksum": resumed.checksum})
     assert complete_settings({"seed": 3}, str(tmp_path / "s"), True) == {"seed": 3}
     assert complete_settings({}, str(tmp_path / "s"), False) == {}
+
+
+def test_a_sweep_of_which_nothing_can_be_trained_leaves_its_folder_free(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(PupilaError, match="has no effect"):
+        pupila.sweep(str(data), out=tmp_path / "s", tell=silent, **SETTINGS, grid={"finetune_epochs": [3, 4]})
+    assert not (tmp_path / "s").exists()
+
+
+def test_rows_that_cannot_be_trained_are_named_at_once(data: Path, tmp_path: Path) -> None:
+    messages: list[str] = []
+    _, runner, entries = opened(data, tmp_path / "s", grid={"finetune_epochs": ["auto", 3]})
+    runner.tell = lambda line: messages.append(str(line))
+    runner.add(entries)
+    assert len(messages) == 1 and messages[0].startswith("Not trained: finetune_epochs=3: ")
+
+
+def test_what_is_resumed_has_to_be_named() -> None:
+    with pytest.raises(PupilaError, match="Which sweep is to be resumed"):
+        complete_settings({}, None, True)
+
+
+def test_a_preview_refuses_what_the_sweep_refuses(data: Path) -> None:
+    from pupila.experiments.sweep import preview
+
+    with pytest.raises(PupilaError, match="zz"):
+        preview(str(data), **SETTINGS, grid={"seed": [1, 2]}, total_budget="zz")

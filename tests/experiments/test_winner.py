@@ -11,6 +11,7 @@ from pupila.experiments.report import report_sweep
 from pupila.experiments.verdict import describe_sweep
 from pupila.experiments.winner import find_equal
 from pupila.imaging.images.decode import Array
+from pupila.statistics.estimate import Estimate
 from pupila.statistics.tests import holm, mcnemar
 from tests.experiments.drawn import DrawnCell, draw_right, drawn_data, write_drawn
 
@@ -174,3 +175,52 @@ def test_the_best_of_equal_models_is_corrected_towards_what_they_are_worth(tmp_p
     text = " ".join(describe_sweep(result, "sweeps/x"))
     assert "Corrected for the choice among 24 epochs of 8 cells (bootstrap bias correction): 0." in text
     assert f"{selection.raw:.3f} before. Without 1 cell that has no outcomes." in text
+
+
+@pytest.mark.parametrize("last_wrong", [10, 30])
+def test_a_winner_of_an_earlier_rung_is_said_in_words(tmp_path: Path, last_wrong: int) -> None:
+    cells = [
+        DrawnCell({"lr": 0.1, "epochs": 1}, draw_right(100, 20, 1), rung=0),
+        DrawnCell({"lr": 0.1, "epochs": 3}, draw_right(100, last_wrong, 2), rung=1),
+    ]
+    axes = [Axis(name="lr", values=[0.1])]
+    result = report_sweep(write_drawn(tmp_path, axes, cells), *drawn_data(count=100))
+    sentences = [
+        text for text in describe_sweep(result, "s") if text.startswith("The winner is of rung 0 (3 epochs)")
+    ]
+    assert len(sentences) == (last_wrong == 30)
+
+
+def _select(tmp_path: Path, count: int, epochs: int, **others: object) -> tuple[SweepReport, str]:
+    rng = np.random.default_rng(4)
+    own = tuple(rng.random((epochs, count)) < 0.7)
+    cells = [DrawnCell({"lr": lr}, own[-1], epochs=own, **others) for lr in (0.1, 0.2)]  # type: ignore[arg-type]
+    axes = [Axis(name="lr", values=[0.1, 0.2])]
+    result = report_sweep(write_drawn(tmp_path, axes, cells), *drawn_data(count=count))
+    return result, describe_sweep(result, "s")[1]
+
+
+@pytest.mark.parametrize("count", [12, 60])
+def test_the_corrected_score_has_an_interval_where_the_score_itself_has_one(
+    tmp_path: Path, count: int
+) -> None:
+    result, text = _select(tmp_path, count, 2)  # of 12 images each class has 6
+    assert result.winner is not None and result.winner.selection is not None
+    assert (result.configurations[0].score.low is None) == (count == 12)
+    assert (result.winner.selection.corrected.low is None) == (count == 12)
+    assert ("too few groups for a confidence interval" in text) == (count == 12)
+
+
+def test_a_correction_without_bias_and_another_score_of_the_epochs_are_said(tmp_path: Path) -> None:
+    result, _ = _select(tmp_path, 60, 1, score=0.999)
+    assert result.winner is not None and result.winner.selection is not None
+    selection = result.winner.selection
+    above = Estimate(value=selection.raw + 0.01)
+    winner = result.winner.model_copy(update={"selection": selection.model_copy(update={"corrected": above})})
+    changed = result.model_copy(update={"winner": winner})
+    assert "at the model's input size, before thresholds are tuned." in describe_sweep(changed, "s")[1]
+    assert "The correction found no bias" in describe_sweep(changed, "s")[1]
+    below = winner.model_copy(
+        update={"selection": selection.model_copy(update={"corrected": Estimate(value=0.1)})}
+    )
+    assert "found no bias" not in describe_sweep(result.model_copy(update={"winner": below}), "s")[1]

@@ -7,16 +7,18 @@ from pupila.artifacts.bundle.folder import Bundle, has_bundle, read_bundle
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.splits import SplitFile
 from pupila.artifacts.report.sweep import SWEEP_REPORT_FILE, SweepReport, TestScore, Winner, read_sweep_report
-from pupila.artifacts.run.log import LogCallback
+from pupila.artifacts.run.log import LogCallback, Note
 from pupila.artifacts.sweep.folder import BUNDLE, Sweep
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.folders import replace_folder
+from pupila.core.messages import say
 from pupila.core.vocabulary import TEST
 from pupila.experiments.inputs import SweepInputs
 from pupila.experiments.outcomes.scorers import OUTCOME_SCORERS
 from pupila.experiments.report import report_sweep
 from pupila.experiments.result import SweepResult
+from pupila.experiments.verdict import name_configuration
 from pupila.experiments.write import write_result
 from pupila.stages.train.config import TrainConfig
 from pupila.stages.train.run import TrainingRun
@@ -68,7 +70,12 @@ def _export_winner(
         return None
     if (bundle := _find_bundle(sweep, report)) is not None:
         return bundle
-    cell = sweep.cells[report.winner.row]
+    row = report.winner.row
+    name = name_configuration(report, report.configurations[report.winner.configuration])
+    tell(
+        Note(say("Winner: {name}, seed {seed}. It becomes a bundle.", name=name, seed=report.rows[row].seed))
+    )
+    cell = sweep.cells[row]
     own_split = SweepInputs(data, splits).split_for(cell.entry)  # with the folds that it varies
     source = TrainingRun(data, own_split, cell.folder, tell).run(TrainConfig(), resume=True).bundle.folder
     parts = {entry.path: files.read_bytes(files.join(source, entry.path)) for entry in files.walk(source)}

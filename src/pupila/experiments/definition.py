@@ -83,6 +83,11 @@ class OpenedSweep:
         """It, as it stands on disk now."""
         return Sweep(self.folder)
 
+    def discard_empty(self) -> None:
+        """Delete the folder of a new sweep that has no rows, so that it is free for another one."""
+        if not self.read().info.entries:
+            files.remove_folder(Path(self.folder))
+
 
 def parse_definition(settings: Mapping[str, Any]) -> tuple[Definition, SweepSettings]:
     """What a sweep trains, and how it is run.

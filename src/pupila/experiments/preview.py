@@ -9,7 +9,7 @@ from pupila.artifacts.sweep.definition import SweepEntry
 from pupila.core.display import Displayed, Summary
 from pupila.core.messages import integer, say, say_count
 from pupila.experiments.cells import CellPlanner
-from pupila.experiments.definition import Definition
+from pupila.experiments.definition import Definition, RunOptions
 from pupila.experiments.inputs import SweepInputs
 from pupila.experiments.settings import SweepSettings
 from pupila.experiments.space import value_text
@@ -44,6 +44,7 @@ def preview_sweep(data: Data, definition: Definition, settings: SweepSettings) -
     Raises:
         PupilaError: none of the rows can be trained.
     """
+    options = RunOptions.parse(settings)
     sentences = definition.space.describe()
     if settings.search is not None:
         trials = say_count("{n} trial of a search.", "{n} trials of a search.", settings.trials)
@@ -52,16 +53,16 @@ def preview_sweep(data: Data, definition: Definition, settings: SweepSettings) -
     folds = definition.folds
     splits = find_agreed_split(opened, folds) or plan_split(opened, folds=folds)
     inputs = SweepInputs(opened, splits)
-    planner = CellPlanner(inputs, definition.space, "auto", divide_threads(settings.jobs))
+    planner = CellPlanner(inputs, definition.space, "auto", divide_threads(options.jobs))
     rows = planner.plan(definition.entries())
-    seconds = estimate_seconds(list(planner.planned.values()), opened) / settings.jobs
+    seconds = estimate_seconds(list(planner.planned.values()), opened) / options.jobs
     impossible = sum(not row.cell for row in rows)
     sentences += [_describe_row(row) for row in rows]
     sentences.append(say(
         "{cells}, {rows}; {impossible} can't be trained. About {time} on {jobs}.",
         cells=say_count("{n} cell", "{n} cells", len(planner.planned)),
         rows=say_count("{n} row", "{n} rows", len(rows)), impossible=integer(impossible),
-        time=format_time(max(seconds, 1.0)), jobs=say_count("{n} process", "{n} processes", settings.jobs),
+        time=format_time(max(seconds, 1.0)), jobs=say_count("{n} process", "{n} processes", options.jobs),
     ))  # fmt: skip
     return SweepPreview(rows, sentences, seconds)
 

@@ -80,7 +80,12 @@ def _correct(
     corrected = correct_winner(runs, list(numbers.values()), components)
     if corrected is None:
         return winner.model_copy(update={"uncorrected": len(runs)})
-    return winner.model_copy(update={"selection": corrected.score, "uncorrected": len(corrected.left_out)})
+    score = corrected.score
+    if (
+        configurations[winner.configuration].score.low is None
+    ):  # too few groups of a class for the winner's own
+        score = score.model_copy(update={"corrected": Estimate(value=score.corrected.value)})
+    return winner.model_copy(update={"selection": score, "uncorrected": len(corrected.left_out)})
 
 
 def _measure_importance(sweep: Sweep) -> Importance | None:
@@ -129,7 +134,9 @@ def _score_levels(sweep: Sweep, rows: Sequence[SweepRow], predictions: Predictio
                 if axis.name in row.settings and row.settings[axis.name] == value and row.cell in predictions.column
             ]  # fmt: skip
             score = predictions.table.score(columns) if columns else None
-            ends = predictions.table.interval(columns) if score is not None else None
+            own = [row.metrics[sweep.info.metric] for row in rows if row.cell in predictions.column]
+            known = score is not None and all(estimate.low is not None for estimate in own)
+            ends = predictions.table.interval(columns) if known else None
             low, high = ends or (None, None)
             levels.append(LevelScore(
                 setting=axis.name, value=value, score=Estimate(value=score, low=low, high=high), cells=len(columns),

@@ -92,7 +92,7 @@ class Runner:
         """Tell how a cell ended; one that failed and is run again has not."""
         if cell.state in FINISHED:
             self._ended.add(cell.id)
-        self._trained += 1
+        self._trained += not (cell.result is not None and cell.result.timing.copied_from)
         self.tell(Note(self._describe(cell)))
 
     def _fill_features(self) -> None:
@@ -117,6 +117,10 @@ class Runner:
             planned = self.planner.plan(new, are_first=not info.entries)
             self.planner.write(self.folder)
             known |= {entry_key(row): row for row in planned}
+            for row in planned:
+                if not row.cell:
+                    cell = describe_settings(Cell(self.folder, row))
+                    self.tell(Note(say("Not trained: {cell}: {reason}.", cell=cell, reason=row.reason)))
             self._write(info, [*info.entries, *planned])
         return [known[entry_key(entry)] for entry in expected]
 
@@ -153,7 +157,7 @@ class Runner:
         }
         if ended == total:
             return say("Cell {n} of {total}: {cell}: {outcome}.", **values)
-        seconds = (time.monotonic() - self._first_cell) / self._trained * (total - ended)
+        seconds = (time.monotonic() - self._first_cell) / max(1, self._trained) * (total - ended)
         left = format_time(max(seconds, 1.0))
         return say("Cell {n} of {total}: {cell}: {outcome}; about {left} left.", left=left, **values)
 
@@ -186,10 +190,16 @@ def describe_outcome(cell: Cell) -> str:
     estimate = cell.result.metrics.get(cell.result.metric)
     score = estimate.text() if estimate is not None else say("no figure")
     metric = metric_title(cell.result.metric)
-    seconds = number(cell.result.timing.seconds, 1)
+    timing = cell.result.timing
+    values = {"metric": metric, "score": score, "source": timing.copied_from}
+    values["time"] = (
+        say("copied from sweep {source}, not trained again", **values)
+        if timing.copied_from
+        else say("{seconds} s", seconds=number(timing.seconds, 1))
+    )
     if cell.state == "collapsed":
-        return say("collapsed, {metric} {score}, {seconds} s", metric=metric, score=score, seconds=seconds)
-    return say("{metric} {score}, {seconds} s", metric=metric, score=score, seconds=seconds)
+        return say("collapsed, {metric} {score}, {time}", **values)
+    return say("{metric} {score}, {time}", **values)
 
 
 def _score(cell: Cell) -> CellScore:

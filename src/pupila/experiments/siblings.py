@@ -9,7 +9,7 @@ from pathlib import Path
 from pupila.artifacts.sweep.cell import ERROR_FILE, RESULT_FILE, CellResult
 from pupila.artifacts.sweep.folder import Cell, cell_folder, is_sweep
 from pupila.artifacts.sweep.lease import GUARD_FILE, LEASE_FILE, read_lease
-from pupila.artifacts.sweep.sealed import read_sealed
+from pupila.artifacts.sweep.sealed import read_sealed, write_sealed
 from pupila.core import files, locks
 from pupila.core.errors import PupilaError
 from pupila.core.version import __version__
@@ -57,7 +57,10 @@ def _has_sound_result(folder: str) -> bool:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copy a run without what its processes and its failures left; the result comes last, and makes it valid."""
+    """Copy a run without what its processes and its failures left; the result comes last, and makes it valid.
+
+    The result names the sweep that it was copied from.
+    """
     beside = (LEASE_FILE, GUARD_FILE, ERROR_FILE, RESULT_FILE)
     part = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}")
     try:
@@ -68,7 +71,9 @@ def _copy(source: Path, target: Path) -> None:
         part.replace(target)
     finally:
         shutil.rmtree(part, ignore_errors=True)
-    files.write_bytes(str(target / RESULT_FILE), (source / RESULT_FILE).read_bytes())
+    result = read_sealed(CellResult, str(source / RESULT_FILE))
+    timing = result.timing.model_copy(update={"copied_from": source.parent.parent.name})
+    write_sealed(str(target / RESULT_FILE), result.model_copy(update={"timing": timing}))
 
 
 def runs_in_sibling(cell: Cell) -> bool:

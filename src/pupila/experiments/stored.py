@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from pupila.artifacts.sweep.folder import Sweep, is_sweep
+from pupila.core.errors import PupilaError
+from pupila.core.messages import say
 from pupila.experiments.settings import SweepSettings
 
 OF_A_SESSION = ("jobs", "total_budget")  # they may differ when a sweep is resumed
@@ -21,7 +23,15 @@ def complete_settings(settings: Mapping[str, Any], out: str | None, resume: bool
         settings: given now.
         out: folder of the sweep; None: not given.
         resume: whether the sweep in the folder is resumed.
+
+    Raises:
+        PupilaError: neither settings nor a folder say which sweep is resumed.
     """
+    if resume and out is None and not settings:
+        raise PupilaError(
+            say("Which sweep is to be resumed?"), expected=say("the folder of a sweep"),
+            remedy="--resume --out FOLDER",
+        )  # fmt: skip
     others = set(settings) - set(OF_A_SESSION) - {"retries", "trials"}
     if not resume or out is None or others or not is_sweep(out):
         return dict(settings)

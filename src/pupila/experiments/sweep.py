@@ -37,6 +37,7 @@ def sweep(
         PupilaError: unknown settings or values; no combination can be trained; another sweep is in the folder.
     """
     from pupila.artifacts.run.log import Note
+    from pupila.core.errors import PupilaError
     from pupila.experiments.conclude import conclude_sweep
     from pupila.experiments.definition import RunOptions, open_sweep, parse_definition
     from pupila.experiments.learning_curve.write import write_curve
@@ -60,6 +61,10 @@ def sweep(
     except KeyboardInterrupt:
         report(Note(describe_interruption(opened.read())))
         conclude_sweep(opened.read(), data_set, splits, report, export=False)
+        raise
+    except PupilaError:
+        if not resume:
+            opened.discard_empty()
         raise
     if own.learning_curve:
         write_curve(opened.folder, data_set, splits, report)

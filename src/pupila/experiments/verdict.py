@@ -8,6 +8,7 @@ from pupila.core.vocabulary import REDRAW
 from pupila.experiments.space import value_text
 from pupila.experiments.winner import find_equal
 from pupila.stages.train.catalogue import RECIPES
+from pupila.statistics.estimate import Estimate
 from pupila.statistics.metrics.titles import metric_title
 
 _MANY = 1_000_000  # parameters, from which they are counted in millions
@@ -25,11 +26,12 @@ def describe_sweep(report: SweepReport, folder: str) -> list[str]:
     else:
         winner = report.configurations[report.winner.configuration]
         sentences = [
-            _describe_winner(report, winner), _describe_bias(report, report.winner),
+            _describe_winner(report, winner), *_describe_rung(report, report.winner),
+            _describe_bias(report, report.winner, winner.score),
             *_describe_comparisons(report, winner), *_describe_alternatives(report, report.winner),
             *_describe_test(report, report.winner, folder), *_describe_seeds(report, report.winner, winner),
         ]  # fmt: skip
-    return sentences + _describe_states(report) + _describe_rest(report, folder)
+    return sentences + _describe_states(report) + _describe_copies(report) + _describe_rest(report, folder)
 
 
 def name_configuration(report: SweepReport, configuration: Configuration) -> str:
@@ -97,12 +99,18 @@ def name_baseline(report: SweepReport) -> str:
     return translate(RECIPES[report.task].baseline_name).format(name=report.baseline.name)
 
 
-def _describe_bias(report: SweepReport, winner: Winner) -> str:
-    """That the best of many is optimistically biased, and what the corrected score is."""
+def _describe_bias(report: SweepReport, winner: Winner, score: Estimate) -> str:
+    """That the best of many is optimistically biased, and what the corrected score is.
+
+    Args:
+        report: of the sweep.
+        winner: of it.
+        score: of the winner, as the page names it.
+    """
     chosen = say_count(
         "This score is optimistically biased: its epoch was selected on the same images.",
         "This score is optimistically biased: it is the best of {n} configurations, selected on the same images.",
-        len(report.configurations),
+        sum(other.score.value is not None for other in report.configurations),
     )
     selection = winner.selection
     if selection is None:
@@ -118,6 +126,13 @@ def _describe_bias(report: SweepReport, winner: Winner) -> str:
     if winner.uncorrected:
         texts.append(say_count("Without {n} cell that has no outcomes.", "Without {n} cells that have no outcomes.",
                                winner.uncorrected))  # fmt: skip
+    if number(selection.raw) != score.value_text():
+        texts.append(say("These two are the scores of the epochs: at the model's input size, before thresholds are "
+                         "tuned."))  # fmt: skip
+    if selection.corrected.value > selection.raw:
+        texts.append(
+            say("The correction found no bias: the choice is too small, or there are too few groups.")
+        )
     return " ".join(texts)
 
 
@@ -126,6 +141,8 @@ def _describe_comparisons(report: SweepReport, winner: Configuration) -> list[st
     tested = [other for other in report.configurations if other.comparison is not None]
     if len(report.configurations) == 1:
         return [say("It is the only configuration, so there is nothing to compare.")]
+    if sum(other.score.value is not None for other in report.configurations) == 1:
+        return [say("No other configuration has a score, so there is nothing to compare.")]
     if not tested:
         return [say("The configurations can't be compared: there are no predictions for the same images.")]
     equal = [report.configurations[place] for place in find_equal(report.configurations)]
@@ -250,6 +267,33 @@ def _describe_states(report: SweepReport) -> list[str]:
                 reasons=listing(reasons, 2),
             ))  # fmt: skip
     return sentences
+
+
+def _describe_copies(report: SweepReport) -> list[str]:
+    """What was not trained here: equal cells of a sweep beside this one."""
+    copied = {
+        row.cell: row.timing.copied_from for row in report.rows if row.timing and row.timing.copied_from
+    }
+    if not copied:
+        return []
+    return [say_count(
+        "{n} cell was copied from an equal one of another sweep and not trained again: {sweeps}.",
+        "{n} cells were copied from equal ones of other sweeps and not trained again: {sweeps}.", len(copied),
+        sweeps=listing(sorted(set(copied.values())), 5),
+    )]  # fmt: skip
+
+
+def _describe_rung(report: SweepReport, winner: Winner) -> list[str]:
+    """That a configuration won which was trained with fewer epochs than the last rung of a halving."""
+    row = report.rows[winner.row]
+    reached = [other.rung for other in report.rows if other.rung is not None and other.metrics]
+    if row.rung is None or row.rung == max(reached):
+        return []
+    return [say(
+        "The winner is of rung {rung} ({epochs}): none of the configurations that were trained longer, up to rung "
+        "{last}, has a better score.", rung=row.rung, last=max(reached),
+        epochs=say_count("{n} epoch", "{n} epochs", row.epochs or 0),
+    )]  # fmt: skip
 
 
 def _describe_rest(report: SweepReport, folder: str) -> list[str]:

@@ -21,6 +21,10 @@ class CellTiming(Record):
     milliseconds: float | None = Field(
         default=None, description="per image, of the encoder on the chosen engine; null: not measured"
     )
+    copied_from: str = Field(
+        default="",
+        description="name of the sweep beside this one that an equal cell was copied from; empty: none",
+    )
 
 
 class CellResult(SealedRecord):

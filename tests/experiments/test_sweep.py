@@ -336,7 +336,7 @@ def test_rows_that_cannot_be_trained_are_named_at_once(data: Path, tmp_path: Pat
 
 
 def test_what_is_resumed_has_to_be_named() -> None:
-    with pytest.raises(PupilaError, match="Which sweep is to be resumed"):
+    with pytest.raises(PupilaError, match="--resume needs the sweep"):
         complete_settings({}, None, True)
 
 

@@ -178,7 +178,7 @@ def test_the_best_of_equal_models_is_corrected_towards_what_they_are_worth(tmp_p
 
 
 @pytest.mark.parametrize("last_wrong", [10, 30])
-def test_a_winner_of_an_earlier_rung_is_said_in_words(tmp_path: Path, last_wrong: int) -> None:
+def test_a_winner_of_an_earlier_rung_is_reported_as_such(tmp_path: Path, last_wrong: int) -> None:
     cells = [
         DrawnCell({"lr": 0.1, "epochs": 1}, draw_right(100, 20, 1), rung=0),
         DrawnCell({"lr": 0.1, "epochs": 3}, draw_right(100, last_wrong, 2), rung=1),
@@ -211,7 +211,7 @@ def test_the_corrected_score_has_an_interval_where_the_score_itself_has_one(
     assert ("too few groups for a confidence interval" in text) == (count == 12)
 
 
-def test_a_correction_without_bias_and_another_score_of_the_epochs_are_said(tmp_path: Path) -> None:
+def test_a_correction_without_bias_and_another_score_of_the_epochs_are_reported(tmp_path: Path) -> None:
     result, _ = _select(tmp_path, 60, 1, score=0.999)
     assert result.winner is not None and result.winner.selection is not None
     selection = result.winner.selection
@@ -224,3 +224,11 @@ def test_a_correction_without_bias_and_another_score_of_the_epochs_are_said(tmp_
         update={"selection": selection.model_copy(update={"corrected": Estimate(value=0.1)})}
     )
     assert "found no bias" not in describe_sweep(result.model_copy(update={"winner": below}), "s")[1]
+
+
+def test_seeds_without_a_score_are_counted(tmp_path: Path) -> None:
+    cells = [cell(0.1, seed=1), cell(0.1, seed=2, state="waiting"), cell(0.1, seed=3, state="failed")]
+    for other in cells[1:]:
+        object.__setattr__(other, "right", None)
+    text = " ".join(describe_sweep(report(tmp_path, cells), "s"))
+    assert "mean over 1 of its 3 seeds" in text and "means of" not in text

@@ -29,7 +29,7 @@ def complete_settings(settings: Mapping[str, Any], out: str | None, resume: bool
     """
     if resume and out is None and not settings:
         raise PupilaError(
-            say("Which sweep is to be resumed?"), expected=say("the folder of a sweep"),
+            say("--resume needs the sweep that it resumes"), expected=say("the folder of a sweep"),
             remedy="--resume --out FOLDER",
         )  # fmt: skip
     others = set(settings) - set(OF_A_SESSION) - {"retries", "trials"}

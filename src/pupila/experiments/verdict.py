@@ -237,8 +237,14 @@ def _describe_test(report: SweepReport, winner: Winner, folder: str) -> list[str
 
 
 def _describe_seeds(report: SweepReport, winner: Winner, configuration: Configuration) -> list[str]:
-    if len(configuration.rows) < 2:
+    scored, total = len(configuration.seeds), len(configuration.rows)
+    if total < 2:
         return []
+    if scored < total:
+        return [say(
+            "The winner's score is the mean over {n} of its {total} seeds: the others have none. The bundle is that of "
+            "seed {seed}.", n=scored, total=total, seed=report.rows[winner.row].seed,
+        )]  # fmt: skip
     return [say(
         "Scores are means of {n} seeds; the bundle is that of seed {seed}, the first and not the best one.",
         n=len(configuration.seeds), seed=report.rows[winner.row].seed,

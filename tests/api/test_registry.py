@@ -153,3 +153,14 @@ def test_a_version_is_a_model_wherever_a_bundle_is_taken(
         pupila.load("registry:colours@1", sha256=bundles[1].hash)
     with pytest.raises(PupilaError, match="No model 'shapes'"):
         pupila.load("registry:shapes")
+
+
+def test_a_damaged_model_hides_no_other_one(command: Command, bundles: list[Bundle]) -> None:
+    for name in ("colours", "shapes"):
+        command("registry", "add", bundles[0].folder, "--name", name, "--registry", "shelf")
+    refused = command("registry", "promote", "shapes@1", "production", "--registry", "shelf", code=2)
+    assert "Try: pupila evaluate 'registry:shelf#shapes@1' DATA; or" in refused
+    Path("shelf/colours/model.json").unlink()
+    printed = command("registry", "list", "--registry", "shelf", code=1)
+    assert "shapes  1 version\n" in printed
+    assert "shelf/colours/model.json is lost" in printed

@@ -169,19 +169,32 @@ def verify(
 
 
 def list_(registry: RegistryOption = None, json_: JsonOption = False) -> None:
-    """Print a line for each model."""
+    """Print a line for each model; damaged ones are named after the others."""
     from pupila.api.registry import registry as open_registry
+    from pupila.core.errors import PupilaError
 
     opened = open_registry(registry)
-    states = [opened.show(name) for name in opened.names()]
+    states: dict[str, Any] = {}
+    damaged: list[str] = []
+    for name in opened.names():
+        try:
+            states[name] = opened.show(name)
+        except PupilaError as fault:
+            damaged.append(str(fault))
     if json_:
-        print(dump_json([state.model_dump(mode="json", by_alias=True) for state in states], indent=1))
-        return
-    if not states:
+        print(
+            dump_json([state.model_dump(mode="json", by_alias=True) for state in states.values()], indent=1)
+        )
+    elif not states and not damaged:
         print(say("No models in {uri}.", uri=opened.uri))
-    for state in states:
-        count = sum(version.complete for version in state.versions)
-        print("  ".join([state.name, say_count("{n} version", "{n} versions", count), *_aliases(state)]))
+    else:
+        for name, state in states.items():
+            count = sum(version.complete for version in state.versions)
+            print("  ".join([name, say_count("{n} version", "{n} versions", count), *_aliases(state)]))
+    for sentence in damaged:
+        typer.echo(sentence, err=True)
+    if damaged:
+        raise typer.Exit(DAMAGED)
 
 
 def show(name: ModelArgument, registry: RegistryOption = None, json_: JsonOption = False) -> None:

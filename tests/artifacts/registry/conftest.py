@@ -22,7 +22,9 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> list[Bundle]:
 
 
 @pytest.fixture
-def registry(tmp_path: Path) -> Registry:
+def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Registry:
+    """The default one."""
+    monkeypatch.setenv("PUPILA_REGISTRY", str(tmp_path / "registry"))
     return Registry(str(tmp_path / "registry"))
 
 

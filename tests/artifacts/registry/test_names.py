@@ -1,5 +1,7 @@
 """Names that fit every system, and references that name a version."""
 
+import shlex
+
 import pytest
 
 from pupila.artifacts.bundle.folder import Bundle
@@ -10,6 +12,8 @@ from pupila.artifacts.registry.names import (
     check_name,
     is_reference,
     parse_reference,
+    write_command,
+    write_name,
 )
 from pupila.artifacts.registry.registry import Registry
 from pupila.core.errors import PupilaError
@@ -84,3 +88,14 @@ def test_the_environment_and_the_flag_name_the_registry(monkeypatch: pytest.Monk
     assert add_registry("runs/first", "/srv/r") == "runs/first"
     assert add_registry("registry:octagons@3", None) == "registry:octagons@3"
     assert is_reference("registry:a") and not is_reference("runs/registry:a") and not is_reference(None)
+
+
+def test_commands_name_the_registry_as_a_shell_takes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PUPILA_REGISTRY", "models")
+    assert write_command("models", "log", "octagons") == "pupila registry log octagons"
+    assert (
+        write_command("my models", "log", "octagons") == "pupila registry log octagons --registry 'my models'"
+    )
+    assert write_name("models", "octagons", "3") == "registry:octagons@3"
+    (word,) = shlex.split(write_name("my models", "octagons", "3"))
+    assert parse_reference(word) == Reference("my models", "octagons", "3")

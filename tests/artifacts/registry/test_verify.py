@@ -10,7 +10,9 @@ import pytest
 from pupila.artifacts.bundle.folder import Bundle
 from pupila.artifacts.registry.registry import Registry
 from pupila.artifacts.registry.verify import verify_registry
+from pupila.core.errors import PupilaError
 from tests.artifacts.registry.conftest import fill, promote, write_report
+from tests.colours import write_colours
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +66,11 @@ def rewind_model(home: Path) -> None:
     shutil.rmtree(bare.uri)
 
 
+def replace_history(home: Path) -> None:
+    (home / "history.jsonl").unlink()
+    (home / "history.jsonl").mkdir()
+
+
 DAMAGES: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "file of a version": (lambda h: (h / "versions/2/card.md").write_text("x"), "versions/2", "card.md was changed"),
     "no version": (lambda h: shutil.rmtree(h / "versions/3"), "versions/3", "No bundle"),
@@ -81,6 +88,10 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "repeated line": (lambda h: change_line(h, 4, lambda t: f"{t}\n{t}"), "history.jsonl", "not in its place"),
     "edited model.json": (edit_model, "model.json", "is damaged"),
     "older model.json": (rewind_model, "history.jsonl", "event 3 is not in its place"),
+    "lost model.json": (lambda h: (h / "model.json").unlink(), "model.json", "model.json is lost"),
+    "empty model.json": (lambda h: (h / "model.json").write_bytes(b""), "model.json", "model.json is lost"),
+    "history is a folder": (replace_history, "octagons/", "history.jsonl: "),
+    "renamed": (lambda h: h.rename(h.parent / "hexagons"), "hexagons/model.json", "it is the file of octagons"),
     "no report": (drop_reports, "reports/", "the report is missing"),
     "changed report": (change_reports, "reports/", "the report was changed"),
 }  # fmt: skip
@@ -110,6 +121,31 @@ def test_a_damaged_line_does_not_stop_a_rollback(home: Path) -> None:
     assert model.roll_back("production").to_version == 1
     assert model.history().damaged == [2]
     assert [event.number for event in model.history().events] == [1, 3, 4, 5, 6, 7, 8]
+
+
+@pytest.mark.parametrize("content", [None, b""])
+def test_without_its_file_a_model_takes_no_version(
+    content: bytes | None, home: Path, bundles: list[Bundle]
+) -> None:
+    (home / "model.json").unlink()
+    if content is not None:
+        (home / "model.json").write_bytes(content)
+    before = {path: path.read_bytes() for path in home.rglob("*") if path.is_file()}
+    registry = Registry(str(home.parent))
+    assert registry.names() == ["octagons"]
+    for attempt in (registry.find("octagons").state, lambda: registry.add(bundles[2], "octagons")):
+        with pytest.raises(PupilaError, match=r"model\.json is lost"):
+            attempt()
+    after = {path: path.read_bytes() for path in home.rglob("*") if path.is_file()}
+    assert before.items() <= after.items()
+
+
+def test_a_version_that_an_older_file_does_not_know_is_not_overwritten(home: Path, tmp_path: Path) -> None:
+    rewind_model(home)
+    (home / "versions/7").mkdir()  # added after that file was copied
+    fourth = write_colours(tmp_path / "fourth/bundle", scale=9.0)
+    version, new = Registry(str(home.parent)).add(fourth, "octagons")
+    assert (version.number, new) == (8, True)
 
 
 def test_a_folder_that_is_no_model_is_named(home: Path) -> None:

@@ -5,6 +5,7 @@ from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from pupila.artifacts.registry.names import write_command, write_name
 from pupila.artifacts.registry.records import Placement, Version
 from pupila.core import files
 from pupila.core.errors import PupilaError
@@ -136,11 +137,12 @@ def find_objections(
 
 
 def find_remedy(
-    name: str, alias: str, number: int, live: Placement | None, objections: list[Objection]
+    registry: str, name: str, alias: str, number: int, live: Placement | None, objections: list[Objection]
 ) -> str:
     """What to run before the promotion is tried again.
 
     Args:
+        registry: folder or URI.
         name: of the model.
         alias: to be moved.
         number: of the version to be promoted.
@@ -152,12 +154,13 @@ def find_remedy(
     if causes == {"worse"}:
         return say("promote a version that is not worse, or {force}", force=force)
     commands = []
-    if "split" in causes and live is not None:  # the incumbent gets a report on the new split first
-        commands = [f"pupila evaluate registry:{name}@{live.version} DATA",
-                    f"pupila registry promote {name}@{live.version} {alias}"]  # fmt: skip
-    evaluate = f"pupila evaluate registry:{name}@{number} DATA"
+    evaluate = f"pupila evaluate {write_name(registry, name, str(number))} DATA"
     if live is not None and live.version != number:
-        evaluate += f" --against registry:{name}@{live.version}"
+        incumbent = write_name(registry, name, str(live.version))
+        evaluate += f" --against {incumbent}"
+        if "split" in causes:  # the incumbent gets a report on the new split first
+            commands = [f"pupila evaluate {incumbent} DATA",
+                        write_command(registry, "promote", f"{name}@{live.version}", alias)]  # fmt: skip
     return say("{commands}; or {force}", commands="; ".join([*commands, evaluate]), force=force)
 
 

@@ -11,7 +11,7 @@ from pupila.artifacts.registry.evidence import (
     find_remedy,
     read_evidence,
 )
-from pupila.artifacts.registry.names import check_alias, check_collision
+from pupila.artifacts.registry.names import check_alias, check_collision, write_command
 from pupila.artifacts.registry.records import (
     ADD,
     PROMOTE,
@@ -23,7 +23,9 @@ from pupila.artifacts.registry.records import (
     Version,
 )
 from pupila.artifacts.registry.state import (
+    VERSIONS,
     History,
+    begin_state,
     change_state,
     current_time,
     next_event,
@@ -36,7 +38,7 @@ from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
 
-VERSIONS, EVALUATIONS, REPORTS = "versions", "evaluations", "reports"  # folders
+EVALUATIONS, REPORTS = "evaluations", "reports"  # folders
 _TEST_REPORT = "evaluation-test/report.json"  # as `pupila evaluate` names it
 
 
@@ -58,13 +60,18 @@ class RegisteredModel:
     folder: str  # path or URI
     name: str
 
+    @property
+    def registry(self) -> str:
+        """The folder or URI of its registry."""
+        return files.parent(self.folder)
+
     def state(self) -> ModelFile:
         """Its versions and aliases now.
 
         Raises:
-            PupilaError: `model.json` is damaged.
+            PupilaError: `model.json` is damaged or lost.
         """
-        return read_state(self.folder) or ModelFile(name=self.name)
+        return read_state(self.folder) or begin_state(self.folder, self.name)
 
     def history(self) -> History:
         """All events, oldest first, and the damaged lines of the file."""
@@ -88,8 +95,8 @@ class RegisteredModel:
             say("{name} has no version {selector}", name=self.name, selector=f"'{selector}'"),
             actual=listing(known, 10) if known else say("no versions"),
             expected=say("the number of a version, or an alias"),
-            remedy=f"pupila registry promote {self.name}@{max(versions, default=1)} {selector}"
-            if number is None else f"pupila registry show {self.name}",
+            remedy=write_command(self.registry, "promote", f"{self.name}@{max(versions, default=1)}", selector)
+            if number is None else write_command(self.registry, "show", self.name),
         )  # fmt: skip
 
     def bundle(self, version: Version) -> Bundle:
@@ -120,7 +127,7 @@ class RegisteredModel:
         The number is reserved for this bundle before the first file is copied: a copy that was killed is completed when
         the same bundle is added again, and no other bundle gets its number.
         """
-        state = change_state(self.folder, self.name, lambda before: _reserve(before, bundle))
+        state = change_state(self.folder, self.name, lambda before: self._reserve(before, bundle))
         version = next(version for version in state.versions if version.bundle == bundle.hash)
         if version.complete:
             self.bundle(version)  # what is there is what was added
@@ -130,6 +137,19 @@ class RegisteredModel:
         completed = version.model_copy(update={"complete": True})
         change_state(self.folder, self.name, lambda before: _complete(before, completed))
         return completed, True
+
+    def _reserve(self, state: ModelFile, bundle: Bundle) -> ModelFile:
+        """The state with a number for the bundle: never one that a folder has, which an older state does not know."""
+        if any(version.bundle == bundle.hash for version in state.versions):
+            return state
+        place = files.join(self.folder, VERSIONS)
+        folders = files.list_folders(place) if files.exists(place) else []
+        taken = [version.number for version in state.versions] + [
+            int(name) for name in folders if name.isdecimal()
+        ]
+        version = Version(number=max(taken, default=0) + 1, bundle=bundle.hash, task=bundle.info.task,
+                          classes=bundle.info.classes, added=current_time(), who=user_name())  # fmt: skip
+        return state.model_copy(update={"versions": [*state.versions, version]})
 
     def _take_report(self, bundle: Bundle, number: int) -> None:
         """Copy the report on the test split that stands beside the bundle, if it is one on this bundle."""
@@ -186,7 +206,7 @@ class RegisteredModel:
             raise PupilaError(
                 say("Nothing to roll back {name} to", name=f"{self.name}@{alias}"),
                 actual=say("no earlier version under this alias") if place else say("no such alias"),
-                remedy=f"pupila registry log {self.name}",
+                remedy=write_command(self.registry, "log", self.name),
             )  # fmt: skip
         before = place.earlier[-1]
         version = _find_version(state, before.version)
@@ -217,11 +237,10 @@ class RegisteredModel:
         if objections and not promotion.force:
             texts = [objection.text for objection in objections]
             raise PupilaError(
-                say("{name}@{number} was not promoted to {alias}", name=self.name, number=version.number,
-                    alias=promotion.alias),
-                actual=listing(texts, len(texts)),
+                say("{name}@{number} was not promoted to {alias}, because {objections}", name=self.name,
+                    number=version.number, alias=promotion.alias, objections=listing(texts, len(texts))),
                 expected=say("an evaluation report on the test split that does not find it worse"),
-                remedy=find_remedy(self.name, promotion.alias, version.number, live, objections),
+                remedy=find_remedy(self.registry, self.name, promotion.alias, version.number, live, objections),
             )  # fmt: skip
 
     def _move(
@@ -239,7 +258,7 @@ class RegisteredModel:
                 return state  # it was written, though the store's response got lost
             place = state.aliases.get(alias)
             if (None if place is None else place.live) != live:
-                raise _moved_meanwhile(self.name, alias, live, place)
+                raise _moved_meanwhile(self, alias, live, place)
             check_collision(alias, state.aliases)
             before = None if live is None else live.version
             event = next_event(state, alias=alias, **{"from": before}, **values)
@@ -260,16 +279,6 @@ def _place(alias: Alias | None, event: Event, evidence: Evidence | None) -> Alia
         hashes = {"data_hash": evidence.report.data_hash, "splits_hash": evidence.report.splits_hash}
         placement = placement.model_copy(update=hashes)
     return promote_alias(alias, placement)
-
-
-def _reserve(state: ModelFile, bundle: Bundle) -> ModelFile:
-    """The state with a number for the bundle."""
-    if any(version.bundle == bundle.hash for version in state.versions):
-        return state
-    number = max((version.number for version in state.versions), default=0) + 1
-    version = Version(number=number, bundle=bundle.hash, task=bundle.info.task, classes=bundle.info.classes,
-                      added=current_time(), who=user_name())  # fmt: skip
-    return state.model_copy(update={"versions": [*state.versions, version]})
 
 
 def _complete(state: ModelFile, completed: Version) -> ModelFile:
@@ -296,10 +305,12 @@ def _find_version(state: ModelFile, number: int) -> Version:
     )
 
 
-def _moved_meanwhile(name: str, alias: str, live: Placement | None, place: Alias | None) -> PupilaError:
+def _moved_meanwhile(
+    model: RegisteredModel, alias: str, live: Placement | None, place: Alias | None
+) -> PupilaError:
     return PupilaError(
-        say("{alias} of {name} was moved by somebody else meanwhile", alias=alias, name=name),
+        say("{alias} of {name} was moved by somebody else meanwhile", alias=alias, name=model.name),
         actual=say("no version") if place is None else say("version {number}", number=place.live.version),
         expected=say("no version") if live is None else say("version {number}", number=live.version),
-        remedy=f"pupila registry log {name}",
+        remedy=write_command(model.registry, "log", model.name),
     )  # fmt: skip

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -73,6 +74,17 @@ def add_registry(model: str, registry: str | None) -> str:
         return model
     reference = parse_reference(model, registry.rstrip("/"))
     return f"{PREFIX}{reference.registry}#{reference.name}@{reference.selector}"
+
+
+def write_command(registry: str, *words: str) -> str:
+    """The command line `pupila registry WORD ...` for this registry, as a shell takes it."""
+    place = [] if registry == default_registry() else ["--registry", registry]
+    return shlex.join(["pupila", "registry", *words, *place])
+
+
+def write_name(registry: str, name: str, selector: str) -> str:
+    """The reference to a version, as a shell takes it."""
+    return shlex.quote(str(Reference(registry, name, selector)))
 
 
 def check_name(name: str) -> str:

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from pupila.artifacts.bundle.folder import Bundle
 from pupila.artifacts.registry.model import EVALUATIONS, RegisteredModel
-from pupila.artifacts.registry.names import Reference, check_collision, check_name
+from pupila.artifacts.registry.names import Reference, check_collision, check_name, write_command
 from pupila.artifacts.registry.records import Version
-from pupila.artifacts.registry.state import STATE_FILE
+from pupila.artifacts.registry.state import STATE_FILE, has_remains
 from pupila.core import files
 from pupila.core.display import Displayed, Summary
 from pupila.core.errors import PupilaError
@@ -38,15 +38,14 @@ class Registry(Displayed):
         )
 
     def names(self) -> list[str]:
-        """The names of all models, sorted; none where there is no registry yet.
+        """The names of all models, also of damaged ones, sorted; none where there is no registry yet.
 
         Raises:
             PupilaError: the store fails.
         """
         if not files.exists(self.uri):
             return []
-        folders = files.list_folders(self.uri)
-        return [name for name in folders if files.exists(files.join(files.join(self.uri, name), STATE_FILE))]
+        return [name for name in files.list_folders(self.uri) if _holds_model(files.join(self.uri, name))]
 
     def model(self, name: str) -> RegisteredModel:
         """A model, which need not exist yet.
@@ -64,13 +63,13 @@ class Registry(Displayed):
             PupilaError: there is none of this name.
         """
         model = self.model(name)
-        if not files.exists(files.join(model.folder, STATE_FILE)):
+        if not _holds_model(model.folder):
             models = self.names()
             raise PupilaError(
                 say("No model {name} in the registry {uri}", name=f"'{name}'", uri=self.uri),
                 actual=listing(models, 10) if models else say("no models"),
                 expected=say("the name of a model, and the registry's folder or URI as --registry"),
-                remedy=f"pupila registry add BUNDLE --name {name}",
+                remedy=write_command(self.uri, "add", "BUNDLE", "--name", name),
             )  # fmt: skip
         return model
 
@@ -98,6 +97,11 @@ class Registry(Displayed):
         numbered = Reference(reference.registry, model.name, str(version.number))
         place = files.join(files.join(model.folder, EVALUATIONS), str(version.number))
         return ResolvedModel(numbered, version, model.bundle(version), place)
+
+
+def _holds_model(folder: str) -> bool:
+    """Whether a model is or was in this folder: what is left of one is damaged, not absent."""
+    return files.exists(files.join(folder, STATE_FILE)) or has_remains(folder)
 
 
 def resolve(reference: Reference) -> ResolvedModel:

@@ -18,9 +18,10 @@ from pupila.artifacts.registry.records import Event, ModelFile
 from pupila.core import checksums, files
 from pupila.core.errors import PupilaError
 from pupila.core.json_text import dump_json
-from pupila.core.messages import say
+from pupila.core.messages import mark, say
 
-STATE_FILE, HISTORY_FILE = "model.json", "history.jsonl"
+STATE_FILE, HISTORY_FILE, VERSIONS = "model.json", "history.jsonl", "versions"
+_RESTORE = mark("restore the file from a backup; pupila registry verify checks it")
 Change = Callable[[ModelFile], ModelFile]
 
 
@@ -64,7 +65,7 @@ def change_state(folder: str, name: str, change: Change) -> ModelFile:
 
     def rewrite(content: bytes) -> bytes:
         nonlocal result
-        before = _parse(uri, content) or ModelFile(name=name)
+        before = _parse(uri, content) or begin_state(folder, name)
         result = change(before)
         if result.last is not None and before.last is not None and result.last.id != before.last.id:
             _add_event(
@@ -78,6 +79,26 @@ def change_state(folder: str, name: str, change: Change) -> ModelFile:
     return result
 
 
+def begin_state(folder: str, name: str) -> ModelFile:
+    """The content of `model.json` for a new model.
+
+    Raises:
+        PupilaError: the model is not new, its file is lost: nobody knows then which numbers are taken.
+    """
+    if has_remains(folder) and read_state(folder) is None:  # not begun by another process meanwhile
+        raise PupilaError(
+            say("{path} is lost", path=files.join(folder, STATE_FILE)),
+            actual=say("versions or a history without it"),
+            remedy=say(_RESTORE),
+        )
+    return ModelFile(name=name)
+
+
+def has_remains(folder: str) -> bool:
+    """Whether a model has a history or versions, with or without its `model.json`."""
+    return any(files.exists(files.join(folder, name)) for name in (HISTORY_FILE, VERSIONS))
+
+
 def read_history(folder: str, state: ModelFile | None) -> History:
     """The events of a model, the last one of `model.json` included; lines that can't be read are counted.
 
@@ -86,7 +107,10 @@ def read_history(folder: str, state: ModelFile | None) -> History:
         state: read before: the history has all events but its last one.
     """
     uri = files.join(folder, HISTORY_FILE)
-    content = files.read_bytes(uri) if files.exists(uri) else b""
+    try:
+        content = files.read_bytes(uri) if files.exists(uri) else b""
+    except OSError as fault:
+        raise PupilaError(say("Can't read {path}", path=uri), actual=fault.strerror or str(fault)) from fault
     events, damaged = [], []
     for number, line in enumerate(content.splitlines(), start=1):
         event = _parse_event(line)
@@ -167,7 +191,7 @@ def _parse(uri: str, content: bytes) -> ModelFile | None:
     """
     if not content:
         return None
-    remedy = say("restore the file from a backup; pupila registry verify checks it")
+    remedy = say(_RESTORE)
     files.check_seal(uri, content, remedy)
     try:
         return ModelFile.model_validate_json(content)

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from pupila.artifacts.registry.model import REPORTS, VERSIONS, RegisteredModel
+from pupila.artifacts.registry.model import REPORTS, RegisteredModel
 from pupila.artifacts.registry.names import check_collision
 from pupila.artifacts.registry.records import ADD, ModelFile
 from pupila.artifacts.registry.registry import Registry
-from pupila.artifacts.registry.state import HISTORY_FILE, STATE_FILE, hash_event
+from pupila.artifacts.registry.state import HISTORY_FILE, STATE_FILE, VERSIONS, hash_event
 from pupila.artifacts.registry.timeline import list_versions, replay
 from pupila.core import files
 from pupila.core.errors import PupilaError
@@ -48,10 +48,15 @@ def verify_registry(registry: Registry, names: list[str] | None = None) -> Verif
             try:
                 model = registry.model(name)
                 check_collision(name, every)
-                state = model.state()
+                state, _ = model.state(), model.history()
             except PupilaError as fault:
                 damages.append(Damage(files.join(name, STATE_FILE), f"{fault.problem}: {fault.actual}"))
             else:
+                if state.name != name:
+                    problem = say(
+                        "it is the file of {name}: the folder was renamed or copied", name=state.name
+                    )
+                    damages.append(Damage(files.join(name, STATE_FILE), problem))
                 versions += sum(version.complete for version in state.versions)
                 damages += _verify_versions(model, state)
                 damages += _verify_reports(model, state)

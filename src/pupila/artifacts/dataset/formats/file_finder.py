@@ -30,6 +30,7 @@ _FEW = 16  # paths that are looked for one by one
 IMAGE_FOLDERS = {"image", "images", "img", "imgs", "jpegimages"}
 _LONGEST_PATH = 32_768  # characters that any disk or store allows
 UNLISTED = "image-without-row"  # code of an image that no row lists
+_BUNDLE, _GOLDEN = "/bundle.json", "/golden/"  # what every bundle has
 MASK_FOLDERS = {"mask", "masks", "segmentationclass", "annotations", "labels"}
 
 
@@ -278,7 +279,9 @@ def _index_ends(paths: list[tuple[str, files.FileEntry]], length: int) -> dict[s
 def list_images(root: str) -> tuple[list[files.FileEntry], list[Oddity]]:
     """The files that are images by extension or content; all other files with the reason why they are skipped."""
     images, oddities = [], []
-    for entry in files.walk(root):
+    entries = list(files.walk(root))
+    bundles = _find_bundles(entries)
+    for entry in entries:
         suffix = files.suffix(entry.path)
         if is_own_file(entry.path):
             continue
@@ -288,6 +291,8 @@ def list_images(root: str) -> tuple[list[files.FileEntry], list[Oddity]]:
             oddities.append(Oddity(shown, code, say("its name is not valid UTF-8; rename it")))
         elif files.is_hidden(entry.path):
             oddities.append(Oddity(entry.path, "hidden-file", say("a hidden file")))
+        elif bundles and entry.path.startswith(bundles):
+            oddities.append(Oddity(entry.path, "other-file", say("part of a bundle of Pupila")))
         elif suffix in IMAGE_SUFFIXES:
             images.append(entry)
         elif suffix in TEXT_SUFFIXES:
@@ -299,6 +304,18 @@ def list_images(root: str) -> tuple[list[files.FileEntry], list[Oddity]]:
         else:
             oddities.append(Oddity(entry.path, "other-file", say("not an image")))
     return images, oddities
+
+
+def _find_bundles(entries: Sequence[files.FileEntry]) -> tuple[str, ...]:
+    """The folders below the root that hold a bundle, each with its final `/`, as a run or a registry has them.
+
+    Their golden pictures are no data of the user's.
+    """
+    named = {entry.path.removesuffix(_BUNDLE) for entry in entries if entry.path.endswith(_BUNDLE)}
+    golden = (
+        {entry.path.rpartition(_GOLDEN)[0] for entry in entries if _GOLDEN in entry.path} if named else set()
+    )
+    return tuple(f"{folder}/" for folder in sorted(named & golden))
 
 
 def folder_content(folder: str) -> str:

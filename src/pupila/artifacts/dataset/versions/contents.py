@@ -1,7 +1,8 @@
 """The files that a data set consists of: images, masks, tables, annotations, class files, labels, split and manifest.
 
 What lies in its folder belongs to it, whatever the layout, so that a restored folder is read as the first one was.
-Reports, runs, bundles, hidden files and the record of test accesses do not: no restoring may forget an access.
+Reports, runs, bundles, registries, hidden files and the record of test accesses do not: no restoring may forget an
+access.
 """
 
 import json
@@ -36,6 +37,7 @@ RECORDS = frozenset({MANIFEST_FILE, SPLITS_FILE, LABELS_FILE, AUDIT_FILE, SUSPEC
 _RESULTS = frozenset(
     {"plan.json", "bundle.json", "sweep.json"}
 )  # of a run, a bundle and a sweep: not of the data
+_REGISTERED = frozenset({"model.json", "history.jsonl"})  # of a model in a registry
 
 
 class ContentFile(NamedTuple):
@@ -96,8 +98,12 @@ def list_sources(data: Dataset) -> list[SourceFile]:
 def list_files(folder: str) -> list[files.FileEntry]:
     """The files of a folder, on disk or in a store, that belong to a data set there."""
     entries = [entry for entry in files.walk(folder) if entry.size >= 0]
-    passed = {above for entry in entries
-              if (above := entry.path.rpartition("/")[0]) and entry.path.rpartition("/")[2] in _RESULTS}  # fmt: skip
+    names: dict[str, set[str]] = {}  # of a folder below -> those of its files
+    for entry in entries:
+        above, _, name = entry.path.rpartition("/")
+        if above:
+            names.setdefault(above, set()).add(name)
+    passed = {above for above, own in names.items() if own & _RESULTS or own >= _REGISTERED}
     return [entry for entry in entries if _belongs(entry.path) and not _is_inside(entry.path, passed)]
 
 

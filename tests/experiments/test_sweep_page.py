@@ -10,6 +10,7 @@ import pytest
 
 from pupila.artifacts.sweep.definition import Axis
 from pupila.core import files
+from pupila.experiments.page import describe_state
 from pupila.experiments.report import report_sweep
 from pupila.experiments.result import SweepResult, read_result
 from pupila.experiments.table import list_metrics, make_table
@@ -259,3 +260,14 @@ def test_a_search_of_97_trials_is_drawn_and_listed(tmp_path: Path) -> None:
     assert 'aria-label="The best trials"' in content and 'aria-label="All trials' in content
     assert len(parse(result._repr_html_()).tables[-1]) == 11
     assert result.table["trial"].to_list() == list(range(97))
+
+
+def test_a_model_that_collapsed_is_none_of_the_equals_in_the_table(tmp_path: Path) -> None:
+    cells = [
+        DrawnCell({"model": "small"}, draw_right(16, 6, 1)),
+        DrawnCell({"model": "large"}, np.arange(16) % 2 == 0, state="collapsed"),
+    ]
+    result = conclude(tmp_path, cells)
+    configuration = result.details.configurations[1]
+    assert configuration.comparison is not None and not configuration.comparison.distinguishable
+    assert describe_state(result.details, configuration) == "collapsed"

@@ -146,7 +146,7 @@ def describe_state(report: SweepReport, configuration: Configuration) -> str:
     words = []
     if report.winner is not None and configuration is report.configurations[report.winner.configuration]:
         words.append(say("winner"))
-    elif configuration.comparison is not None:
+    elif configuration.comparison is not None and _is_candidate(configuration):
         distinct = configuration.comparison.distinguishable
         better = configuration.comparison.difference.first < configuration.comparison.difference.other
         words.append(
@@ -163,6 +163,13 @@ def describe_state(report: SweepReport, configuration: Configuration) -> str:
         _problem(report.rows[place]) for place in configuration.rows if _problem(report.rows[place])
     )
     return ", ".join(words)
+
+
+def _is_candidate(configuration: Configuration) -> bool:
+    """Whether it was significantly different, or is no model that collapsed: those are none of the winner's equals."""
+    comparison = configuration.comparison
+    collapsed = configuration.collapsed == len(configuration.seeds)
+    return comparison is not None and (comparison.distinguishable or not collapsed)
 
 
 def _problem(row: SweepRow) -> str:

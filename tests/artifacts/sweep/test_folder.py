@@ -8,7 +8,7 @@ import pytest
 from pupila.artifacts.sweep.cell import CellError, CellResult, CellTiming
 from pupila.artifacts.sweep.definition import Axis, SweepEntry, SweepFile
 from pupila.artifacts.sweep.folder import Sweep, cell_folder, read_sweep, write_sweep
-from pupila.artifacts.sweep.sealed import write_sealed
+from pupila.artifacts.sweep.sealed import read_sealed, write_sealed
 from pupila.core.errors import PupilaError
 from pupila.statistics.estimate import Estimate
 
@@ -98,3 +98,13 @@ def test_configurations_are_the_settings_without_the_seed(folder: str) -> None:
 def test_a_sweep_shows_its_cells_by_state(folder: str) -> None:
     write(folder, "result.json", result(IDS[0]))
     assert f"4 cells in {folder}: 1 completed, 2 waiting, 1 impossible" in repr(Sweep(folder))
+
+
+def test_damage_names_what_makes_the_file_again(tmp_path: Path) -> None:
+    for model, name, remedy in (
+        (CellResult, "result.json", "delete it: pupila sweep DATA --resume"),
+        (SweepFile, "sweep.json", "restore a copy of it; pupila sweep DATA --out"),
+    ):
+        (tmp_path / name).write_text("{")
+        with pytest.raises(PupilaError, match=remedy):
+            read_sealed(model, str(tmp_path / name))

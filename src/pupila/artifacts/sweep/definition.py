@@ -1,6 +1,6 @@
 """`sweep.json`: what a sweep varies, what was fixed once for all its cells, and its entries in order."""
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt
 
@@ -67,6 +67,8 @@ class SweepEntry(Record):
 
 class SweepFile(SealedRecord):
     """The content of `sweep.json`."""
+
+    is_remade: ClassVar[bool] = False
 
     schema_version: Literal[1] = Field(
         default=SWEEP_SCHEMA, alias="schema", description="version of this file"

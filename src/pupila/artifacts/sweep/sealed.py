@@ -1,6 +1,6 @@
 """JSON files of a sweep with a checksum of their own: written whole, and refused where they were changed."""
 
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 from pydantic import Field
 
@@ -13,6 +13,8 @@ from pupila.core.version import __version__
 
 class SealedRecord(Record):
     """What every file of a sweep has beside its content."""
+
+    is_remade: ClassVar[bool] = True  # by resuming the sweep, where the file was deleted
 
     checksum: str = Field(
         default=checksums.BLANK, pattern=checksums.PATTERN, description="of the bytes of this file"
@@ -37,8 +39,11 @@ def read_sealed(model: type[Sealed], uri: str) -> Sealed:
         PupilaError: another version of Pupila wrote it, or it is damaged.
     """
     problem = say("{path} was written by another version of Pupila", path=uri)
-    content = read_record(model, uri, problem, say("pupila sweep DATA --out FOLDER starts another sweep"))
-    check_record_seal(
-        uri, say("restore a copy of it, or delete it: pupila sweep DATA --resume makes it again")
+    remedy = (
+        say("restore a copy of it, or delete it: pupila sweep DATA --resume --out FOLDER makes it again")
+        if model.is_remade
+        else say("restore a copy of it; pupila sweep DATA --out FOLDER starts another sweep")
     )
+    content = read_record(model, uri, problem, remedy)
+    check_record_seal(uri, remedy)
     return content

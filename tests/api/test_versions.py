@@ -79,3 +79,11 @@ def test_labelling_records_the_version_with_the_new_labels(tmp_path: Path) -> No
     assert pupila.diff_data(shop, after.version).diff.identical
     pupila.label(shop, with_=f"csv:{table}")  # nothing new
     assert len(pupila.list_versions(shop).versions) == 2
+
+
+def test_the_present_state_is_nothing_to_restore(tmp_path: Path) -> None:
+    write_classes(tmp_path / "data", {"good": 3, "bad": 3})
+    pupila.snapshot_data(tmp_path / "data", store=tmp_path / "store")
+    with pytest.raises(PupilaError, match="it is what lies in the folder: expected the first digits"):
+        pupila.restore_data(tmp_path / "data", "now", to=tmp_path / "other")
+    assert not (tmp_path / "other").exists()

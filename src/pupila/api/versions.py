@@ -185,6 +185,14 @@ def plan_restore(data: Data, version: ModelInput, *, to: Path | None = None) -> 
     from pupila.artifacts.dataset.versions.history import read_version
     from pupila.artifacts.dataset.versions.identity import SHORT
 
+    if version == NOW:
+        raise PupilaError(
+            say("The present state can't be restored: it is what lies in the folder"),
+            expected=say(
+                "the first digits of a version, its note, or a run or bundle that was trained on it"
+            ),
+            remedy="pupila data log DATA",
+        )
     folder, home = _find_versions(data)
     name = _find_name(folder, version)
     contents = read_contents(folder, name)

@@ -20,6 +20,7 @@ def test_the_golden_pictures_of_bundles_in_the_folder_are_no_data(tmp_path: Path
     assert list((data / "runs").rglob("golden/*.png"))
     opened = pupila.open(data)
     assert (len(opened), opened.classes) == (7, ["bad", "good"])
+    assert not [fault for fault in pupila.doctor(opened) if fault.code == "empty-class"]  # "remove the class"
     assert [entry.path for entry in list_files(str(data)) if "manifest" not in entry.path] == listed
 
 

@@ -280,7 +280,7 @@ def list_images(root: str) -> tuple[list[files.FileEntry], list[Oddity]]:
     """The files that are images by extension or content; all other files with the reason why they are skipped."""
     images, oddities = [], []
     entries = list(files.walk(root))
-    bundles = _find_bundles(entries)
+    bundles = _find_bundles([entry.path for entry in entries])
     for entry in entries:
         suffix = files.suffix(entry.path)
         if is_own_file(entry.path):
@@ -306,16 +306,19 @@ def list_images(root: str) -> tuple[list[files.FileEntry], list[Oddity]]:
     return images, oddities
 
 
-def _find_bundles(entries: Sequence[files.FileEntry]) -> tuple[str, ...]:
+def _find_bundles(paths: Sequence[str]) -> tuple[str, ...]:
     """The folders below the root that hold a bundle, each with its final `/`, as a run or a registry has them.
 
     Their golden pictures are no data of the user's.
     """
-    named = {entry.path.removesuffix(_BUNDLE) for entry in entries if entry.path.endswith(_BUNDLE)}
-    golden = (
-        {entry.path.rpartition(_GOLDEN)[0] for entry in entries if _GOLDEN in entry.path} if named else set()
-    )
+    named = {path.removesuffix(_BUNDLE) for path in paths if path.endswith(_BUNDLE)}
+    golden = {path.rpartition(_GOLDEN)[0] for path in paths if _GOLDEN in path} if named else set()
     return tuple(f"{folder}/" for folder in sorted(named & golden))
+
+
+def holds_bundle(folder: str) -> bool:
+    """Whether a bundle lies in this folder or below it."""
+    return bool(_find_bundles([f"/{entry.path}" for entry in files.walk(folder)]))
 
 
 def folder_content(folder: str) -> str:

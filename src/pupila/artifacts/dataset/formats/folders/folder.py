@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from dataclasses import replace
 
-from pupila.artifacts.dataset.formats.file_finder import folder_content
+from pupila.artifacts.dataset.formats.file_finder import folder_content, holds_bundle
 from pupila.artifacts.dataset.formats.folders.class_names import Stems
 from pupila.artifacts.dataset.formats.folders.folder_tree import build_tree
 from pupila.artifacts.dataset.formats.folders.folder_views import doubt_views
@@ -116,8 +116,10 @@ def _find_empty_classes(root: str, structure: Structure, spots: list[Spot]) -> l
     with_images = {
         above for folder in [*structure.spots, *structure.left_out] for above in _folders_above(folder)
     }
-    empty = {name for place in beside for name in files.list_folders(files.join(root, place) if place else root)
-             if (f"{place}/{name}" if place else name) not in with_images and name not in classes}  # fmt: skip
+    places = {files.join(root, place) if place else root: f"{place}/" if place else "" for place in beside}
+    empty = {name for uri, place in places.items() for name in files.list_folders(uri)
+             if f"{place}{name}" not in with_images and name not in classes
+             and not holds_bundle(files.join(uri, name))}  # fmt: skip
     return [Oddity(name, "empty-class", say("a class folder without images")) for name in sorted(empty)]
 
 

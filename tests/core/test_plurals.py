@@ -53,6 +53,7 @@ NEVER_ONE = {
     ("stages/explore/page.py", ""): "groups of two or more, and constants",
     ("stages/evaluate/", ""): "an interval or a comparison needs several",
     ("stages/split/folds.py", "{n} folds in the column"): "two folds or more",
+    ("stages/split/refold.py", "The split has {n} folds"): "two folds or more",
     ("stages/split/folds.py", "Several columns number"): "two folds or more",
     ("stages/train/introduction.py", "{n} folds"): "two folds or more",
     ("stages/train/page.py", "{metric} {value} on validation"): "an interval needs ten groups",

@@ -1,7 +1,7 @@
 """Tables of results, read again: counts from rounded figures, refusals, and the words that are owed."""
 
-import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -114,17 +114,10 @@ def test_python_replays_with_a_function_and_images_stays_the_folder(tmp_path: Pa
     assert "images" not in SweepSettings.model_fields
 
 
-def shared(name: str) -> Path:
-    """A file beside the real data."""
-    data = os.environ.get("PUPILA_DATA")
-    path = Path(data).parent / name if data else Path("/nowhere")
-    if not path.exists():
-        pytest.skip(f"needs PUPILA_DATA, and {name} beside it")
-    return path
-
-
-def test_the_97_runs_of_a_published_sweep_get_the_words_they_are_owed() -> None:
-    rows = read_table(str(shared("reference-sweeps.csv")), OCTAGONS)
+def test_the_97_runs_of_a_published_sweep_get_the_words_they_are_owed(
+    real_data: Callable[[str], Path],
+) -> None:
+    rows = read_table(str(real_data("../reference-sweeps.csv")), OCTAGONS)
     replay = compare_rows(rows, OCTAGONS, chosen=0.89)
     text = " ".join(describe_replay(replay))
     assert len(rows) == 97 and replay.collapsed == 68
@@ -145,8 +138,10 @@ def test_the_97_runs_of_a_published_sweep_get_the_words_they_are_owed() -> None:
     assert "row 63" in text or "63" in render(make_replay_page(replay, "sweeps"))
 
 
-def test_the_12_cells_of_a_published_grid_get_the_words_they_are_owed(tmp_path: Path) -> None:
-    text = shared("reference-systems.md").read_text(encoding="utf-8")
+def test_the_12_cells_of_a_published_grid_get_the_words_they_are_owed(
+    tmp_path: Path, real_data: Callable[[str], Path]
+) -> None:
+    text = real_data("../reference-systems.md").read_text(encoding="utf-8")
     grid = re.findall(r"^\| (A\d) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|$", text, re.MULTILINE)
     lines = [
         f"{augmentation} {column},{value}"

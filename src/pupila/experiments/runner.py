@@ -9,7 +9,7 @@ from pupila.artifacts.run.log import LogCallback, Note
 from pupila.artifacts.sweep.definition import SweepEntry, SweepFile
 from pupila.artifacts.sweep.folder import FINISHED, Cell, Sweep, write_sweep
 from pupila.core.errors import PupilaError
-from pupila.core.messages import number, percent, say
+from pupila.core.messages import number, percent, say, say_count
 from pupila.experiments.cells import entry_key
 from pupila.experiments.configurations import PENDING, CellScore, Entry
 from pupila.experiments.definition import OpenedSweep, RunOptions
@@ -165,9 +165,11 @@ class Runner:
 def describe_interruption(sweep: Sweep) -> str:
     """What Ctrl-C left, and how it continues."""
     ended = sum(cell.state in FINISHED for cell in sweep.cells)
-    return say(
-        "Interrupted: {n} of {total} rows have ended. --resume --out {folder} continues, with the same result as "
-        "without the interruption.", n=ended, total=len(sweep.cells), folder=sweep.folder,
+    return say_count(
+        "Interrupted: {part} of {n} row has ended. --resume --out {folder} continues, with the same result as "
+        "without the interruption.",
+        "Interrupted: {part} of {n} rows have ended. --resume --out {folder} continues, with the same result as "
+        "without the interruption.", len(sweep.cells), part=ended, folder=sweep.folder,
     )  # fmt: skip
 
 

@@ -94,7 +94,6 @@ def describe_search(scored: Sequence[Scored], trials: int, size: int | None) -> 
         trials: that were asked for.
         size: different configurations of the space; None: endlessly many.
     """
-    states = [result.state for result in scored]
     different = len({configuration_key(result.configuration.settings) for result in scored})
     sentences = [say_count("{n} trial.", "{n} trials.", len(scored))]
     if different < len(scored):
@@ -107,15 +106,28 @@ def describe_search(scored: Sequence[Scored], trials: int, size: int | None) -> 
             "The search ended before trial {trials}: all {size} configurations of the space were tried.",
             trials=integer(trials), size=integer(size),
         ))  # fmt: skip
-    for state, singular, plural in (
-        (COLLAPSED, "{n} collapsed and counts with its score: {names}.",
-         "{n} collapsed and count with their scores: {names}."),
-        (FAILED, "{n} failed, as the sampler knows: {names}.",
-         "{n} failed, as the sampler knows: {names}."),
-        (PENDING, "{n} is not trained yet, as the budget is used up: {names}.",
-         "{n} are not trained yet, as the budget is used up: {names}."),
+    for state, describe in (
+        (COLLAPSED, _describe_collapsed), (FAILED, _describe_failed), (PENDING, _describe_pending)
     ):  # fmt: skip
         names = [say("trial {n}", n=r.configuration.trial) for r in scored if r.state == state]
-        if states.count(state):
-            sentences.append(say_count(singular, plural, len(names), names=listing(names)))
+        if names:
+            sentences.append(describe(len(names), listing(names)))
     return sentences
+
+
+def _describe_collapsed(count: int, names: str) -> str:
+    return say_count(
+        "{n} collapsed and counts with its score: {names}.",
+        "{n} collapsed and count with their scores: {names}.", count, names=names,
+    )  # fmt: skip
+
+
+def _describe_failed(count: int, names: str) -> str:
+    return say("{n} failed, as the sampler knows: {names}.", n=integer(count), names=names)
+
+
+def _describe_pending(count: int, names: str) -> str:
+    return say_count(
+        "{n} is not trained yet, as the budget is used up: {names}.",
+        "{n} are not trained yet, as the budget is used up: {names}.", count, names=names,
+    )  # fmt: skip

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 
+from pupila.artifacts.dataset.splits import count_images
 from pupila.artifacts.report.sweep import Configuration, SweepReport, Winner
-from pupila.core.messages import integer, listing, number, say, say_count, say_images, translate
+from pupila.core.messages import integer, listing, number, say, say_count, translate
 from pupila.core.vocabulary import REDRAW
 from pupila.experiments.space import value_text
 from pupila.experiments.winner import find_equal
@@ -78,9 +79,9 @@ def _describe_winner(report: SweepReport, winner: Configuration) -> str:
     row = report.rows[winner.rows[0]]
     values = {
         "name": name_configuration(report, winner), "metric": metric_title(report.metric),
-        "score": winner.score.text(), "images": say_images(row.images or 0), "groups": integer(row.groups or 0),
+        "score": winner.score.text(), "images": count_images(row.images or 0, row.groups or 0),
     }  # fmt: skip
-    texts = [say("{name}: best {metric} on validation, {score}, n = {images} in {groups} groups.", **values)]
+    texts = [say("{name}: best {metric} on validation, {score}, n = {images}.", **values)]
     baseline = report.baseline
     if baseline is not None and report.metric in baseline.metrics:
         texts.append(say(
@@ -225,8 +226,8 @@ def _describe_test(report: SweepReport, winner: Winner, folder: str) -> list[str
     if winner.selection is not None and winner.selection.corrected.value is not None:
         figures.append(say("corrected {value}", value=winner.selection.corrected.value_text()))
     sentences = [say(
-        "The winner on the sealed test split (n = {images} in {groups} groups): {figures}.",
-        images=say_images(test.images), groups=integer(test.groups), figures="; ".join(figures),
+        "The winner on the sealed test split (n = {images}): {figures}.",
+        images=count_images(test.images, test.groups), figures="; ".join(figures),
     )]  # fmt: skip
     if test.accesses > 1:
         sentences.append(say(
@@ -268,9 +269,9 @@ def _describe_states(report: SweepReport) -> list[str]:
     ):  # fmt: skip
         if n := counts[state]:
             reasons = list(dict.fromkeys(row.reason for row in report.rows if row.state == state))
-            sentences.append(say(
-                "{n} of {total} cells {state}: {reasons}", n=n, total=total, state=text,
-                reasons=listing(reasons, 2),
+            sentences.append(say_count(
+                "{part} of {n} cell {state}: {reasons}", "{part} of {n} cells {state}: {reasons}", total, part=n,
+                state=text, reasons=listing(reasons, 2),
             ))  # fmt: skip
     return sentences
 
@@ -306,9 +307,10 @@ def _describe_rest(report: SweepReport, folder: str) -> list[str]:
     sentences = []
     if not report.finished:
         ended = sum(row.state not in ("running", "waiting") for row in report.rows)
-        sentences.append(say(
-            "The sweep is not finished: {n} of {total} cells so far have ended. To continue: {command}", n=ended,
-            total=len(report.rows), command=f"pupila sweep DATA --resume --out {folder}",
+        sentences.append(say_count(
+            "The sweep is not finished: {part} of {n} cell so far has ended. To continue: {command}",
+            "The sweep is not finished: {part} of {n} cells so far have ended. To continue: {command}",
+            len(report.rows), part=ended, command=f"pupila sweep DATA --resume --out {folder}",
         ))  # fmt: skip
     if report.leaking:
         sentences.append(say(

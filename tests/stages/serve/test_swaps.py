@@ -98,13 +98,13 @@ def swap_under_load(registry: ModelRegistry, numbers: list[int], corrupt: int, c
         address = service.url.removeprefix("http://")
         with Clients(address, clients) as asking:
             for number in numbers:
-                before = len(asking.responses)
                 promote(registry, number)
                 if number == corrupt:
                     following = wait_for(address, lambda f: f["problem"])
                     assert "predictions on this machine differ" in following["problem"]
                 else:
                     wait_for(address, lambda f, n=number: f["version"] == n)
+                before = len(asking.responses)
                 while len(asking.responses) < before + 2 * clients:
                     assert all(thread.is_alive() for thread in asking.threads)
                     asking.stop.wait(0.001)
@@ -112,7 +112,8 @@ def swap_under_load(registry: ModelRegistry, numbers: list[int], corrupt: int, c
         assert following["swaps"] == len([n for n in numbers if n != corrupt])
         assert following["version"] == numbers[-1]
         status, info, _ = send_request(address, "GET", "/model/info")
-        assert (status, info["model_version"]) == (200, asking.responses[-1][2]["model_version"])
+        _, body, _ = send_request(address, "POST", "/predict/single", *form(("x.jpg", PHOTOS[0])))
+        assert (status, info["model_version"]) == (200, body["model_version"])
     return asking
 
 

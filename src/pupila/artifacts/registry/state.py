@@ -18,10 +18,10 @@ from pupila.artifacts.registry.records import Event, ModelFile
 from pupila.core import checksums, files
 from pupila.core.errors import PupilaError
 from pupila.core.json_text import dump_json
-from pupila.core.messages import mark, say
+from pupila.core.messages import say
 
 STATE_FILE, HISTORY_FILE, VERSIONS = "model.json", "history.jsonl", "versions"
-_RESTORE = mark("restore the file from a backup; pupila registry verify checks it")
+
 Change = Callable[[ModelFile], ModelFile]
 
 
@@ -89,7 +89,7 @@ def begin_state(folder: str, name: str) -> ModelFile:
         raise PupilaError(
             say("{path} is lost", path=files.join(folder, STATE_FILE)),
             actual=say("versions or a history without it"),
-            remedy=say(_RESTORE),
+            remedy=_restore(),
         )
     return ModelFile(name=name)
 
@@ -191,7 +191,7 @@ def _parse(uri: str, content: bytes) -> ModelFile | None:
     """
     if not content:
         return None
-    remedy = say(_RESTORE)
+    remedy = _restore()
     files.check_seal(uri, content, remedy)
     try:
         return ModelFile.model_validate_json(content)
@@ -208,3 +208,7 @@ def _parse(uri: str, content: bytes) -> ModelFile | None:
 def _to_bytes(state: ModelFile) -> bytes:
     fields = state.model_dump(mode="json", by_alias=True) | {"checksum": checksums.BLANK}
     return checksums.seal((dump_json(fields, indent=1) + "\n").encode())
+
+
+def _restore() -> str:
+    return say("restore the file from a backup; pupila registry verify checks it")

@@ -60,20 +60,20 @@ def _score(replay: Replay, row: ReplayRow) -> str:
 
 def _describe_best(replay: Replay) -> str:
     right, low, high = replay.accuracy_interval(replay.best)
+    total = replay.test_set.images
     values = {
-        "row": f"{replay.best.number} ({replay.best.name})", "score": _score(replay, replay.best), "right": right,
-        "images": replay.test_set.images,
-        "low": number(low), "high": number(high), "runs": len(replay.rows),
+        "row": f"{replay.best.number} ({replay.best.name})", "score": _score(replay, replay.best), "low": number(low),
+        "right": say_count("{right} of {n} image right", "{right} of {n} images right", total, right=right),
+        "high": number(high), "runs": len(replay.rows),
     }  # fmt: skip
     if replay.test_set.positives is None:
         return say(
-            "The best of {runs} runs is row {row}: {score}, {right} of {images} images right "
-            "(95 % CI {low} to {high}).", **values,
-        )  # fmt: skip
+            "The best of {runs} runs is row {row}: {score}, {right} (95 % CI {low} to {high}).", **values
+        )
     hits = min(counts[-1] for counts in replay.best.right)
     ends = wilson_interval(hits, replay.test_set.positives)
     return say(
-        "The best of {runs} runs is row {row}: {score}, {right} of {images} images right (95 % CI {low} to {high}), "
+        "The best of {runs} runs is row {row}: {score}, {right} (95 % CI {low} to {high}), "
         "{hits} of {positives} positives recognised (95 % CI {least} to {most}).", hits=hits,
         positives=replay.test_set.positives, least=number(ends[0], 2), most=number(ends[1], 2), **values,
     )  # fmt: skip
@@ -157,7 +157,7 @@ def make_replay_page(replay: Replay, name: str) -> Page:
     return Page(
         title=say("Results of {name}, read again", name=name), verdict=describe_replay(replay),
         sections=[
-            Section(say("The best {n} runs", n=len(drawn)), charts=[bars(_title(replay), drawn, "{:.3f}")]),
+            Section(say("The best runs"), charts=[bars(_title(replay), drawn, "{:.3f}")]),
             Section(
                 say("All runs"),
                 [say("Right: the numbers of test images that the figures allow. Two p-values are those of the pairings "

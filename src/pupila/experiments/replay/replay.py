@@ -10,7 +10,7 @@ from pupila.core import files
 from pupila.core.display import Displayed, Summary
 from pupila.core.errors import PupilaError
 from pupila.core.extras import public
-from pupila.core.messages import integer, listing, say
+from pupila.core.messages import listing, say, say_images
 from pupila.experiments.replay.page import describe_replay, make_replay_page
 from pupila.experiments.replay.table import TestSet, read_table
 from pupila.experiments.replay.verdicts import Replay, compare_rows
@@ -61,7 +61,7 @@ def replay_table(
     if images is None or images < 1 or (positives is not None and not 0 < positives < images):
         raise PupilaError(
             say("The table has no test set"),
-            actual=say("not set") if images is None else say("{n} images", n=integer(images)),
+            actual=say("not set") if images is None else say_images(images),
             expected=say("its number of images, and fewer positives"), remedy="--test-images N --positives N",
         )  # fmt: skip
     source = path_text(table)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from pupila.artifacts.dataset.versions.difference import ChangedValue, VersionDiff
 from pupila.artifacts.dataset.versions.version import ALL
-from pupila.core.messages import listing, mark, number, percent, say, say_count, translate
+from pupila.core.messages import listing, mark, number, percent, say, say_count, say_images, translate
 from pupila.core.vocabulary import SPLITS
 
 _SHOWN = 3  # images in a sentence
@@ -66,8 +66,8 @@ def _describe_leaks(diff: VersionDiff) -> list[str]:
 def describe_changes(diff: VersionDiff) -> list[str]:
     """How many images came, went and changed, with the first of each."""
     lines = [
-        say("{before}: {n} images; {after}: {m} images.", before=diff.before.name, n=diff.before.images,
-            after=diff.after.name, m=diff.after.images),
+        say("{before}: {there}; {after}: {now}.", before=diff.before.name, there=say_images(diff.before.images),
+            after=diff.after.name, now=say_images(diff.after.images)),
         _name(diff.added, say_count("{n} image was added", "{n} images were added", len(diff.added))),
         _name(diff.removed, say_count("{n} image was removed", "{n} images were removed", len(diff.removed))),
         _name([f"{each.before} -> {each.after}" for each in diff.moved],

@@ -29,7 +29,7 @@ TEST_FOLDER = "evaluation-test"
 def conclude_sweep(
     sweep: Sweep, data: Dataset, splits: SplitFile, tell: LogCallback, test: bool = False, export: bool = True
 ) -> SweepResult:
-    """Write the table and the page of what exists; export the winner, and evaluate it on the test split if asked.
+    """Write the table and the page of what exists; export the winner, and evaluate it on the sealed split on demand.
 
     Args:
         sweep: as it stands on disk now.

@@ -91,7 +91,7 @@ def describe_search(scored: Sequence[Scored], trials: int, size: int | None) -> 
 
     Args:
         scored: what `search` returned.
-        trials: that were asked for.
+        trials: requested number.
         size: different configurations of the space; None: endlessly many.
     """
     different = len({configuration_key(result.configuration.settings) for result in scored})

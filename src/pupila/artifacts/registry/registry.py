@@ -25,7 +25,7 @@ class ResolvedModel:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Registry(Displayed):
-    """The models in a folder or a store; nothing is read before it is asked for."""
+    """The models in a folder or a store; each is read on demand."""
 
     uri: str
 

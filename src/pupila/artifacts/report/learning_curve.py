@@ -16,7 +16,7 @@ CURVE_FILE, CURVE_PAGE = "learning-curve.json", "learning-curve.html"
 class CurvePoint(Record):
     """One training."""
 
-    share: float = Field(description="of the training split that was asked for")
+    share: float = Field(description="requested share of the training split")
     repeat: NonNegativeInt = Field(description="number of the draw")
     images: NonNegativeInt = Field(description="training images with a label")
     score: float = Field(description="metric on validation")

@@ -1,4 +1,4 @@
-"""Where predictions come from: a bundle, a run, a version in a registry or a table of predictions, told apart once."""
+"""Where predictions come from: a bundle, a run, a version in a registry or a table of predictions."""
 
 import os
 from dataclasses import dataclass

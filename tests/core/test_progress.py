@@ -123,3 +123,15 @@ def test_outside_of_a_kernel_there_is_no_display(monkeypatch: pytest.MonkeyPatch
     kernel = SimpleNamespace(get_ipython=lambda: SimpleNamespace(display_pub=1, kernel=2))
     monkeypatch.setitem(sys.modules, "IPython", kernel)
     assert room.find_display() == 1
+
+
+def test_inner_progress_is_silent(clock: list[float], capsys: pytest.CaptureFixture[str]) -> None:
+    with progress("trials", 2) as advance:
+        with progress("epochs", 10) as advance_inner:
+            clock[0] += room.FIRST_LINE_AFTER + 2
+            advance_inner(5)
+        advance(1)
+    with progress("epochs", 4) as later:
+        clock[0] += room.FIRST_LINE_AFTER + 2
+        later(2)
+    assert capsys.readouterr().err == "trials: 1 of 2, 4 s left\nepochs: 2 of 4, 4 s left\n"

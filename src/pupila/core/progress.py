@@ -5,6 +5,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from html import escape
 from typing import Any
 
@@ -14,6 +15,7 @@ from pupila.core.terminal import escaped_output, raw_stream
 FIRST_LINE_AFTER = 2.0  # seconds; shorter work stays silent
 LINE_EVERY = 10.0  # seconds between plain lines
 UPDATE_EVERY = 0.2  # seconds between two states of a notebook's bar
+_IS_SHOWN: ContextVar[bool] = ContextVar("_IS_SHOWN", default=False)  # whether an outer progress is shown
 _ROUNDING = 1e-6  # of an item: ten tenths of an item are one, in spite of rounding
 
 
@@ -21,10 +23,23 @@ _ROUNDING = 1e-6  # of an item: ten tenths of an item are one, in spite of round
 def progress(title: str, total: int | None) -> Iterator[Callable[[float], None]]:
     """Show progress; the yielded function takes the number of further items that are finished.
 
+    Inside of another progress nothing is shown: the outer one tells when all is over.
+
     Args:
         title: of the work.
         total: items; None where it is unknown: then no remaining time is shown.
     """
+    if _IS_SHOWN.get():
+        yield lambda n: None
+        return
+    _IS_SHOWN.set(True)
+    try:
+        yield from _show(title, total)
+    finally:
+        _IS_SHOWN.set(False)
+
+
+def _show(title: str, total: int | None) -> Iterator[Callable[[float], None]]:
     if (display := find_display()) is not None:
         yield from _notebook(display, title, total)
     elif sys.stderr.isatty():

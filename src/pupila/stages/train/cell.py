@@ -103,7 +103,9 @@ def plan_cell(
     """
     torch.set_num_threads(fixed.threads)
     requested = config if config.device != "auto" else config.model_copy(update={"device": fixed.device})
-    plan, network = prepare_training(requested, data, splits, pool)
+    plan, network = prepare_training(
+        requested, data, splits, pool, tries=False
+    )  # cells differ in nothing else
     check_exportable(network)
     choice = _find_choice(plan, network, fixed.choices)
     plan = _apply(choice, plan)

@@ -17,6 +17,7 @@ from pupila.stages.train.config import TrainConfig
 from pupila.stages.train.plan import PLANNERS, check_settings, decide, refuse_unused_settings
 from pupila.stages.train.recipe import TrainingRecipe
 from pupila.stages.train.settings import TrainPlan, TrainSettings, skips_training
+from pupila.stages.train.trials.trial import Trials
 
 
 def find_training(data: Dataset, model: str) -> TrainingRecipe:
@@ -26,7 +27,7 @@ def find_training(data: Dataset, model: str) -> TrainingRecipe:
 
 
 def prepare_training(
-    config: TrainConfig, data: Dataset, splits: SplitFile, pool: EncoderPool | None = None
+    config: TrainConfig, data: Dataset, splits: SplitFile, pool: EncoderPool | None = None, tries: bool = True
 ) -> tuple[TrainPlan, Network]:
     """Decide the plan of a training, and build its network.
 
@@ -51,9 +52,13 @@ def prepare_training(
         settings, reasons = fitted.settings, fitted.reasons
     network = build_network(settings, data, recipe, pool)
     plan: TrainPlan = decide(settings, data, splits, network, task)
+    plan = plan.model_copy(update={"reasons": {**plan.reasons, **reasons}})
+    if tries and not skips_training(config):
+        trials = Trials(data, splits, lambda some: build_network(some, data, recipe, pool), pool)
+        plan = PLANNERS[task].decide_by_trial(settings, plan, trials)
     refuse_unused_settings(requested, plan, network)
     network = own_encoder(network) if plan.unfreeze else network
-    return plan.model_copy(update={"reasons": {**plan.reasons, **reasons}}), network
+    return plan, network
 
 
 def build_network(

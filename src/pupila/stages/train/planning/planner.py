@@ -15,6 +15,7 @@ from pupila.learning.models.network import Network
 from pupila.stages.train.measure import measure_precision
 from pupila.stages.train.settings import TrainPlan, TrainSettings, conflicting_settings, skips_training
 from pupila.stages.train.task_settings.shared import CriterionSettings
+from pupila.stages.train.trials.trial import Trials
 
 Needs = dict[str, tuple[bool, str]]  # setting -> whether it has an effect, and what it needs to have one
 
@@ -35,6 +36,8 @@ class TaskPlanner:
         [Network, str, int | str], tuple[str, str]
     ]  # device, unfreeze to it and the reason
     needs: Callable[[Any, Any, Network], Needs]  # settings, plan, network; of the task's own settings
+    # Settings as the user gave them and the plan, to the plan with what short trials decide.
+    decide_by_trial: Callable[[Any, Any, Trials], Any] = lambda settings, plan, trials: plan
 
 
 def require_training(settings: TrainSettings, problem: str) -> None:

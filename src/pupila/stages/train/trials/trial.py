@@ -1,0 +1,210 @@
+"""Train candidate settings for a short time on the real images, and compare them on the same validation images.
+
+    candidates = [Candidate(say("frozen"), {"unfreeze": 0}), Candidate(say("unfrozen"), {"unfreeze": "all"})]
+    results = trials.run(plan, candidates)
+    chosen = choose(results)
+    plan = plan.model_copy(update={**chosen.settings, "reasons": {**plan.reasons, "unfreeze": describe(results)}})
+
+A candidate trains for the epochs that its settings say, at the image size of the plan: whoever makes the candidates
+limits their epochs, by `time_step` and not by a clock, so that the same plan always gives the same results. The results
+are cached on this machine under the content of plan and candidates. A resumed run reads its plan and tries nothing.
+"""
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from pydantic import Field, TypeAdapter, ValidationError
+from torch import nn
+
+from pupila.artifacts.dataset.manifest import Dataset
+from pupila.artifacts.dataset.splits import SplitFile
+from pupila.artifacts.run.log import EpochLog
+from pupila.artifacts.run.outcomes import Outcomes
+from pupila.core import files
+from pupila.core.json_text import dump_json
+from pupila.core.messages import listing, number, say, say_images
+from pupila.core.progress import progress
+from pupila.core.records import Record
+from pupila.core.vocabulary import TRAIN, VALIDATION
+from pupila.learning.loop import Checkpointer, State
+from pupila.learning.models.network import Network
+from pupila.learning.pool import EncoderPool
+from pupila.learning.trainers.catalogue import TRAINERS
+from pupila.learning.trainers.trainer import SplitRows
+from pupila.stages.train.phases import train_split
+from pupila.stages.train.settings import TrainPlan
+from pupila.stages.train.trials.scores import score_images
+
+MARGIN = 1.0  # standard errors
+# Of a plan, what changes nothing in a trial.
+_BESIDE = {"reasons", "workers", "data_parts", "data_version", "folds", "patience"}
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """Settings to try."""
+
+    name: str  # in the language of the user, as `describe` writes it
+    settings: dict[str, Any]  # fields of the plan that differ from it
+
+
+class TrialResult(Record):
+    """How one candidate did."""
+
+    name: str = Field(description="of the candidate")
+    settings: dict[str, Any] = Field(description="of the plan, which the candidate has changed")
+    scores: list[float] = Field(description="of each validation image in [0, 1], higher is better")
+    seconds: float = Field(description="time of the trial")
+
+    @property
+    def score(self) -> float:
+        """The mean over the validation images."""
+        return sum(self.scores) / len(self.scores)
+
+
+@dataclass(frozen=True, slots=True)
+class Trials:
+    """What the trials of a training share.
+
+    Args:
+        data: the data set.
+        splits: made from it.
+        build: plan to untrained network.
+        pool: shared by the trainings of the process.
+    """
+
+    data: Dataset
+    splits: SplitFile
+    build: Callable[[TrainPlan], Network]
+    pool: EncoderPool | None = None
+
+    @property
+    def split(self) -> SplitRows:
+        """The labelled training and validation rows; with folds, those of the first fold validate. Never test rows."""
+        targets = self.data.images["target"].to_list()
+        images = [(row, a) for row, a in enumerate(self.splits.images) if targets[row] is not None]
+        if any(a.fold is not None for _, a in images):
+            folded = [(row, a.fold) for row, a in images if a.fold is not None]
+            return SplitRows([row for row, fold in folded if fold], [row for row, fold in folded if not fold])
+        train, validation = ([row for row, a in images if a.split == name] for name in (TRAIN, VALIDATION))
+        return SplitRows(train, validation)
+
+    def run(self, plan: TrainPlan, candidates: Sequence[Candidate]) -> list[TrialResult]:
+        """Train each candidate and score it on each validation image; none where there is no validation image.
+
+        Args:
+            plan: with every setting that no candidate changes.
+            candidates: from the cheapest to the most expensive one.
+        """
+        split = self.split
+        if not split.validation or not split.train:
+            return []
+        plans = [plan.model_copy(update={**c.settings, "patience": 1_000_000}) for c in candidates]
+        key = [[p.model_dump(mode="json", exclude=_BESIDE) for p in plans], self.build(plan).weights_hash,
+               split.train, split.validation]  # fmt: skip
+        name = f"{files.sha256(dump_json(key, sort_keys=True).encode())[:24]}.json"
+        path = files.cache_folder() / "trials" / name
+        try:
+            results = _RESULTS.validate_json(files.read_from_cache(path) or b"")
+        except ValidationError:
+            results = self._train_all(plans, candidates, split)
+            files.write_to_cache(path, _RESULTS.dump_json(results))
+        return [
+            r.model_copy(update={"name": c.name, "settings": c.settings})
+            for r, c in zip(results, candidates, strict=True)
+        ]
+
+    def _train_all(
+        self, plans: Sequence[TrainPlan], candidates: Sequence[Candidate], split: SplitRows
+    ) -> list[TrialResult]:
+        state = torch.get_rng_state()
+        results = []
+        with progress(say("trying settings"), len(plans)) as advance:
+            for plan, candidate in zip(plans, candidates, strict=True):
+                start = time.monotonic()
+                network = self.build(plan)
+                trainer = TRAINERS[plan.task](self.data, split, plan, network, self.pool)
+                torch.manual_seed(plan.seed)
+                finetune = plan.finetune_epochs if network.pretrained and plan.unfreeze else 0
+                epochs = plan.epochs + finetune
+                parts: list[_Untold] = []
+
+                def remember(
+                    part: str, parts: list[_Untold] = parts, share: float = 1 / epochs
+                ) -> Checkpointer:
+                    parts.append(_Untold(part, lambda: advance(share)))
+                    return parts[-1]
+
+                train_split(trainer, plan, remember)
+                outcomes = parts[-1].outcomes
+                assert outcomes is not None  # there are validation images
+                results.append(TrialResult(
+                    name=candidate.name, settings=json.loads(dump_json(candidate.settings)),
+                    scores=score_images(plan.task, outcomes), seconds=round(time.monotonic() - start, 1),
+                ))  # fmt: skip
+        torch.set_rng_state(state)
+        return results
+
+
+class _Untold(Checkpointer):
+    """Stores only the outcomes of validation; a phase ends with the weights of its last epoch."""
+
+    def __init__(self, part: str, on_epoch: Callable[[], None]) -> None:
+        super().__init__("", part)
+        self._on_epoch = on_epoch
+
+    def save(self, module: nn.Module, optimizer: torch.optim.Optimizer, state: State, line: EpochLog) -> None:
+        """Report the progress."""
+        self._on_epoch()
+
+    def save_example(self, state: State, example: bytes | None) -> None:
+        """Nothing."""
+
+    def add_outcomes(self, state: State, outcomes: Outcomes | None) -> None:
+        """Keep the last ones."""
+        self.outcomes = outcomes
+
+    def save_best(self, module: nn.Module) -> None:
+        """Nothing."""
+
+    def restore(self, module: nn.Module, optimizer: torch.optim.Optimizer) -> State:
+        """A fresh state."""
+        return State()
+
+    def has_best(self) -> bool:
+        """Never."""
+        return False
+
+
+_RESULTS = TypeAdapter(list[TrialResult])
+
+
+def choose(results: Sequence[TrialResult], margin: float = MARGIN) -> TrialResult:
+    """The first candidate, or the later one with the best mean that beats it by more than noise.
+
+    Args:
+        results: from the cheapest to the most expensive candidate.
+        margin: standard errors of the paired difference per image that a more expensive candidate has to win by.
+    """
+    best = results[0]
+    for result in results[1:]:
+        differences = np.subtract(result.scores, best.scores)
+        error = float(differences.std(ddof=1)) / len(differences) ** 0.5 if len(differences) > 1 else np.inf
+        if float(differences.mean()) > margin * error:
+            best = result
+    return best
+
+
+def describe(results: Sequence[TrialResult]) -> str:
+    """What was tried, its scores and times, for `plan.reasons`."""
+    tried = [
+        say("{name} {score} ({seconds} s)", name=r.name, score=number(r.score), seconds=number(r.seconds, 0))
+        for r in results
+    ]
+    images = say_images(len(results[0].scores))
+    return say("tried on {images} of validation: {tried}", images=images, tried=listing(tried))

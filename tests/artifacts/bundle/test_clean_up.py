@@ -8,9 +8,9 @@ from pupila.tasks.task import PostProcessing
 from tests.colours import info
 
 
-def rejected(name: str, value: float) -> ValidationSummary:
+def rejected(name: str, value: float, left: float = 0.25) -> ValidationSummary:
     setting = RejectedPostProcessing(
-        name=name, value=value, class_name="pole", iou_before=0.71429, iou_after=0.0
+        name=name, value=value, class_name="pole", iou_before=0.71429, iou_after=left
     )
     base = Baseline(name="sky", metrics={})
     return ValidationSummary(n=24, groups=24, metrics={}, baseline=base, rejected_post_processing=(setting,))
@@ -34,7 +34,7 @@ def test_post_processing_that_costs_a_class_names_the_class() -> None:
     bundle = info(task="segment", validation=rejected("smallest_region", 0.002))
     text = (
         "Dropping regions under 0.20 % of the image would raise the mean, but lower the IoU of class 'pole' from 0.714 "
-        "to 0.000 on validation: it is not used."
+        "to 0.250 on validation: it is not used."
     )
     assert describe_clean_up(bundle) == [text]
     assert text in render_card(bundle)
@@ -43,3 +43,11 @@ def test_post_processing_that_costs_a_class_names_the_class() -> None:
 def test_a_threshold_that_costs_a_class_is_named_with_its_value() -> None:
     (text,) = describe_clean_up(info(task="segment", validation=rejected("threshold", 0.75)))
     assert text.startswith("A threshold of 0.75 would raise the mean")
+
+
+def test_a_step_that_deletes_a_class_says_so() -> None:
+    (text,) = describe_clean_up(info(task="segment", validation=rejected("smallest_region", 0.01, left=0)))
+    assert text == (
+        "Dropping regions under 1.00 % of the image would raise the mean, but delete class 'pole', which has an IoU of "
+        "0.714 on validation: it is not used."
+    )

@@ -45,6 +45,20 @@ def test_a_class_that_was_never_right_has_nothing_to_lose() -> None:
     assert find_largest_loss(counts((6, 2)), counts((8, 0)), np.arange(1)) is None
 
 
+def test_a_class_that_was_predicted_but_never_right_must_not_vanish_either() -> None:
+    wrong, nowhere = counts((0, 8)), counts((0, 8))
+    wrong[0, 0, 2] = 5  # of a pole, somewhere in the sky
+    assert find_largest_loss(wrong, nowhere, np.arange(1)) == ClassLoss(2, 0.0, 0.0)
+    wrong[0, 2], nowhere[0, 2] = 0, 0  # no target has one: it was a false alarm
+    assert find_largest_loss(wrong, nowhere, np.arange(1)) is None
+
+
+def test_the_background_of_two_classes_must_not_vanish() -> None:
+    before, after = counts((6, 2), classes=2), counts((8, 0), classes=2)
+    after[0, 0] = [0, 50]
+    assert find_largest_loss(before, after, np.arange(1)) == ClassLoss(0, pytest.approx(50 / 52), 0.0)
+
+
 def test_the_largest_of_several_losses_is_named() -> None:
     before, after = counts((8, 0)), counts((2, 6))
     after[0, 1] = [45, 5, 0]

@@ -184,7 +184,7 @@ def test_post_processing_that_would_delete_the_poles_is_rejected() -> None:
     assert ious[2] == pytest.approx(left)
     (rejected,) = calibration.rejected
     assert (rejected.name, rejected.value, rejected.loss.number) == ("smallest_region", 0.01, 2)
-    assert [rejected.loss.before, rejected.loss.after] == pytest.approx([left, 0.0])
+    assert [rejected.loss.before, rejected.loss.after] == pytest.approx([1.0, 0.0])  # of the raw masks
 
 
 def test_post_processing_that_leaves_the_poles_is_used() -> None:
@@ -192,3 +192,37 @@ def test_post_processing_that_leaves_the_poles_is_used() -> None:
     assert calibration.post_processing == PostProcessing(smooth=0.01)
     assert not calibration.rejected
     assert ious == [pytest.approx(1, abs=1e-3), pytest.approx(1, abs=1e-3), pytest.approx(10 / 14)]
+
+
+def find_vanished(predictions: MaskPredictions, spec: Preprocessing) -> list[int]:
+    """The classes of ground truth and raw masks that tuning removes, or of which it leaves no correct pixel."""
+    tuner = PostProcessingTuner(predictions, np.arange(IMAGES), spec)
+    tuned, _ = tuner.tune(PostProcessing(), "thin" if predictions.classes == 2 else None)
+    raw, after = (counts.sum(axis=0) for counts in tuner.count_pixels([PostProcessing(), tuned]))
+    return [
+        number
+        for number in np.flatnonzero(raw.any(axis=0) & raw.any(axis=1))
+        if not after[:, number].any() or (raw[number, number] and not after[number, number])
+    ]
+
+
+@pytest.mark.parametrize("shape", [(1, 9), (2, 7), (3, 3)])
+def test_no_rare_class_vanishes_by_post_processing(shape: tuple[int, int]) -> None:
+    targets, masks = draw_streets(4)
+    for number in range(2):  # a fourth class, in two images
+        targets[number][4 : 4 + shape[0], 40 : 40 + shape[1]] = 3
+        masks[number][4 : 4 + shape[0], 40 : 40 + shape[1]] = 3
+    logits = np.eye(4, dtype=np.float32) * 4
+    predictions = MaskPredictions(masks, targets, logits, np.arange(4))
+    assert find_vanished(predictions, Preprocessing(height=TALL, width=TALL)) == []
+
+
+@pytest.mark.parametrize("confidence", [0.55, 0.65])
+def test_a_thin_foreground_in_one_image_does_not_vanish_by_threshold(confidence: float) -> None:
+    # In the other images all foreground is a false alarm that is more probable: without it they would score 1.
+    targets = [np.zeros((SIDE, SIDE), np.uint8) for _ in range(IMAGES)]
+    targets[0][5, 3:30] = 1
+    likely = [np.full((SIDE, SIDE), 0.1, np.float32) for _ in range(IMAGES)]
+    for number, item in enumerate(likely):
+        item[5 if number == 0 else slice(10, 20), 3:30] = confidence + (0 if number == 0 else 0.05)
+    assert find_vanished(predict(likely, targets), SPEC) == []

@@ -37,6 +37,12 @@ def _describe_rejected(setting: RejectedPostProcessing) -> str:
     setting_text = translate(_REJECTED[setting.name]).format(
         value=number(setting.value, 2), share=percent(setting.value, 2)
     )
+    if not setting.iou_after:
+        return say(
+            "{setting} would raise the mean, but delete class '{class_name}', which has an IoU of {before} on "
+            "validation: it is not used.",
+            setting=setting_text, class_name=setting.class_name, before=number(setting.iou_before),
+        )  # fmt: skip
     return say(
         "{setting} would raise the mean, but lower the IoU of class '{class_name}' from {before} to {after} on "
         "validation: it is not used.",

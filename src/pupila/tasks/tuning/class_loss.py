@@ -24,24 +24,36 @@ class ClassLoss:
 
 
 def find_largest_loss(before: Array, after: Array, groups: Array) -> ClassLoss | None:
-    """The class that loses most of its IoU, of those that lose over half of it or significantly; None: none does.
+    """The class that loses most of its IoU, of those that vanish, lose over half of it, or significantly; or None.
 
     Args:
-        before: (V, C, C) pixel counts, see `confusion_counts`.
+        before: (V, C, C) pixel counts of the raw predictions, see `confusion_counts`.
         after: (V, C, C) of the same images.
         groups: (V,) group numbers.
     """
     pooled = np.stack([iou(counts.sum(axis=0)) for counts in (before, after)])
+    vanished, scored = _find_vanished(before, after), scored_classes(before.shape[-1])
     losses = [
         ClassLoss(number, *pooled[:, number].tolist())
-        for number in scored_classes(before.shape[-1])
-        if 0 < pooled[0, number] > pooled[1, number]
-        and (
-            pooled[1, number] < LARGEST_FALL * pooled[0, number]
-            or _falls_significantly(before, after, groups, number)
+        for number in range(before.shape[-1])
+        if vanished[number]
+        or (
+            number in scored
+            and pooled[0, number] > pooled[1, number]
+            and (
+                pooled[1, number] < LARGEST_FALL * pooled[0, number]
+                or _falls_significantly(before, after, groups, number)
+            )
         )
     ]
-    return max(losses, key=lambda loss: 1 - loss.after / loss.before, default=None)
+    return min(losses, key=lambda loss: loss.after / max(loss.before, 1e-9), default=None)
+
+
+def _find_vanished(before: Array, after: Array) -> Array:
+    """(C,) bool: the classes of the ground truth that were predicted somewhere, right or wrong, and no longer are."""
+    labelled = before.any(axis=(0, 2))
+    predicted, left = (counts.any(axis=(0, 1)) for counts in (before, after))
+    return np.asarray(labelled & predicted & ~left)
 
 
 def _falls_significantly(before: Array, after: Array, groups: Array, number: int) -> bool:

@@ -123,21 +123,23 @@ class PostProcessingTuner:
     ) -> tuple[PostProcessing, list[RejectedSetting]]:
         """The post-processing with the values that improve it significantly, and those that would cost a class."""
         rejected: list[RejectedSetting] = []
+        raw = self.count_pixels([start])[0]
         with progress(say("tuning post-processing"), 1 + len(CANDIDATES)) as advance:
             if positive is not None:
                 named = {"positive": positive, "objective": OBJECTIVE}
                 values = [value for value in THRESHOLDS if value != 0.5]
                 candidates = [start.model_copy(update={**named, "threshold": value}) for value in values]
-                start = self.pick_best(start, candidates, "threshold", rejected)
+                start = self.pick_best(raw, start, candidates, "threshold", rejected)
             advance(1)
             for name, shares in CANDIDATES.items():
                 candidates = [start.model_copy(update={name: share}) for share in shares]
-                start = self.pick_best(start, candidates, name, rejected)
+                start = self.pick_best(raw, start, candidates, name, rejected)
                 advance(1)
         return start, rejected
 
     def pick_best(
         self,
+        raw: Array,
         current: PostProcessing,
         candidates: list[PostProcessing],
         name: str,
@@ -145,9 +147,11 @@ class PostProcessingTuner:
     ) -> PostProcessing:
         """The candidate with the largest significant gain that costs no class; the current one if there is none.
 
-        One of several candidates can help by chance, so the tests are Holm-corrected.
+        One of several candidates can help by chance, so the tests are Holm-corrected. What a class loses is measured
+        against the raw masks, as several steps could each cost it a little.
 
         Args:
+            raw: (V, C, C) pixel counts before any of them.
             current: the post-processing so far.
             candidates: each with another value of one field.
             name: of that field.
@@ -170,7 +174,7 @@ class PostProcessingTuner:
         for place in sorted(range(len(gains)), key=lambda place: -gains[place]):
             if gains[place] <= 0:
                 break
-            loss = find_largest_loss(before[labelled], after[place][labelled], groups)
+            loss = find_largest_loss(raw[labelled], after[place][labelled], groups)
             if loss is None:
                 current = candidates[place]
                 break

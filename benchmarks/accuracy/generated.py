@@ -6,15 +6,14 @@ images reaches the Bayes accuracy, and nobody can be better in the mean.
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from benchmarks.accuracy.sources import BACKGROUND, Sample, encode_png
+from benchmarks.accuracy.sources import Sample, encode_png
+from benchmarks.accuracy.written import BACKGROUND, Array
 
 SIZE, SCALE = 160, 3  # pixels, and how much larger a scene is drawn
-Array = np.ndarray[Any, Any]
 Rng = np.random.Generator
 Draw = ImageDraw.ImageDraw
 

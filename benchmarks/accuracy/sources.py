@@ -7,15 +7,12 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from benchmarks.accuracy.written import BACKGROUND, UNLABELED, Array
 from benchmarks.measure import real_data
-
-BACKGROUND, UNLABELED = "background", "unlabeled"
-Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +85,12 @@ def sign_digits(classes: str = "0123456789") -> list[Sample]:
     """Groups are people: runs of ten consecutive numbers, a class each."""
     people: dict[Path, str] = {}
     paths = sorted((p for p, _ in _class_images("sign_digits")), key=_number)
-    person, previous = 0, ("", -1)
+    hands, previous = 0, ("", -1)
     for path in paths:
         current = (path.parent.name, _number(path))
         if current[0] <= previous[0] or current[1] - previous[1] > 5:
-            person += 1
-        people[path], previous = f"person {person}", current
+            hands += 1
+        people[path], previous = f"person {hands}", current
     return read_classes(
         "sign_digits", people.__getitem__, lambda p: p.parent.name if p.parent.name in classes else ""
     )

@@ -15,16 +15,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
 
-import numpy as np
-from PIL import Image
-
 import pupila
 from benchmarks.accuracy import generated, sources
-from benchmarks.accuracy.sources import BACKGROUND, UNLABELED, Array, Sample, mask_values
+from benchmarks.accuracy.sources import Sample, mask_values
+from benchmarks.accuracy.written import BACKGROUND, CLASSES_FILE, SEGMENT, TABLE_FILE, WrittenTask, read_task
 from pupila.core.vocabulary import TEST, TRAIN, VALIDATION
 
-CLASSIFY: Final = "classify"
-SEGMENT: Final = "segment"
 DEVELOPMENT: Final = "development"  # on which defaults are chosen
 HELD_OUT: Final = "held_out"  # on which they are evaluated once
 Half = Literal["development", "held_out"]
@@ -37,7 +33,6 @@ HALVES: dict[str, Half] = {
 }  # fmt: skip
 _TEST_SHARE, _VALIDATION_SHARE = 0.3, 0.15
 _MOST_TEST = 400  # images: more would cost time and tell little
-_TABLE, _CLASSES = "table.csv", "classes.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,53 +106,6 @@ TASKS: dict[str, Task] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class TaskImage:
-    """An image of a written task."""
-
-    image: Path
-    label: int  # class index; 0 in mask tasks
-    mask: Path | None
-    group: str
-    split: str
-
-
-@dataclass(frozen=True, slots=True)
-class WrittenTask:
-    """A task in its folder, as every method reads it."""
-
-    folder: Path
-    target: str
-    classes: list[str]  # in the order of their indices
-    values: list[int]  # grey value of each class in the masks
-    images: list[TaskImage]
-    hash: str  # of images, labels, groups and split
-
-    def in_split(self, split: str) -> list[TaskImage]:
-        return [image for image in self.images if image.split == split]
-
-    @property
-    def foreground(self) -> list[int]:
-        """Indices of the classes whose Dice counts: all but background."""
-        return [i for i, name in enumerate(self.classes) if name not in {BACKGROUND, UNLABELED}]
-
-    def read_mask(self, path: Path) -> Array:
-        """(H, W) int64 class indices; -1 where a pixel has no label.
-
-        Raises:
-            ValueError: a value that is no class.
-        """
-        grey = np.asarray(Image.open(path))
-        index = np.full(256, -2)
-        index[self.values] = np.arange(len(self.values))
-        if UNLABELED in self.classes:
-            index[self.values[self.classes.index(UNLABELED)]] = -1
-        mask: Array = index[grey]
-        if (mask == -2).any():
-            raise ValueError(f"{path}: a grey value that is no class")
-        return mask
-
-
 def write_task(name: str, folder: Path) -> WrittenTask:
     """Write the data set of a task, unless it is there.
 
@@ -170,32 +118,6 @@ def write_task(name: str, folder: Path) -> WrittenTask:
         _write(folder, chosen, TASKS[name])
         pupila.split(folder, seed=0)
     return read_task(folder)
-
-
-def read_task(folder: Path) -> WrittenTask:
-    """A task that was written."""
-    text = (folder / _TABLE).read_text()
-    rows = list(csv.DictReader(io.StringIO(text)))
-    masks = folder / _CLASSES
-    if masks.exists():
-        by_value = {int(value): name for value, name in json.loads(masks.read_text()).items()}
-        values, classes = sorted(by_value), [by_value[value] for value in sorted(by_value)]
-    else:
-        values, classes = [], sorted({row["label"] for row in rows})
-    images = [
-        TaskImage(
-            folder / row["image"],
-            classes.index(row["label"]) if row.get("label") else 0,
-            folder / row["mask"] if row.get("mask") else None,
-            row["group"],
-            row["split"],
-        )
-        for row in rows
-    ]
-    target = SEGMENT if masks.exists() else CLASSIFY
-    return WrittenTask(
-        folder, target, classes, values, images, hashlib.sha256(text.encode()).hexdigest()[:12]
-    )
 
 
 def _choose(name: str, task: Task, staging: Path) -> list[tuple[Sample, str]]:
@@ -249,6 +171,6 @@ def _write(folder: Path, rows: list[tuple[Sample, str]], task: Task) -> None:
     used = 4 if any(split for _, split in rows) else 3
     stream = io.StringIO()
     csv.writer(stream, lineterminator="\n").writerows(line[:used] for line in lines)
-    (folder / _TABLE).write_text(stream.getvalue())
+    (folder / TABLE_FILE).write_text(stream.getvalue())
     if task.values is not None:
-        (folder / _CLASSES).write_text(json.dumps(task.values(), indent=1))
+        (folder / CLASSES_FILE).write_text(json.dumps(task.values(), indent=1))

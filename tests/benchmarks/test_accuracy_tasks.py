@@ -7,18 +7,8 @@ import numpy as np
 import pytest
 from benchmarks.accuracy import generated
 from benchmarks.accuracy.sources import Sample, encode_png
-from benchmarks.accuracy.tasks import (
-    CLASSIFY,
-    DEVELOPMENT,
-    HALVES,
-    HELD_OUT,
-    SEGMENT,
-    TASKS,
-    Task,
-    WrittenTask,
-    read_task,
-    write_task,
-)
+from benchmarks.accuracy.tasks import DEVELOPMENT, HALVES, HELD_OUT, TASKS, Task, write_task
+from benchmarks.accuracy.written import CLASSIFY, SEGMENT, WrittenTask, read_task
 
 from pupila.core.vocabulary import SPLITS, TEST, TRAIN, VALIDATION
 

@@ -1,6 +1,8 @@
 """`python -m benchmarks.accuracy run` adds missing results, `table` compares them, `write` writes a task."""
 
 import argparse
+import signal
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -46,6 +48,7 @@ def main() -> None:
         return
     tasks = arguments.tasks or [name for name, task in TASKS.items() if task.half == arguments.half]
     cells = make_cells(tasks, arguments.methods, arguments.seeds, limits)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what is running ends with this process
     bench = Bench(arguments.work, deadline=time.monotonic() + arguments.limit_minutes * 60)
     try:
         print(f"{bench.run(cells, arguments.renew)} of {len(cells)} cells run")

@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Iterable
+from statistics import fmean
 
 from benchmarks.accuracy.catalogue import METHODS, PUPILA
 from benchmarks.accuracy.comparison import (
@@ -46,7 +47,7 @@ def write_table(half: str, limits: dict[str, float]) -> None:
         others = [name for name in METHODS[target] if name != PUPILA]
         comparisons = {other: compare_tasks(of_target, other, tasks) for other in others}
         lines += _tabulate_comparisons({name: rows for name, rows in comparisons.items() if rows})
-        lines += _tabulate_regrets(of_target, target)
+        lines += _tabulate_regrets(of_target, limits[target])
         cells += [[other, d.task, d.source, d.difference, d.p_value, d.corrected, d.verdict]
                   for other, differences in comparisons.items() for d in differences]  # fmt: skip
     lines += _tabulate_rows(rows)
@@ -111,14 +112,22 @@ def _tabulate_comparisons(comparisons: dict[str, list[TaskDifference]]) -> list[
     return ["### Pupila's defaults against each method", "", *_table(header, rows)]
 
 
-def _tabulate_regrets(scores: list[MethodScores], target: str) -> list[str]:
-    rows = []
+def _tabulate_regrets(scores: list[MethodScores], limit: float) -> list[str]:
+    """How far each method is from the best, and what it took of the limit."""
+    metrics, rows = _METRICS[scores[0].target], []
     for method in _methods(scores):
-        cells = [f"{100 * mean_over_sources(regrets(scores, method, m)).mean:.1f}" for m in _METRICS[target]]
+        cells = [f"{100 * mean_over_sources(regrets(scores, method, m)).mean:.1f}" for m in metrics]
         of_method = [score for score in scores if score.method == method]
-        over = sum(score.cpu_seconds for score in of_method) / len(of_method)
-        rows.append([method, *cells, f"{len(of_method)}", f"{over:.0f}"])
-    header = ["method", *(f"points of {metric}" for metric in _METRICS[target]), "tasks", "CPU seconds"]
+        seconds = [score.cpu_seconds for score in of_method]
+        over = sum(s > limit for s in seconds)
+        rows.append([method, *cells, f"{len(of_method)}", f"{fmean(seconds):.0f}", f"{over}"])
+    header = [
+        "method",
+        *(f"points of {metric}" for metric in metrics),
+        "tasks",
+        "CPU seconds",
+        "tasks over the limit",
+    ]
     return ["### Regret: the best method of each task minus this one", "", *_table(header, rows)]
 
 

@@ -35,7 +35,7 @@ def test_the_table_of_two_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert "| probe | +50.0 | +50.0 to +50.0 | 2 | 2 | 2 | 0 |" in text
     assert "| crackforest | crackforest | **0.700** | 0.000* |  |" in text
     assert "| script | +70.0 | too few sources | 1 | 1 | 1 | 0 |" in text
-    assert "| probe | 50.0 | 67.0 | 2 | 100 |" in text  # regret
+    assert "| probe | 50.0 | 67.0 | 2 | 100 | 0 |" in text  # regret
     assert "exit 1: a/b" in text
     assert "brain_mri" not in text
     assert "full" not in text

@@ -91,7 +91,7 @@ TASKS: dict[str, Task] = {
     "magnetic_tile": Task("magnetic_tile", sources.magnetic_tile),
     "magnetic_tile_60": Task("magnetic_tile", sources.magnetic_tile, images=60),
     "magnetic_defect_200": Task("magnetic_tile", lambda: sources.magnetic_tile(_defects), images=200),
-    "dubai_patches": Task("dubai_aerial", sources.dubai_patches, images=200),
+    "dubai_patches_60": Task("dubai_aerial", sources.dubai_patches, images=60),
     "nuclei_share": Task(
         "dsb2018_nuclei", lambda: sources.label_by_share(sources.dsb2018_nuclei(), 0.08, 0.15), images=60
     ),

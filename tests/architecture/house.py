@@ -22,8 +22,8 @@ ORDERED: dict[str, tuple[str, ...]] = {
     "statistics": ("estimate", "intervals", "tests", "selection", "power_law", "pairings", "drift", "metrics"),
     "imaging": ("images", "geotiff", "masks", "regions", "contours", "tiles", "corruptions", "duplicates"),
     "artifacts": ("dataset", "predictions", "bundle", "registry", "run", "sweep", "report", "web"),
-    "learning": ("models", "losses", "augment", "loader", "features", "optimizers", "loop", "export", "engine",
-                 "pool", "trainers"),
+    "learning": ("models", "losses", "augment", "loader", "features", "optimizers", "loop", "fit_once", "linear",
+                 "export", "engine", "pool", "trainers"),
 }  # fmt: skip
 # The rooms of floors on which neighbours are strangers, and meet in files.
 STRANGERS: dict[str, tuple[str, ...]] = {
@@ -129,4 +129,6 @@ FUNCTION_LINES = 60
 PARAMETERS = 6
 
 # (file, rule) -> why it may break that rule. A row that nothing needs is a violation itself.
-EXCEPTIONS: dict[tuple[str, str], str] = {}
+EXCEPTIONS: dict[tuple[str, str], str] = {
+    ("api/options.py", "file size"): "a program writes it: every setting has its lines",
+}

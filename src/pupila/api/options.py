@@ -85,8 +85,9 @@ class TrainOptions(LayoutOptions, BandOptions, total=False):
     [default: 'auto']."""
     epochs: int | Literal["auto"]
     """passes over the training split with a frozen encoder, or over all weights without pretrained ones; 0: bundle
-    the pretrained model unchanged; classification, promptable models: auto means 20; multi-label classification: at
-    least 1; auto means 20; segmentation: at least 1; auto means 3, or 40 from random weights [default: 'auto']."""
+    the pretrained model unchanged; classification: auto means 20, and 1 of a logistic head; multi-label
+    classification: at least 1; auto means 20, and 1 of a logistic head; segmentation: at least 1; auto means 3, or 40
+    from random weights; promptable models: auto means 20 [default: 'auto']."""
     batch_size: int | Literal["auto"]
     """images per step, at most those of the training split; auto is smaller for small data sets; classification,
     multi-label classification: auto means 32; segmentation: auto means 8; promptable models: auto means 2 [default:
@@ -164,14 +165,20 @@ class TrainOptions(LayoutOptions, BandOptions, total=False):
     # train: classification, multi-label classification, promptable models
     augmented_views: int | Literal["auto"]
     """number of augmented views per image with a frozen encoder; classification, multi-label classification: auto
-    means epochs, at most 10; promptable models: auto means 4 for pupila-sam, 1 for other models [default: 'auto']."""
+    means epochs, at most 10; of a logistic head 4, the first unchanged; promptable models: auto means 4 for
+    pupila-sam, 1 for other models [default: 'auto']."""
     # train: segmentation, promptable models
     encoder: str
     """encoder of the model: any timm model; auto: mobilenetv2_100; promptable models: of pupila-sam alone [default:
     'auto']."""
     # train: classification, multi-label classification
-    head: Literal["dense", "linear"]
-    """classification head; dense: one hidden layer; linear: none [default: 'dense']."""
+    head: Literal["auto", "logistic", "linear", "dense"]
+    """classification head; logistic: a linear one, fitted to its optimum on standardised features; linear: no hidden
+    layer, trained in epochs; dense: one hidden layer, trained in epochs; classification, multi-label classification:
+    auto means logistic with pretrained weights, dense where a setting of its epochs is given [default: 'auto']."""
+    l2: float | Literal["cross-validation"]
+    """L2 strength of the logistic head, for standardised features; cross-validation: the best of 8 on the training
+    images, over groups [default: 'cross-validation']."""
     head_width: int
     """units in the hidden layer of the dense head [default: 128]."""
     dropout: float

@@ -36,7 +36,13 @@ from pupila.stages.train.config import TASK_MODELS, TrainConfig, parse_plan
 from pupila.stages.train.introduction import describe_time
 from pupila.stages.train.measure import EngineChoice
 from pupila.stages.train.page import list_settings
-from pupila.stages.train.plan import check_settings, decide, find_unused_settings, refuse_unused_settings
+from pupila.stages.train.plan import (
+    PLANNERS,
+    check_settings,
+    decide,
+    find_unused_settings,
+    refuse_unused_settings,
+)
 from pupila.stages.train.settings import TrainSettings, skips_training
 from pupila.stages.train.task_settings.classify import ClassifyTrainPlan, ClassifyTrainSettings
 from tests.pictures import write_classes
@@ -88,12 +94,13 @@ def splits(train: int = 400, verdict: str = CLEAN, folds: int = 0) -> SplitFile:
 def decided(
     data: Dataset, split: SplitFile | None = None, pretrained: bool = True, **overrides: Any
 ) -> ClassifyTrainPlan:
-    settings = ClassifyTrainSettings.parse(overrides)
-    check_settings(settings, data, split or splits(), "classify")
+    requested = ClassifyTrainSettings.parse({"head": "dense", **overrides})
+    check_settings(requested, data, split or splits(), "classify")
     created = network(pretrained)
+    settings, reasons = PLANNERS["classify"].settle(requested, 400)
     plan: ClassifyTrainPlan = decide(settings, data, split or splits(), created, "classify")
-    refuse_unused_settings(settings, plan, created)
-    return plan
+    refuse_unused_settings(requested, plan, created)
+    return plan.model_copy(update={"reasons": {**plan.reasons, **reasons}})
 
 
 def test_the_report_lists_the_settings_that_have_an_effect_as_yaml(data: Dataset) -> None:
@@ -111,14 +118,14 @@ def test_the_report_lists_the_settings_that_have_an_effect_as_yaml(data: Dataset
 
 def test_every_auto_is_decided_with_a_reason(data: Dataset) -> None:
     autos = {name for name, field in ClassifyTrainSettings.model_fields.items() if field.default == "auto"}
-    created = decided(data)
+    created = decided(data, head="auto")
     assert autos <= set(created.reasons)
     assert "auto" not in created.model_dump().values()
     assert all(created.reasons.values())
     assert (created.unfreeze, created.lr, created.finetune_lr, created.image_size) == (0, 1e-3, 1e-4, 32)
     assert (created.batch_size, created.augmented_views, created.device, created.precision) == (
         32,
-        10,
+        4,
         "cpu",
         "float32",
     )

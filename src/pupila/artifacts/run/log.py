@@ -52,7 +52,10 @@ class EpochLog(Record):
     score: _Figure = Field(
         description="what chooses the epoch; the epoch's number without validation; null where it is no number"
     )
-    lr: float = Field(description="learning rate of the last step")
+    lr: float = Field(description="learning rate of the last step; 0 of a head that is fitted at once")
+    choice: str = Field(
+        default="", description="what was chosen by measurement for this part; empty: nothing"
+    )
     seconds: float = Field(description="duration of the epoch with its validation")
 
     def __str__(self) -> str:

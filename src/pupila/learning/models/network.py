@@ -168,9 +168,9 @@ def _last_map(features: Any) -> Any:
 
 def describe_head(classes: int, settings: ClassifierSettings) -> Head:
     """One linear layer, or one hidden layer with ReLU and dropout before it."""
-    if settings.head == "linear":
-        return Head(widths=[classes])
-    return Head(widths=[settings.head_width, classes], dropout=settings.dropout)
+    if settings.head == "dense":
+        return Head(widths=[settings.head_width, classes], dropout=settings.dropout)
+    return Head(widths=[classes])
 
 
 def build_head(size: int, head: Head) -> nn.Module:

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt
 
 from pupila.core.settings import Settings
 
@@ -12,6 +12,8 @@ DEFAULT_MODELS = {
     "segment": "unet",
     "prompt": "pupila-sam",
 }  # task -> model of "auto"
+CROSS_VALIDATION: Literal["cross-validation"] = "cross-validation"  # of the L2 strength
+LOGISTIC = "logistic"  # a head that has one optimum
 DEFAULT_ENCODER = "mobilenetv2_100"  # of "auto"
 PUPILA_SAM = "pupila-sam"  # the promptable model for laptops
 CHECKPOINTS = {
@@ -46,8 +48,15 @@ class ModelSettings(Settings):
 class ClassifierSettings(ModelSettings):
     """What a classifier has, too."""
 
-    head: Literal["dense", "linear"] = Field(
-        default="dense", description="classification head; dense: one hidden layer; linear: none"
+    head: Literal["auto", "logistic", "linear", "dense"] = Field(
+        default="auto",
+        description="classification head; logistic: a linear one, fitted to its optimum on standardised features; "
+        "linear: no hidden layer, trained in epochs; dense: one hidden layer, trained in epochs",
+    )
+    l2: PositiveFloat | Literal["cross-validation"] = Field(
+        default=CROSS_VALIDATION,
+        description="L2 strength of the logistic head, for standardised features; cross-validation: the best of 8 on "
+        "the training images, over groups",
     )
     head_width: PositiveInt = Field(default=128, description="units in the hidden layer of the dense head")
     dropout: float = Field(default=0.3, ge=0, lt=1, description="dropout rate of the dense head")

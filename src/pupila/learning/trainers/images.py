@@ -14,11 +14,14 @@ from pupila.artifacts.run.outcomes import Outcomes
 from pupila.core.threads import prefetch
 from pupila.imaging.images.decode import Array
 from pupila.learning.features import FeatureRequest, Features
+from pupila.learning.fit_once import Solution
+from pupila.learning.linear import Examples, L2Choice, choose_l2, fit_standardised
 from pupila.learning.loader.batches import chunks, order
 from pupila.learning.loader.images import ResizedImages
 from pupila.learning.loader.views import AugmentedViews, View
 from pupila.learning.loop import Batch, EpochResult
 from pupila.learning.models.network import Network, Unfrozen
+from pupila.learning.models.settings import CROSS_VALIDATION, LOGISTIC
 from pupila.learning.pool import EncoderPool
 from pupila.learning.trainers.settings import ImageSettings
 from pupila.learning.trainers.trainer import SplitRows
@@ -107,10 +110,21 @@ class ImageTrainer(ABC):
         """The cached features that its head is trained and validated on."""
         settings = self.settings
         encoder = self.pool.encoder(settings.engine, self.network, settings.device)
-        views = range(min(settings.augmented_views, settings.epochs))
-        pairs: list[tuple[int, View]] = [(row, view) for view in views for row in self.split.train]
+        pairs: list[tuple[int, View]] = [(row, view) for view in self.head_views for row in self.split.train]
         pairs += [(row, None) for row in self.split.validation]
         return [FeatureRequest(Features(self.views, encoder, stores=self.pool.stores), pairs)]
+
+    @property
+    def head_views(self) -> list[View]:
+        """The views that its head is trained on: one each epoch, or all at once, the original images first."""
+        if self.settings.head == LOGISTIC:
+            return [None, *range(self.settings.augmented_views - 1)]
+        return list(range(min(self.settings.augmented_views, self.settings.epochs)))
+
+    def labels(self, rows: list[int]) -> Array:
+        """(N, C) whether a row shows a class, as groups of rows are divided by them."""
+        targets = self.targets[rows]
+        return targets > 0 if targets.ndim == 2 else targets[:, None] == np.arange(len(self.settings.classes))
 
     def score_logits(self, logits: Array, epoch: int) -> EpochResult:
         """Validation metrics of (V, C) logits; without validation rows the last epoch counts as the best."""
@@ -132,8 +146,40 @@ class FeatureTrainer:
         (request,) = trainer.request_features()
         self.features = request.features
         self.features.fill(request.pairs)
-        self.views: list[View] = list(range(min(settings.augmented_views, settings.epochs)))
+        self.views = trainer.head_views
         self.module = trainer.network.head.to(settings.device)
+        self._choices: list[L2Choice] = []  # once it is made
+
+    @property
+    def solve(self) -> Callable[[], Solution] | None:
+        """Fits a logistic head; None: the head is trained in epochs."""
+        return self._solve if self.trainer.settings.head == LOGISTIC else None
+
+    def _solve(self) -> Solution:
+        l2, layer = self.trainer.settings.l2, self.module
+        assert isinstance(layer, nn.Linear)
+        if l2 != CROSS_VALIDATION:
+            return Solution(self._fit(self.views, float(l2), layer), "")
+        choice = self._choose()
+        return Solution(self._fit(self.views, choice.l2, layer), choice.describe())
+
+    def _fit(self, views: list[View], l2: float, layer: nn.Linear) -> float:
+        return fit_standardised([self._examples(view) for view in views], self.trainer.criterion, l2, layer)
+
+    def _choose(self) -> L2Choice:
+        """The L2 strength, from the original images."""
+        if not self._choices:
+            rows, groups = self.trainer.split.train, self.trainer.split.groups
+            known = np.array(groups or rows)
+            criterion = self.trainer.criterion
+            self._choices.append(choose_l2(self._examples(None), self.trainer.labels(rows), known, criterion))
+        return self._choices[0]
+
+    def _examples(self, view: View) -> Examples:
+        """Features and targets of the training images in one view."""
+        rows, device = self.trainer.split.train, self.trainer.settings.device
+        targets = torch.from_numpy(self.trainer.targets[rows]).to(device)
+        return torch.from_numpy(self.features(rows, view)).to(device), targets
 
     def stream(self, epoch: int) -> tuple[int, Iterator[Batch]]:
         """Number of batches in the epoch, and the batches."""

@@ -252,6 +252,10 @@ class PromptHeadTrainer:
             settings.device
         )
 
+    @property
+    def solve(self) -> None:
+        """A decoder is trained in epochs."""
+
     def stream(self, epoch: int) -> tuple[int, Iterator[Batch]]:
         """Number of batches in the epoch, and the batches."""
         self.module.train()

@@ -70,6 +70,14 @@ class FeatureSettings(Protocol):
 class ImageSettings(TrainerSettings, FeatureSettings, Protocol):
     """What every trainer with a row of logits for each image reads."""
 
+    @property
+    def head(self) -> str:
+        """logistic, linear or dense."""
+
+    @property
+    def l2(self) -> float | str:
+        """L2 strength of a logistic head, or cross-validation."""
+
 
 class ClassifySettings(ImageSettings, CriterionSettings, Protocol):
     """What the trainer of classifiers reads."""

@@ -1,15 +1,17 @@
 """What trains a network for one task: batches, criterion and validation, whatever schedules the epochs."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from pupila.artifacts.dataset.splits import SplitFile
 from pupila.imaging.images.decode import Array
 from pupila.learning.features import FeatureRequest
+from pupila.learning.fit_once import Solution
 from pupila.learning.loop import Batch, EpochResult
 from pupila.learning.models.network import Network
 
@@ -20,6 +22,12 @@ class SplitRows:
 
     train: list[int]
     validation: list[int]  # empty: train for all epochs and use the last one
+    groups: list[int] = field(default_factory=list)  # of related images, of each training row; empty: unknown
+
+    @classmethod
+    def of(cls, splits: SplitFile, train: list[int], validation: list[int]) -> "SplitRows":
+        """With the groups of a split."""
+        return cls(train, validation, [splits.images[row].component for row in train])
 
 
 class TaskTrainer(Protocol):
@@ -55,6 +63,10 @@ class HeadTrainer(Protocol):
     """Trains a head on the cached features of a frozen encoder."""
 
     module: nn.Module
+
+    @property
+    def solve(self) -> Callable[[], Solution] | None:
+        """Fits the module at once; None: it is trained in epochs."""
 
     def stream(self, epoch: int) -> tuple[int, Iterator[Batch]]:
         """Number of batches in the epoch, and the batches."""

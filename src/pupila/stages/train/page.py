@@ -50,11 +50,7 @@ def make_run_page(
         title=say("Training {model}", model=plan.model),
         verdict=describe_run(plan, state, info),
         sections=[
-            Section(
-                say("Learning curves"),
-                [say("Mean of {n} cross-validation folds.", n=plan.folds)] if plan.folds else [],
-                charts=draw_learning_curves(log),
-            ),
+            *_curve_sections(plan, log),
             *_example_sections(examples),
             Section(say("Plan"), tables=[Table([say("Setting"), say("Value"), say("Reason")], settings)]),
         ],
@@ -65,6 +61,14 @@ def make_run_page(
             splits=plan.splits_hash[:12],
         ),
     )
+
+
+def _curve_sections(plan: TrainPlan, log: list[EpochLog]) -> list[Section]:
+    """The learning curves; a single epoch has none."""
+    if all(line.epoch == 1 for line in log):
+        return []
+    folds = [say("Mean of {n} cross-validation folds.", n=plan.folds)] if plan.folds else []
+    return [Section(say("Learning curves"), folds, charts=draw_learning_curves(log))]
 
 
 def draw_learning_curves(log: list[EpochLog]) -> list[Any]:
@@ -200,6 +204,11 @@ def describe_run(plan: TrainPlan, state: RunState, info: BundleInfo) -> list[str
         )
     sentences.append(_describe_score(info, info.validation))
     sentences += [*describe_thresholds(info), *describe_clean_up(info)]
+    if plan.epochs == 1 and not plan.unfreeze:
+        return [
+            *sentences,
+            say("No epoch was selected on validation. Evaluate the model on the sealed test split."),
+        ]
     sentences.append(
         say("These figures are optimistically biased: the epoch was selected on validation. "
             "Evaluate the model on the sealed test split.")

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from pupila.core.threads import prefetch
+from pupila.learning.fit_once import fit_once
 from pupila.learning.loop import Batch, Checkpointer, Phase, State, fit
 from pupila.learning.trainers.trainer import TaskTrainer, to_device
 from pupila.stages.train.settings import TrainPlan
@@ -66,7 +67,10 @@ def _train_head(
     if head is None:
         return _train_pixels(trainer, plan, checkpointer, _build_module(trainer, plan, 0), HEAD)
     phase = _make_phase(HEAD, plan, plan.epochs, plan.lr, "float32", can_predict=False)
-    state = fit(head.module, phase, head.stream, trainer.criterion, head.validate, checkpointer)
+    if head.solve is not None:
+        state = fit_once(head.module, phase, head.solve, head.validate, checkpointer)
+    else:
+        state = fit(head.module, phase, head.stream, trainer.criterion, head.validate, checkpointer)
     return state, partial(head.predict_validation, head.module)
 
 

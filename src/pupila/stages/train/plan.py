@@ -186,7 +186,7 @@ def _decide_batch_size(
             "{n} training images",
             images,
         )
-    most = _count_training(data, splits)
+    most = count_training(data, splits)
     if given <= most or not most or network.preprocessing.view == "tile":  # an image has many tiles
         return given, ""
     return most, say_count(
@@ -197,7 +197,7 @@ def _decide_batch_size(
     )
 
 
-def _count_training(data: Dataset, splits: SplitFile) -> int:
+def count_training(data: Dataset, splits: SplitFile) -> int:
     """Labelled images of the training split, or of all folds but one."""
     unlabelled = {row for row, target in enumerate(data.images["target"].to_list()) if target is None}
     known, folds = (

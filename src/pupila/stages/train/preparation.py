@@ -14,7 +14,7 @@ from pupila.learning.pool import EncoderPool
 from pupila.stages.train.budget import fit_to_budget
 from pupila.stages.train.catalogue import find_recipe
 from pupila.stages.train.config import TrainConfig
-from pupila.stages.train.plan import PLANNERS, check_settings, decide, refuse_unused_settings
+from pupila.stages.train.plan import PLANNERS, check_settings, count_training, decide, refuse_unused_settings
 from pupila.stages.train.recipe import TrainingRecipe
 from pupila.stages.train.settings import TrainPlan, TrainSettings, skips_training
 from pupila.stages.train.trials.trial import Trials
@@ -44,12 +44,12 @@ def prepare_training(
     task = recipe.task.name
     requested: Any = config.for_task(task)
     check_settings(requested, data, splits, task)
-    settings, reasons = requested, {}
+    settings, reasons = PLANNERS[task].settle(requested, count_training(data, splits))
     if config.budget is not None and not skips_training(config):
         fitted = fit_to_budget(
-            requested, config.budget, splits, data, lambda some: build_network(some, data, recipe, pool), task
+            settings, config.budget, splits, data, lambda some: build_network(some, data, recipe, pool), task
         )
-        settings, reasons = fitted.settings, fitted.reasons
+        settings, reasons = fitted.settings, {**reasons, **fitted.reasons}
     network = build_network(settings, data, recipe, pool)
     plan: TrainPlan = decide(settings, data, splits, network, task)
     plan = plan.model_copy(update={"reasons": {**plan.reasons, **reasons}})

@@ -189,6 +189,8 @@ class TrainingRun:
     def _train_and_validate(self, plan: TrainPlan, network: Network) -> Training:
         """Train, and tune and measure the predictions on validation."""
         plan, trained = self._train(plan, network)
+        if choices := [line.choice for line in self.log if line.choice]:
+            plan = plan.model_copy(update={"reasons": {**plan.reasons, "l2": choices[-1]}})
         state = COLLAPSED if self.recipe.is_collapsed(trained.predictions) else COMPLETED
         groups = np.array([a.component for a in self.splits.images])[trained.rows]
         result = self.recipe.calibrate(plan, self.data, trained.predictions, trained.rows, groups)
@@ -295,7 +297,7 @@ class TrainingRun:
         self._lines[last.part] = list(lines)
         write_log(self.folder, self.log)
         self.on_log(last)
-        if last.epoch == 1:
+        if last.epoch == 1 and last.lr:  # else the head is fitted, at once
             self.on_log(Note(describe_time(last, plan, network)))
 
     def _write_outcomes(self) -> None:

@@ -58,7 +58,7 @@ class Schedule:
             return TrainedNetwork(network, predictions, rows, [None] * len(rows), False)
         if plan.folds:
             return self._train_folds(plan, network)
-        split = SplitRows(self.rows(TRAIN), self.rows(VALIDATION))
+        split = SplitRows.of(self.splits, self.rows(TRAIN), self.rows(VALIDATION))
         trained = self._train_split(plan, network, split, "")
         folds: list[int | None] = [None] * len(split.validation)
         return TrainedNetwork(network, trained.predictions, split.validation, folds, trained.interrupted)
@@ -81,7 +81,8 @@ class Schedule:
         rows: list[int] = []
         best: list[TrainedSplit] = []
         for fold in range(plan.folds):
-            split = SplitRows(
+            split = SplitRows.of(
+                self.splits,
                 [row for row in fold_of if fold_of[row] != fold],
                 [row for row in fold_of if fold_of[row] == fold],
             )
@@ -92,7 +93,7 @@ class Schedule:
             rows += split.validation
             best.append(trained)
         whole = self._train_split(
-            _plan_whole(plan, network, best), network, SplitRows([*fold_of], []), "whole-"
+            _plan_whole(plan, network, best), network, SplitRows.of(self.splits, [*fold_of], []), "whole-"
         )
         predictions = self.recipe.concatenate([trained.predictions for trained in best])
         return TrainedNetwork(network, predictions, rows, [fold_of[row] for row in rows], whole.interrupted)

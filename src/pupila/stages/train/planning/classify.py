@@ -4,13 +4,13 @@ from pupila.artifacts.dataset.manifest import Dataset
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
 from pupila.learning.losses.classes import LOSSES, OVERLAP_LOSSES
+from pupila.stages.train.planning.head import needs_of_head, settle_head
 from pupila.stages.train.planning.planner import (
     TaskLosses,
     TaskPlanner,
     check_criterion,
     freeze_all,
     keep_preprocessing,
-    needs_of_classifier,
     pick_head_precision,
 )
 from pupila.stages.train.settings import conflicting_settings, skips_training
@@ -54,5 +54,6 @@ CLASSIFY_PLANNER = TaskPlanner(
     prepare=keep_preprocessing,
     pick_unfreeze=freeze_all,
     pick_precision=pick_head_precision,
-    needs=needs_of_classifier,
+    needs=needs_of_head,
+    settle=settle_head,
 )

@@ -7,6 +7,7 @@ from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
 from pupila.learning.losses.labels import LABEL_LOSSES
 from pupila.learning.models.network import Network
+from pupila.stages.train.planning.head import needs_of_head, settle_head
 from pupila.stages.train.planning.planner import (
     Needs,
     TaskLosses,
@@ -14,7 +15,6 @@ from pupila.stages.train.planning.planner import (
     check_criterion,
     freeze_all,
     keep_preprocessing,
-    needs_of_classifier,
     pick_head_precision,
     require_training,
 )
@@ -41,7 +41,7 @@ def _check(settings: MultilabelTrainSettings, data: Dataset) -> None:
 def _list_needs(settings: Any, plan: Any, network: Network) -> Needs:
     asymmetric = "asymmetric" in plan.loss, "--loss asymmetric"
     return {
-        **needs_of_classifier(settings, plan, network),
+        **needs_of_head(settings, plan, network),
         **dict.fromkeys(("gamma_positive", "gamma_negative", "probability_margin"), asymmetric),
     }
 
@@ -55,4 +55,5 @@ MULTILABEL_PLANNER = TaskPlanner(
     pick_unfreeze=freeze_all,
     pick_precision=pick_head_precision,
     needs=_list_needs,
+    settle=settle_head,
 )

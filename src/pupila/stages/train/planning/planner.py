@@ -36,6 +36,9 @@ class TaskPlanner:
         [Network, str, int | str], tuple[str, str]
     ]  # device, unfreeze to it and the reason
     needs: Callable[[Any, Any, Network], Needs]  # settings, plan, network; of the task's own settings
+    # Settings as the user gave them and the number of training images, to settings of which something is decided before
+    # the network is built, and the reasons.
+    settle: Callable[[Any, int], tuple[Any, dict[str, str]]] = lambda settings, images: (settings, {})
     # Settings as the user gave them and the plan, to the plan with what short trials decide.
     decide_by_trial: Callable[[Any, Any, Trials], Any] = lambda settings, plan, trials: plan
 
@@ -90,16 +93,6 @@ def check_criterion(settings: CriterionSettings, losses: TaskLosses) -> None:
             f"loss={settings.loss}, label_smoothing={settings.label_smoothing}",
             say("{loss}, the only loss with label smoothing", loss=losses.smoothed), "--label-smoothing 0",
         )  # fmt: skip
-
-
-def needs_of_classifier(settings: Any, plan: Any, network: Network) -> Needs:
-    """The needs of the settings of a classification head, of a focal loss and of augmented views."""
-    return {
-        "focal_gamma": ("focal" in plan.loss, "--loss focal"),
-        "head_width": (settings.head == "dense", "--head dense"),
-        "dropout": (settings.head == "dense", "--head dense"),
-        **needs_of_views(settings.augmented_views, plan, network),
-    }
 
 
 def needs_of_views(augmented_views: int | str, plan: TrainPlan, network: Network) -> Needs:

@@ -20,14 +20,17 @@ class ClassifyTrainSettings(
             "lenet, resnet_small, resnet_dropout, or any timm classifier; auto means mobilenetv2_100"
         ),
         "image_size": mark("auto means the default of the model"),
-        "epochs": mark("auto means 20"),
+        "epochs": mark("auto means 20, and 1 of a logistic head"),
         "unfreeze": mark("auto means 0"),
         "finetune_epochs": mark("auto means 10"),
         "lr": mark("auto means 1e-3, sgd 0.01"),
         "batch_size": mark("auto means 32"),
         "augment": mark("auto means A1"),
         "loss": mark("cross_entropy or focal; auto means cross_entropy"),
-        "augmented_views": mark("auto means epochs, at most 10"),
+        "augmented_views": mark("auto means epochs, at most 10; of a logistic head 4, the first unchanged"),
+        "head": mark(
+            "auto means logistic with pretrained weights, dense where a setting of its epochs is given"
+        ),
         "budget": mark("decides image_size, epochs, augmented_views and unfreeze"),
     }
 
@@ -49,3 +52,4 @@ class ClassifyTrainPlan(TrainPlan, ClassifyTrainSettings):
     augmented_views: PositiveInt = Field(
         description="number of augmented views per image with a frozen encoder"
     )
+    head: Literal["logistic", "linear", "dense"] = Field(default="dense", description="classification head")

@@ -20,7 +20,7 @@ class MultilabelTrainSettings(
             "lenet, resnet_small, resnet_dropout, or any timm classifier; auto means mobilenetv2_100"
         ),
         "image_size": mark("auto means the default of the model"),
-        "epochs": mark("at least 1; auto means 20"),
+        "epochs": mark("at least 1; auto means 20, and 1 of a logistic head"),
         "unfreeze": mark("auto means 0"),
         "finetune_epochs": mark("auto means 10"),
         "lr": mark("auto means 1e-3, sgd 0.01"),
@@ -29,7 +29,8 @@ class MultilabelTrainSettings(
         "loss": mark("one of bce, focal and asymmetric; auto means bce"),
         "label_smoothing": mark("with bce; an absent class has half of it as its target"),
         "class_weights": mark("inverse weights the presence of a class by negatives / positives"),
-        "augmented_views": mark("auto means epochs, at most 10"),
+        "augmented_views": mark("auto means epochs, at most 10; of a logistic head 4, the first unchanged"),
+        "head": mark("auto means logistic with pretrained weights, dense where a setting of its epochs is given"),
         "budget": mark("decides image_size, epochs, augmented_views and unfreeze"),
     }  # fmt: skip
 
@@ -54,3 +55,4 @@ class MultilabelTrainPlan(TrainPlan, MultilabelTrainSettings):
     augmented_views: PositiveInt = Field(
         description="number of augmented views per image with a frozen encoder"
     )
+    head: Literal["logistic", "linear", "dense"] = Field(default="dense", description="classification head")

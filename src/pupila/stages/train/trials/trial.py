@@ -90,9 +90,12 @@ class Trials:
         images = [(row, a) for row, a in enumerate(self.splits.images) if targets[row] is not None]
         if any(a.fold is not None for _, a in images):
             folded = [(row, a.fold) for row, a in images if a.fold is not None]
-            return SplitRows([row for row, fold in folded if fold], [row for row, fold in folded if not fold])
+            train, validation = (
+                [row for row, fold in folded if bool(fold) is inside] for inside in (True, False)
+            )
+            return SplitRows.of(self.splits, train, validation)
         train, validation = ([row for row, a in images if a.split == name] for name in (TRAIN, VALIDATION))
-        return SplitRows(train, validation)
+        return SplitRows.of(self.splits, train, validation)
 
     def run(self, plan: TrainPlan, candidates: Sequence[Candidate]) -> list[TrialResult]:
         """Train each candidate and score it on each validation image; none where there is no validation image.

@@ -1,0 +1,137 @@
+"""A logistic head: what "auto" decides, the log of one epoch, resuming, and that a pool changes nothing."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import timm
+import torch
+from safetensors.torch import load_file, save_file
+
+import pupila
+from pupila.api.train import make_plan as api_plan
+from pupila.artifacts.run.folder import checkpoint_file
+from pupila.artifacts.run.log import LogLine, read_log
+from pupila.core.errors import PupilaError
+from pupila.stages.train.planning.head import VIEWS
+from pupila.stages.train.run import TrainedRun
+from tests.pictures import write_classes
+from tests.stages.train.test_interrupted import any_model
+
+SETTINGS: dict[str, Any] = {"model": "test_efficientnet", "image_size": 32, "device": "cpu"}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = write_classes(tmp_path_factory.mktemp("pets"), {"cat": 12, "dog": 12})
+    torch.manual_seed(0)
+    save_file(timm.create_model("test_efficientnet").state_dict(), folder.with_suffix(".safetensors"))
+    pupila.split(folder)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _quick_export(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pupila.stages.train.finish.export_checked", any_model)
+
+
+def make_plan(data: Path, **more: Any) -> Any:
+    return api_plan(data, weights=str(data.with_suffix(".safetensors")), **SETTINGS, **more)
+
+
+def train(
+    data: Path, out: Path, tell: Callable[[LogLine], None] = lambda line: None, **more: Any
+) -> TrainedRun:
+    weights = str(data.with_suffix(".safetensors"))
+    return pupila.train(data, out=out, tell=tell, weights=weights, **SETTINGS, **more)
+
+
+def test_auto_is_logistic_unless_a_setting_needs_epochs(data: Path) -> None:
+    plan = make_plan(data)
+    assert (plan.head, plan.epochs, plan.l2, plan.augmented_views) == (
+        "logistic",
+        1,
+        "cross-validation",
+        VIEWS,
+    )
+    assert {"head", "epochs", "augmented_views"} <= plan.reasons.keys()
+    for setting in (
+        {"epochs": 3},
+        {"lr": 0.01},
+        {"optimizer": "adam"},
+        {"sampling": "balanced"},
+        {"dropout": 0.1},
+    ):
+        plan = make_plan(data, **setting)
+        assert plan.head == "dense" and next(iter(setting)) in plan.reasons["head"]
+    assert make_plan(data, unfreeze=1, optimizer="sgd").head == "logistic"  # fine-tuning has an optimizer
+    assert make_plan(data, augment="none").augmented_views == 1
+    assert api_plan(data, model="lenet").head == "dense"
+
+
+def test_r3s_recipe_is_expressed_as_before(data: Path) -> None:
+    plan = make_plan(data, head="dense", epochs=10, optimizer="adam")
+    assert (plan.head, plan.epochs, plan.optimizer, plan.lr) == ("dense", 10, "adam", 1e-3)
+    assert plan.augmented_views == 10
+
+
+@pytest.mark.parametrize(
+    "setting", [{"epochs": 3}, {"lr": 0.1}, {"optimizer": "sgd"}, {"sampling": "balanced"}, {"head_width": 8}],
+)  # fmt: skip
+def test_what_a_logistic_head_can_not_honour_is_refused(data: Path, setting: dict[str, Any]) -> None:
+    with pytest.raises(PupilaError, match="has no effect"):
+        make_plan(data, head="logistic", **setting)
+
+
+def test_an_l2_without_a_logistic_head_is_refused(data: Path) -> None:
+    with pytest.raises(PupilaError, match=r"l2=0\.1 has no effect"):
+        make_plan(data, head="dense", l2=0.1)
+
+
+def test_one_epoch_is_logged_with_its_choice_and_resumed_without_fitting(data: Path, tmp_path: Path) -> None:
+    run = train(data, tmp_path / "run")
+    (line,) = read_log(str(tmp_path / "run"))
+    assert (line.epoch, line.phase, line.lr) == (1, "head", 0.0)
+    assert "5-fold cross-validation" in line.choice
+    assert run.plan.reasons["l2"] == line.choice
+    assert "Learning curves" not in (tmp_path / "run" / "report.html").read_text()
+    weights = load_file(tmp_path / "run" / "bundle" / "weights.safetensors")
+    for name in ("bundle/bundle.json", "report.html"):
+        (tmp_path / "run" / name).unlink()
+    again = train(data, tmp_path / "run", resume=True)
+    assert again.plan.reasons["l2"] == line.choice
+    resumed = load_file(tmp_path / "run" / "bundle" / "weights.safetensors")
+    assert all(np.array_equal(weights[name], resumed[name]) for name in weights)
+
+
+def test_a_lost_checkpoint_is_fitted_again_bit_for_bit(data: Path, tmp_path: Path) -> None:
+    train(data, tmp_path / "run")
+    weights = load_file(tmp_path / "run" / "bundle" / "weights.safetensors")
+    for name in ("head-last", "head-best"):
+        Path(checkpoint_file(str(tmp_path / "run"), name)).unlink()
+    (tmp_path / "run" / "bundle" / "bundle.json").unlink()
+    train(data, tmp_path / "run", resume=True)
+    resumed = load_file(tmp_path / "run" / "bundle" / "weights.safetensors")
+    assert all(np.array_equal(weights[name], resumed[name]) for name in weights)
+
+
+def test_a_given_strength_is_taken_and_chooses_nothing(data: Path, tmp_path: Path) -> None:
+    train(data, tmp_path / "weak", l2=1e-4, augment="none")
+    train(data, tmp_path / "strong", l2=10.0, augment="none")
+    assert not read_log(str(tmp_path / "weak"))[0].choice
+    norms = [
+        float(np.linalg.norm(load_file(tmp_path / name / "bundle" / "weights.safetensors")["head.weight"]))
+        for name in ("weak", "strong")
+    ]
+    assert norms[0] > 10 * norms[1]
+
+
+def test_folds_choose_each_by_themselves(data: Path, tmp_path: Path) -> None:
+    folder = write_classes(tmp_path / "folded", {"cat": 9, "dog": 9})
+    weights = str(data.with_suffix(".safetensors"))
+    pupila.train(folder, out=tmp_path / "run", folds=3, tell=lambda line: None, weights=weights, **SETTINGS)
+    lines = read_log(str(tmp_path / "run"))
+    assert [line.part for line in lines] == ["fold0-head", "fold1-head", "fold2-head", "whole-head"]
+    assert all(line.choice for line in lines)

@@ -22,7 +22,8 @@ ORDERED: dict[str, tuple[str, ...]] = {
     "statistics": ("estimate", "intervals", "tests", "selection", "power_law", "pairings", "drift", "metrics"),
     "imaging": ("images", "geotiff", "masks", "regions", "contours", "tiles", "corruptions", "duplicates"),
     "artifacts": ("dataset", "predictions", "bundle", "registry", "run", "sweep", "report", "web"),
-    "learning": ("models", "losses", "augment", "loader", "features", "optimizers", "loop", "fit_once", "linear",
+    "learning": ("models", "losses", "augment", "loader", "features", "optimizers", "ema", "mixing", "loop",
+                 "fit_once", "linear",
                  "export", "engine", "pool", "trainers"),
 }  # fmt: skip
 # The rooms of floors on which neighbours are strangers, and meet in files.

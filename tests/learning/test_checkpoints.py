@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch.nn import functional
 
+from pupila.learning.ema import AveragedWeights
 from pupila.learning.loop import Checkpointer, State, fit
 from pupila.learning.optimizers import OPTIMIZERS
 from tests.learning.test_loop import PHASE, flat, module, result, stream, trained
@@ -82,7 +83,7 @@ def test_every_changed_bit_of_a_checkpoint_is_found(tmp_path: Path) -> None:
         net = module()
         before = flat(net)
         state = Checkpointer(str(tmp_path), "head").restore(
-            net, OPTIMIZERS["adamw"](list(net.parameters()), 0.1, 0.0)
+            net, OPTIMIZERS["adamw"](list(net.parameters()), 0.1, 0.0), AveragedWeights(net, 0.0)
         )
         assert state == State() and flat(net) == before
 

@@ -15,6 +15,7 @@ from torch.nn import functional
 from pupila.artifacts.run.log import EpochLog
 from pupila.artifacts.run.outcomes import Outcomes
 from pupila.core.errors import PupilaError
+from pupila.learning.ema import AveragedWeights
 from pupila.learning.loop import Batch, Checkpointer, EpochResult, Phase, State, fit, scheduled_lr
 from pupila.learning.optimizers import OPTIMIZERS
 
@@ -208,14 +209,18 @@ def log_line(epoch: int) -> EpochLog:
 def test_the_state_comes_back_from_its_file(optimizer: str, tmp_path: Path) -> None:
     net, other = module(), module()
     ours, theirs = (OPTIMIZERS[optimizer](list(n.parameters()), 0.1, 0.0) for n in (net, other))
+    averaged, others = (AveragedWeights(n, 0.0) for n in (net, other))
     for number in range(2):
         functional.cross_entropy(net(torch.randn(4, 3)), torch.tensor([0, 1, 0, 1])).backward()  # type: ignore[no-untyped-call]
         ours.step()
         state = State(number + 1, 1, 0.25, number, 0, 0.5)
-        Checkpointer(str(tmp_path), "finetune").save(net, ours, state, log_line(number + 1))
+        earlier = Checkpointer(str(tmp_path), "finetune")
+        if not state.stale:
+            earlier.save_best(net)
+        earlier.save(net, ours, state, log_line(number + 1), averaged)
     heard: list[list[EpochLog]] = []
     checkpointer = Checkpointer(str(tmp_path), "finetune", heard.append)
-    assert checkpointer.restore(other, theirs) == state
+    assert checkpointer.restore(other, theirs, others) == state
     assert flat(other) == flat(net)
     assert heard == [[log_line(2)]]
     for slots, actual in zip(ours.state.values(), theirs.state.values(), strict=True):
@@ -228,7 +233,8 @@ def test_a_folder_without_a_checkpoint_is_a_fresh_start(tmp_path: Path) -> None:
     net = module()
     before = flat(net)
     checkpointer = Checkpointer(str(tmp_path), "head")
-    assert checkpointer.restore(net, OPTIMIZERS["sgd"](list(net.parameters()), 0.1, 0.0)) == State()
+    optimizer = OPTIMIZERS["sgd"](list(net.parameters()), 0.1, 0.0)
+    assert checkpointer.restore(net, optimizer, AveragedWeights(net, 0.0)) == State()
     checkpointer.load_best(net)
     assert flat(net) == before
     trained(tmp_path, [0.5], replace(PHASE, epochs=1))

@@ -116,8 +116,8 @@ class TrainOptions(LayoutOptions, BandOptions, total=False):
     """options of timm.create_model, such as options.pad_type=same."""
     unfreeze: int | Literal["auto", "all"]
     """number of last encoder blocks to fine-tune after the head; auto without pretrained weights: all;
-    classification, multi-label classification, promptable models: auto means 0; segmentation: auto means half of the
-    blocks [default: 'auto']."""
+    classification, multi-label classification: auto decides by a short trial, see batch_norm; segmentation: auto
+    means half of the blocks; promptable models: auto means 0 [default: 'auto']."""
     finetune_epochs: int | Literal["auto"]
     """passes with unfrozen blocks; classification, multi-label classification, promptable models: auto means 10;
     segmentation: auto means 24 [default: 'auto']."""
@@ -134,6 +134,12 @@ class TrainOptions(LayoutOptions, BandOptions, total=False):
     """epochs in which the learning rate rises from 0 [default: 1.0]."""
     clip_norm: float | None
     """maximum gradient norm; None: no clipping [default: None]."""
+    layer_decay: float
+    """factor of the learning rate from each unfrozen block to the one before it; 1: one rate for all [default:
+    1.0]."""
+    ema_decay: float
+    """decay per step of the exponential moving average of the weights, which is validated and exported in their
+    place; 0: no average [default: 0.0]."""
     patience: int
     """epochs without improvement after which a phase stops early [default: 10]."""
     collapse_patience: int
@@ -146,6 +152,10 @@ class TrainOptions(LayoutOptions, BandOptions, total=False):
     allow_leak: bool
     """train on a leaking split; the report states the leakage [default: False]."""
     # train: classification, multi-label classification, segmentation
+    batch_norm: Literal["auto", "frozen", "trained"]
+    """statistics of batch norm in the unfrozen blocks of a pretrained encoder: as they came, or those of the training
+    images; classification, multi-label classification: auto decides by a short trial; segmentation: auto means frozen
+    [default: 'auto']."""
     budget: str | None
     """time limit of the training, such as 90s, 15m or 2h; classification, multi-label classification: decides
     image_size, epochs, augmented_views and unfreeze; segmentation: decides image_size, view, epochs and unfreeze
@@ -162,16 +172,15 @@ class TrainOptions(LayoutOptions, BandOptions, total=False):
     class_weights: Literal["none", "inverse", "effective"]
     """weight classes by inverse frequency, or by the effective number of images; multi-label classification: inverse
     weights the presence of a class by negatives / positives [default: 'none']."""
-    # train: classification, multi-label classification, promptable models
-    augmented_views: int | Literal["auto"]
-    """number of augmented views per image with a frozen encoder; classification, multi-label classification: auto
-    means epochs, at most 10; of a logistic head 4, the first unchanged; promptable models: auto means 4 for
-    pupila-sam, 1 for other models [default: 'auto']."""
-    # train: segmentation, promptable models
-    encoder: str
-    """encoder of the model: any timm model; auto: mobilenetv2_100; promptable models: of pupila-sam alone [default:
-    'auto']."""
     # train: classification, multi-label classification
+    recipe: Literal["auto", "standard", "strong"]
+    """preset of the settings that are not given; strong: all blocks at rates by layer, averaged weights, cutmix,
+    label smoothing and stronger augmentation; classification, multi-label classification: auto means standard
+    [default: 'auto']."""
+    mixup: float
+    """alpha of mixup, which blends two training images and their labels; 0: none [default: 0.0]."""
+    cutmix: float
+    """alpha of cutmix, which pastes a part of another training image; 0: none [default: 0.0]."""
     head: Literal["auto", "logistic", "linear", "dense"]
     """classification head; logistic: a linear one, fitted to its optimum on standardised features; linear: no hidden
     layer, trained in epochs; dense: one hidden layer, trained in epochs; classification, multi-label classification:
@@ -183,6 +192,15 @@ class TrainOptions(LayoutOptions, BandOptions, total=False):
     """units in the hidden layer of the dense head [default: 128]."""
     dropout: float
     """dropout rate of the dense head [default: 0.3]."""
+    # train: classification, multi-label classification, promptable models
+    augmented_views: int | Literal["auto"]
+    """number of augmented views per image with a frozen encoder; classification, multi-label classification: auto
+    means epochs, at most 10; of a logistic head 4, the first unchanged; promptable models: auto means 4 for
+    pupila-sam, 1 for other models [default: 'auto']."""
+    # train: segmentation, promptable models
+    encoder: str
+    """encoder of the model: any timm model; auto: mobilenetv2_100; promptable models: of pupila-sam alone [default:
+    'auto']."""
     # train: promptable models
     target: Literal["class", "region", "both"]
     """target of a prompt, a whole class of an image, a connected region, or either [default: 'class']."""

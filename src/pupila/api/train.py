@@ -79,7 +79,7 @@ def train(
 def make_plan(
     data: Data, *, tell: "LogCallback | None" = None, **settings: Unpack[TrainOptions]
 ) -> "TrainPlan":
-    """The plan of a training, every "auto" decided; nothing is trained and nothing written beside the data.
+    """The plan of a training, every "auto" decided, some by a short trial; nothing is written beside the data.
 
     Args:
         data: whatever `pupila.open` takes.

@@ -140,6 +140,13 @@ PRESETS: dict[str, tuple[Step, ...]] = {
         partial(crop, share=0.15),
         partial(noise, deviation=8),
     ),
+    # of the recipe "strong" of classifiers
+    "wide": (
+        flip,
+        partial(move, degrees=15, factor=1.25),
+        partial(crop, share=0.3),
+        partial(jitter, share=0.3),
+    ),
     # flip, rotation by 15 degrees and colour jitter of 0.2, in all combinations
     "flip": (flip,),
     "rotation": (_TURN,),

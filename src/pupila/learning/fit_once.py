@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from pupila.artifacts.run.log import EpochLog
+from pupila.learning.ema import AveragedWeights
 from pupila.learning.loop import Checkpointer, EpochResult, Phase, State
 
 
@@ -36,17 +37,19 @@ def fit_once(
         checkpointer: keeps and restores checkpoints, and writes the log.
     """
     optimizer = torch.optim.SGD(module.parameters(), 0.0)  # a checkpoint has one; this one has no state
-    state = checkpointer.restore(module, optimizer)
+    averaged = AveragedWeights(module, decay=0.0)
+    state = checkpointer.restore(module, optimizer, averaged)
     if not state.epoch:
         start = time.monotonic()
         solution = solve()
         result = validate(module, 0)
         state = state.after(result, phase)
         checkpointer.add_outcomes(state, result.outcomes)
+        checkpointer.save_best(module)
         checkpointer.save(module, optimizer, state, EpochLog(
             part=checkpointer.name, phase=phase.name, epoch=1, train_loss=solution.loss, validation_loss=result.loss,
             metrics=result.metrics, score=result.score, lr=0.0, choice=solution.choice,
             seconds=round(time.monotonic() - start, 3),
-        ))  # fmt: skip
+        ), averaged)  # fmt: skip
     checkpointer.load_best(module)
     return state

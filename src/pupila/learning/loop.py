@@ -4,7 +4,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import torch
@@ -19,7 +19,9 @@ from pupila.core import checksums, files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 from pupila.core.progress import progress
-from pupila.learning.optimizers import OPTIMIZERS
+from pupila.learning.ema import AveragedWeights
+from pupila.learning.mixing import Mixing
+from pupila.learning.optimizers import OPTIMIZERS, group_parameters, optimizer_tensors, restore_optimizer
 
 Inputs = Tensor | tuple[Tensor, ...]  # of a module; a tuple is taken apart
 Batch = tuple[Inputs, Tensor]  # inputs, (N,) int64 targets, of masks (N, H, W), of several labels (N, C)
@@ -48,6 +50,13 @@ class Phase:
     encoder_lr: float | None = (
         None  # of the module's `encoder`, where it learns at another rate than the rest
     )
+    layer_decay: float = (
+        1.0  # factor of the learning rate from each block of the encoder to the one before it
+    )
+    ema_decay: float = (
+        0.0  # of the averaged weights, which are validated and left in the module; 0: not averaged
+    )
+    mixing: Mixing = field(default_factory=Mixing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +128,12 @@ def fit(
     """
     state = State()
     try:
-        optimizer = OPTIMIZERS[phase.optimizer](_groups(module, phase), phase.lr, phase.weight_decay)
-        state = checkpointer.restore(module, optimizer)
+        encoder_share = 1.0 if phase.encoder_lr is None else phase.encoder_lr / phase.lr
+        groups = group_parameters(module, encoder_share, phase.layer_decay)
+        optimizer = OPTIMIZERS[phase.optimizer](groups, phase.lr, phase.weight_decay)
+        averaged = AveragedWeights(module, phase.ema_decay)
+        learner = _Learner(module, optimizer, averaged)
+        state = checkpointer.restore(module, optimizer, averaged)
         if phase.can_predict and not state.epoch:
             state = replace(state, best_score=validate(module, -1).score)
             checkpointer.save_best(module)
@@ -128,9 +141,12 @@ def fit(
             while not state.ends(phase):
                 start = time.monotonic()
                 batches = _report_progress(stream(state.epoch), advance)
-                loss = _train_epoch(module, optimizer, phase, state, batches, criterion)
-                result = validate(module, state.epoch)
-                state = state.after(result, phase)
+                loss = _train_epoch(learner, phase, state, batches, criterion)
+                with averaged.apply_to(module):
+                    result = validate(module, state.epoch)
+                    state = state.after(result, phase)
+                    if not state.stale:
+                        checkpointer.save_best(module)
                 rate = float(optimizer.param_groups[0]["lr"])
                 checkpointer.save_example(state, result.example)
                 checkpointer.add_outcomes(state, result.outcomes)
@@ -138,7 +154,7 @@ def fit(
                     part=checkpointer.name, phase=phase.name, epoch=state.epoch, train_loss=loss,
                     validation_loss=result.loss, metrics=result.metrics, score=result.score, lr=rate,
                     seconds=round(time.monotonic() - start, 3),
-                ))  # fmt: skip
+                ), averaged)  # fmt: skip
         checkpointer.load_best(module)
     except KeyboardInterrupt:
         if not (state.epoch or phase.can_predict or checkpointer.has_best()):
@@ -146,18 +162,6 @@ def fit(
         state = replace(state, interrupted=True)
         checkpointer.load_best(module)  # weights of the last epoch, or some of each, may be in place
     return state
-
-
-def _groups(module: nn.Module, phase: Phase) -> list[dict[str, Any]]:
-    """Parameter groups with their share of the learning rate of the phase."""
-    trained = [(name.startswith("encoder."), p) for name, p in module.named_parameters() if p.requires_grad]
-    if phase.encoder_lr is None:
-        return [{"params": [p for _, p in trained], "share": 1.0}]
-    slower = phase.encoder_lr / phase.lr
-    return [
-        {"params": [p for inside, p in trained if inside == where], "share": share}
-        for where, share in ((False, 1.0), (True, slower))
-    ]
 
 
 def _report_progress(
@@ -174,9 +178,17 @@ def _report_progress(
     return steps, advance_each()
 
 
+@dataclass(frozen=True, slots=True)
+class _Learner:
+    """What a step changes."""
+
+    module: nn.Module
+    optimizer: torch.optim.Optimizer
+    averaged: AveragedWeights
+
+
 def _train_epoch(
-    module: nn.Module,
-    optimizer: torch.optim.Optimizer,
+    learner: _Learner,
     phase: Phase,
     state: State,
     stream: tuple[int, Iterable[Batch]],
@@ -187,6 +199,7 @@ def _train_epoch(
     Raises:
         PupilaError: the loss of a phase without earlier weights is infinite or no number.
     """
+    module, optimizer = learner.module, learner.optimizer
     steps, batches = stream
     total, count = 0.0, 0
     device = next(module.parameters()).device
@@ -195,9 +208,10 @@ def _train_epoch(
         torch.manual_seed(((phase.seed * 1_000_003 + state.epoch) * 1_000_003 + step) % 2**63)
         for group in optimizer.param_groups:
             group["lr"] = group["share"] * scheduled_lr(phase, state, state.epoch + step / steps)
+        mixed = phase.mixing.mix(inputs, (phase.seed, state.epoch, step))
         with torch.autocast(device.type, PRECISIONS[phase.precision], enabled=phase.precision != "float32"):
-            outputs = module(*inputs) if isinstance(inputs, tuple) else module(inputs)
-            loss = criterion(outputs, targets)
+            outputs = module(*mixed.inputs) if isinstance(inputs, tuple) else module(mixed.inputs)
+            loss = mixed.loss(criterion, outputs, targets)
         optimizer.zero_grad()
         scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         if phase.clip_norm is not None:
@@ -207,6 +221,7 @@ def _train_epoch(
             )
         scaler.step(optimizer)
         scaler.update()
+        learner.averaged.update(module)
         total += float(loss.detach()) * len(targets)
         count += len(targets)
     # A scaler skips such steps by itself, and a module that could predict before keeps its earlier weights.
@@ -251,15 +266,21 @@ class Checkpointer:
         self.lines: list[EpochLog] = []
         self.outcomes: Outcomes | None = None  # of all epochs; None where one of them has none
 
-    def save(self, module: nn.Module, optimizer: torch.optim.Optimizer, state: State, line: EpochLog) -> None:
-        """Save the state after an epoch; the last write makes it valid."""
+    def save(
+        self,
+        module: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        state: State,
+        line: EpochLog,
+        averaged: AveragedWeights,
+    ) -> None:
+        """Save the state after an epoch, once `save_best` has saved it where it is the best; this makes it valid."""
         self.lines.append(line)
-        if state.stale == 0:
-            self.save_best(module)
         checkpoint = {"state": asdict(state), "lines": [line.model_dump_json() for line in self.lines]}
         tensors = {
             **_weights(module),
-            **dict(_optimizer_tensors(optimizer)),
+            **averaged.to_tensors(),
+            **dict(optimizer_tensors(optimizer)),
             **_outcome_tensors(self.outcomes),
         }
         files.write_bytes(self.last, _pack(tensors, checkpoint))
@@ -281,7 +302,9 @@ class Checkpointer:
         """Save the weights as the best so far."""
         files.write_bytes(self._best, _pack(_weights(module), {}))
 
-    def restore(self, module: nn.Module, optimizer: torch.optim.Optimizer) -> State:
+    def restore(
+        self, module: nn.Module, optimizer: torch.optim.Optimizer, averaged: AveragedWeights
+    ) -> State:
         """The state after the last whole epoch; a fresh one where there is no checkpoint, or a damaged one."""
         if not files.exists(self.last):
             return State()
@@ -292,11 +315,12 @@ class Checkpointer:
             lines = [EpochLog.model_validate_json(line) for line in checkpoint["lines"]]
             if state.best_score > -math.inf:
                 _read_checkpoint(self._best, module)
+            averaged.restore(tensors)
         except (DamagedCheckpoint, OSError, ValueError, KeyError, TypeError) as fault:
             self._restart(fault)
             return State()
         module.load_state_dict(_module_tensors(tensors))
-        _restore_optimizer(optimizer, tensors)
+        restore_optimizer(optimizer, tensors)
         self.lines = lines
         self.outcomes = Outcomes.from_arrays({name: t.numpy() for name, t in tensors.items()}, _OUTCOMES)
         self.on_log(self.lines)
@@ -365,20 +389,3 @@ def _tensors(stored: Any) -> dict[str, Tensor]:
 def _pack(tensors: dict[str, Tensor], metadata: dict[str, Any]) -> bytes:
     whole = {name: tensor.detach().to("cpu").contiguous().clone() for name, tensor in tensors.items()}
     return checksums.seal(save(whole, {"checkpoint": json.dumps(metadata), checksums.KEY: checksums.BLANK}))
-
-
-def _optimizer_tensors(optimizer: torch.optim.Optimizer) -> Iterator[tuple[str, Tensor]]:
-    for number, slots in optimizer.state_dict()["state"].items():
-        for slot, value in slots.items():
-            if value is not None:
-                yield f"optimizer/{number}/{slot}", torch.as_tensor(value)
-
-
-def _restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    slots: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in tensors.items():
-        if name.startswith("optimizer/"):
-            _, number, slot = name.split("/")
-            slots.setdefault(int(number), {})[slot] = tensor
-    whole = optimizer.state_dict()
-    optimizer.load_state_dict({**whole, "state": slots})

@@ -42,6 +42,7 @@ class Settings:
     label_smoothing: float = 0.0
     focal_gamma: float = 2.0
     tversky_beta: float = 0.7
+    batch_norm: str = "frozen"
 
 
 class CountedTrainer(SegmentTrainer):

@@ -45,7 +45,7 @@ def train(
     data: Path, out: Path, tell: Callable[[LogLine], None] = lambda line: None, **more: Any
 ) -> TrainedRun:
     weights = str(data.with_suffix(".safetensors"))
-    return pupila.train(data, out=out, tell=tell, weights=weights, **SETTINGS, **more)
+    return pupila.train(data, out=out, tell=tell, weights=weights, unfreeze=0, **SETTINGS, **more)
 
 
 def test_auto_is_logistic_unless_a_setting_needs_epochs(data: Path) -> None:
@@ -131,7 +131,9 @@ def test_a_given_strength_is_taken_and_chooses_nothing(data: Path, tmp_path: Pat
 def test_folds_choose_each_by_themselves(data: Path, tmp_path: Path) -> None:
     folder = write_classes(tmp_path / "folded", {"cat": 9, "dog": 9})
     weights = str(data.with_suffix(".safetensors"))
-    pupila.train(folder, out=tmp_path / "run", folds=3, tell=lambda line: None, weights=weights, **SETTINGS)
+    pupila.train(
+        folder, out=tmp_path / "run", folds=3, tell=lambda line: None, weights=weights, unfreeze=0, **SETTINGS
+    )
     lines = read_log(str(tmp_path / "run"))
     assert [line.part for line in lines] == ["fold0-head", "fold1-head", "fold2-head", "whole-head"]
     assert all(line.choice for line in lines)

@@ -8,13 +8,14 @@ import pytest
 from torch import nn
 
 from pupila.learning.loop import Phase
+from pupila.learning.mixing import Mixing
 from pupila.stages.train import phases
 from pupila.tasks import TASKS
 
 PLAN: Any = SimpleNamespace(
     epochs=0, unfreeze=1, finetune_epochs=2, lr=0.1, finetune_lr=0.01, precision="float32", device="cpu", workers=0,
     schedule="cosine", warmup_epochs=0, optimizer="adamw", weight_decay=0, clip_norm=1, patience=3,
-    collapse_patience=3, seed=0,
+    collapse_patience=3, seed=0, layer_decay=1.0, ema_decay=0.0,
 )  # fmt: skip
 
 
@@ -28,7 +29,7 @@ def find_rates(monkeypatch: pytest.MonkeyPatch, task: Any, pretrained: bool) -> 
     monkeypatch.setattr(phases, "fit", record)
     trainer: Any = SimpleNamespace(
         network=SimpleNamespace(pretrained=pretrained, task=task), build_module=lambda unfreeze: nn.Linear(1, 1),
-        criterion=None, validate=None, predict_validation=lambda module: None,
+        criterion=None, mixing=Mixing(), validate=None, predict_validation=lambda module: None,
     )  # fmt: skip
     phases.train_split(trainer, PLAN, lambda name: SimpleNamespace())  # type: ignore[arg-type, return-value]
     return fitted[0].lr, fitted[0].encoder_lr

@@ -109,17 +109,20 @@ class ExportedEncoder(nn.Module):
 class Unfrozen(nn.Module):
     """Encoder and head as one module of which only some blocks of the encoder are trained.
 
-    A pretrained encoder keeps its batch-norm statistics: small batches of new images would distort them.
+    A pretrained encoder keeps its batch-norm statistics unless they are trained, too: small batches may distort them.
 
     Args:
         network: is trained in place.
         unfreeze: number of last blocks, or "all".
+        batch_norm: "frozen" or "trained": the statistics of the unfrozen blocks of a pretrained encoder.
     """
 
-    def __init__(self, network: Network, unfreeze: int | str) -> None:
+    def __init__(self, network: Network, unfreeze: int | str, batch_norm: str = "frozen") -> None:
         super().__init__()
         assert not (network.shared and unfreeze), "own_encoder comes before training it"
         self.encoder, self.head, self._pretrained = network.encoder, network.head, network.pretrained
+        self.blocks = network.blocks  # a plain list, so that its weights are registered once
+        self._freezes_statistics = batch_norm == "frozen"
         self._unfrozen = (
             [network.encoder] if unfreeze == "all" else network.blocks[len(network.blocks) - int(unfreeze) :]
         )
@@ -138,7 +141,7 @@ class Unfrozen(nn.Module):
             self.encoder.eval()
             for block in self._unfrozen:
                 block.train(mode)
-            for part in self.encoder.modules():
+            for part in self.encoder.modules() if self._freezes_statistics else ():
                 if isinstance(part, nn.modules.batchnorm._BatchNorm):
                     part.eval()
         return self

@@ -20,6 +20,7 @@ from pupila.learning.loader.batches import chunks, order
 from pupila.learning.loader.images import ResizedImages
 from pupila.learning.loader.views import AugmentedViews, View
 from pupila.learning.loop import Batch, EpochResult
+from pupila.learning.mixing import Mixing
 from pupila.learning.models.network import Network, Unfrozen
 from pupila.learning.models.settings import CROSS_VALIDATION, LOGISTIC
 from pupila.learning.pool import EncoderPool
@@ -63,7 +64,7 @@ class ImageTrainer(ABC):
         self.pool = pool or EncoderPool()
         self.split, self.settings, self.network = split, settings, network
         self.targets, self.criterion = supervision.targets, supervision.criterion
-        self.chances = supervision.chances
+        self.chances, self.mixing = supervision.chances, Mixing(settings.mixup, settings.cutmix)
         pictures = ResizedImages(
             data, network.preprocessing, [*split.train, *split.validation], self.pool.stores
         )
@@ -88,7 +89,7 @@ class ImageTrainer(ABC):
 
     def build_module(self, unfreeze: int | str) -> nn.Module:
         """Encoder and head."""
-        return Unfrozen(self.network, unfreeze)
+        return Unfrozen(self.network, unfreeze, self.settings.batch_norm)
 
     def validate(self, module: nn.Module, epoch: int) -> EpochResult:
         """Validation metrics of a module that takes images."""

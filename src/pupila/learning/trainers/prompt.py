@@ -21,6 +21,7 @@ from pupila.learning.loader.prompt import PromptedViews, pad
 from pupila.learning.loader.views import View
 from pupila.learning.loop import Batch, EpochResult
 from pupila.learning.losses.classes import prompt_loss
+from pupila.learning.mixing import Mixing
 from pupila.learning.models.network import Network
 from pupila.learning.pool import EncoderPool
 from pupila.learning.trainers.best_outputs import BestOutputs
@@ -90,6 +91,7 @@ class PromptTrainer:
         self.exact = Features(
             self.views.views, exact, "none" if settings.cache == "none" else "float32", pool.stores
         )
+        self.mixing = Mixing()
         self.criterion: Callable[[Any, Tensor], Tensor] = mean_prompt_loss
         self._spec = PredictionSettings(
             classes=settings.classes, preprocessing=network.preprocessing, prompt_format=network.prompt_format

@@ -28,6 +28,7 @@ class PromptableModule(nn.Module):
         )  # in a list, so that its weights are registered once
         self.head: Any = network.head
         self.encoder: Any = None if unfreeze is None else network.encoder
+        self.blocks = network.blocks  # a plain list, as above
         self._image_size, self._corrections = network.preprocessing.height, corrections
 
     def forward(

@@ -22,6 +22,7 @@ from pupila.learning.loader.segment import MaskedViews
 from pupila.learning.loop import EpochResult
 from pupila.learning.losses.classes import LOSSES, class_weights
 from pupila.learning.losses.sums import make_loss
+from pupila.learning.mixing import Mixing
 from pupila.learning.models.network import Network, Unfrozen
 from pupila.learning.pool import EncoderPool
 from pupila.learning.trainers.best_outputs import BestOutputs
@@ -86,6 +87,7 @@ class SegmentTrainer:
         spec, learned = network.preprocessing, split.train or split.validation
         self.views = MaskedViews(data, spec, rows, settings.augment, settings.seed, learned)
         weights = class_weights(data.shares[split.train].sum(axis=0), settings.class_weights)
+        self.mixing = Mixing()
         self.criterion = make_loss(
             settings.loss, None if weights is None else weights.to(settings.device), settings, LOSSES
         )
@@ -109,7 +111,7 @@ class SegmentTrainer:
 
     def build_module(self, unfreeze: int | str) -> nn.Module:
         """Encoder and head."""
-        return Unfrozen(self.network, unfreeze)
+        return Unfrozen(self.network, unfreeze, self.settings.batch_norm)
 
     def validate(self, module: nn.Module, epoch: int) -> EpochResult:
         """Validation metrics of the module at full resolution."""

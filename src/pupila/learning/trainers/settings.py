@@ -55,6 +55,14 @@ class CriterionSettings(LossSettings, Protocol):
         """none, inverse or effective."""
 
 
+class UnfreezingSettings(Protocol):
+    """What a trainer reads that unfreezes blocks with batch norm."""
+
+    @property
+    def batch_norm(self) -> str:
+        """frozen or trained: its statistics in unfrozen blocks."""
+
+
 class FeatureSettings(Protocol):
     """What a trainer reads that caches the output of a frozen encoder."""
 
@@ -67,7 +75,7 @@ class FeatureSettings(Protocol):
         """Augmented views per image."""
 
 
-class ImageSettings(TrainerSettings, FeatureSettings, Protocol):
+class ImageSettings(TrainerSettings, FeatureSettings, UnfreezingSettings, Protocol):
     """What every trainer with a row of logits for each image reads."""
 
     @property
@@ -77,6 +85,14 @@ class ImageSettings(TrainerSettings, FeatureSettings, Protocol):
     @property
     def l2(self) -> float | str:
         """L2 strength of a logistic head, or cross-validation."""
+
+    @property
+    def mixup(self) -> float:
+        """Alpha of mixup; 0: none."""
+
+    @property
+    def cutmix(self) -> float:
+        """Alpha of cutmix; 0: none."""
 
 
 class ClassifySettings(ImageSettings, CriterionSettings, Protocol):
@@ -91,7 +107,7 @@ class MultilabelSettings(ImageSettings, CriterionSettings, AsymmetricSettings, P
     """What the trainer of multi-label classifiers reads."""
 
 
-class SegmentSettings(TrainerSettings, CriterionSettings, OverlapSettings, Protocol):
+class SegmentSettings(TrainerSettings, CriterionSettings, OverlapSettings, UnfreezingSettings, Protocol):
     """What the trainer of segmentation models reads."""
 
     @property

@@ -13,6 +13,7 @@ from pupila.imaging.images.decode import Array
 from pupila.learning.features import FeatureRequest
 from pupila.learning.fit_once import Solution
 from pupila.learning.loop import Batch, EpochResult
+from pupila.learning.mixing import Mixing
 from pupila.learning.models.network import Network
 
 
@@ -36,6 +37,7 @@ class TaskTrainer(Protocol):
     split: SplitRows
     network: Network
     criterion: Callable[[Any, Tensor], Tensor]
+    mixing: Mixing  # of batches of pixels
 
     def batches(self, epoch: int) -> list[list[int]]:
         """The items of the epoch's batches."""

@@ -96,6 +96,7 @@ def _train_pixels(
     two_rates = finetuning and network.task.finetunes_at_two_rates
     rate = plan.finetune_lr if finetuning and not two_rates else plan.lr
     phase = _make_phase(name, plan, epochs, rate, plan.precision, can_predict=finetuning and plan.epochs > 0)
+    phase = replace(phase, mixing=trainer.mixing, layer_decay=plan.layer_decay if finetuning else 1.0)
     if two_rates:
         phase = replace(phase, encoder_lr=plan.finetune_lr)
     state = fit(module, phase, stream, trainer.criterion, trainer.validate, checkpointer)
@@ -110,4 +111,5 @@ def _make_phase(
         schedule=plan.schedule, warmup_epochs=min(plan.warmup_epochs, epochs / 2), optimizer=plan.optimizer,
         weight_decay=plan.weight_decay, clip_norm=plan.clip_norm, patience=plan.patience,
         collapse_patience=plan.collapse_patience, seed=plan.seed, can_predict=can_predict,
+        ema_decay=plan.ema_decay,
     )  # fmt: skip

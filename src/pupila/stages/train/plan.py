@@ -19,7 +19,7 @@ from pupila.stages.train.config import TASK_MODELS, write_flag
 from pupila.stages.train.measure import pick_engine, resolve_device
 from pupila.stages.train.planning.classify import CLASSIFY_PLANNER
 from pupila.stages.train.planning.multilabel import MULTILABEL_PLANNER
-from pupila.stages.train.planning.planner import Needs, TaskPlanner
+from pupila.stages.train.planning.planner import Needs, TaskPlanner, unfrozen_blocks
 from pupila.stages.train.planning.prompt import PROMPT_PLANNER
 from pupila.stages.train.planning.segment import SEGMENT_PLANNER
 from pupila.stages.train.settings import TrainPlan, TrainSettings, conflicting_settings, skips_training
@@ -285,19 +285,22 @@ def find_unused_settings(settings: TrainSettings, plan: TrainPlan, network: Netw
     """
     finetuned = network.pretrained and plan.unfreeze != 0
     longest = max(plan.epochs, plan.finetune_epochs if finetuned else 0)
-    unfrozen = say("unfrozen blocks of a pretrained encoder, such as --unfreeze 3")
+    unfrozen = unfrozen_blocks()
     in_float32 = settings.precision == "float32" or not network.task.caches_features
     needs: Needs = {
         **PLANNERS[plan.task].needs(settings, plan, network),
         "finetune_epochs": (finetuned, unfrozen),
         "finetune_lr": (finetuned, unfrozen),
+        "batch_norm": (finetuned, unfrozen),
+        "layer_decay": (finetuned, unfrozen),
         "precision": (in_float32 or plan.unfreeze != 0, unfrozen),
         "warmup_epochs": (
             settings.warmup_epochs <= longest,
             say("a phase of as many epochs; the longest has {n}", n=longest),
         ),
     }
-    return {name: need for name, (honoured, need) in needs.items() if not honoured}
+    fields = type(plan).model_fields
+    return {name: need for name, (honoured, need) in needs.items() if name in fields and not honoured}
 
 
 def check_preset(name: str) -> None:

@@ -1,5 +1,6 @@
 """From the user's settings and the data to a plan and the untrained network."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -7,11 +8,13 @@ import torch
 
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.splits import SplitFile
+from pupila.core.messages import say
 from pupila.learning.models.build import BUILDERS
 from pupila.learning.models.built import own_encoder
 from pupila.learning.models.network import Network
 from pupila.learning.pool import EncoderPool
 from pupila.stages.train.budget import fit_to_budget
+from pupila.stages.train.budgets.cost import BudgetedSettings
 from pupila.stages.train.catalogue import find_recipe
 from pupila.stages.train.config import TrainConfig
 from pupila.stages.train.plan import PLANNERS, check_settings, count_training, decide, refuse_unused_settings
@@ -43,8 +46,11 @@ def prepare_training(
     recipe = find_training(data, config.model)
     task = recipe.task.name
     requested: Any = config.for_task(task)
-    check_settings(requested, data, splits, task)
-    settings, reasons = PLANNERS[task].settle(requested, count_training(data, splits))
+    preset = apply_recipe(requested, PLANNERS[task].recipes)
+    settings, reasons = preset.settings, preset.reasons
+    check_settings(settings, data, splits, task)
+    settings, settled = PLANNERS[task].settle(settings, count_training(data, splits))
+    reasons = {**reasons, **settled}
     if config.budget is not None and not skips_training(config):
         fitted = fit_to_budget(
             settings, config.budget, splits, data, lambda some: build_network(some, data, recipe, pool), task
@@ -59,6 +65,15 @@ def prepare_training(
     refuse_unused_settings(requested, plan, network)
     network = own_encoder(network) if plan.unfreeze else network
     return plan, network
+
+
+def apply_recipe(settings: Any, recipes: Mapping[str, Mapping[str, Any]]) -> BudgetedSettings:
+    """The settings with those of their recipe in place of what the user did not set."""
+    decided = BudgetedSettings(settings)
+    recipe = getattr(settings, "recipe", "auto")
+    for name, value in recipes.get(recipe, {}).items():
+        decided.set(name, value, say("recipe {name}", name=recipe))
+    return decided
 
 
 def build_network(

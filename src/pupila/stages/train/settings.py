@@ -64,6 +64,19 @@ class TrainSettings(ModelSettings):
     clip_norm: PositiveFloat | None = Field(
         default=None, description="maximum gradient norm; null: no clipping"
     )
+    layer_decay: float = Field(
+        default=1.0,
+        gt=0,
+        le=1,
+        description="factor of the learning rate from each unfrozen block to the one before it; 1: one rate for all",
+    )
+    ema_decay: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="decay per step of the exponential moving average of the weights, which is validated and exported "
+        "in their place; 0: no average",
+    )
     augment: str = Field(
         default="auto", description="augmentation preset; pupila train DATA --preview draws it"
     )

@@ -76,6 +76,30 @@ def test_test_images_are_never_tried(data: Dataset) -> None:
     assert {trials.splits.images[row].fold for row in trials.split.train} == {1, 2}
 
 
+def test_folds_are_safe_for_groups_and_spread_the_classes(data: Dataset) -> None:
+    _, trials = prepare(data)
+    folds = trials.fold_rows(3, seed=1)
+    rows = sorted(row for fold in folds for row in fold.validation)
+    assert rows == sorted([*trials.split.train, *trials.split.validation])
+    targets = data.images["target"].to_list()
+    for fold in folds:
+        assert {*fold.train} | {*fold.validation} == {*rows} and not {*fold.train} & {*fold.validation}
+        groups = [
+            {trials.splits.images[row].component for row in part} for part in (fold.train, fold.validation)
+        ]
+        assert not groups[0] & groups[1]
+        counts = [sum(targets[row] == name for row in fold.validation) for name in data.classes]
+        assert max(counts) - min(counts) <= 1
+    assert folds == trials.fold_rows(3, seed=1) != trials.fold_rows(3, seed=2)
+
+
+def test_each_image_is_scored_once_by_a_network_that_did_not_learn_from_it(data: Dataset) -> None:
+    plan, trials = prepare(data)
+    folds = trials.fold_rows(3, seed=1)
+    (only,) = trials.run(plan, CANDIDATES[1:], folds)
+    assert len(only.scores) == sum(len(fold.validation) for fold in folds)
+
+
 def result(*scores: float) -> TrialResult:
     return TrialResult(name="x", settings={}, scores=list(scores), seconds=1)
 
@@ -98,7 +122,10 @@ def test_scores_of_images_by_hand() -> None:
     classes = Outcomes(rows, np.array([0, 1]), np.array([[1, 0], [0, 0]]))
     assert score_images("classify", classes) == [1, 0]
     labels = Outcomes(rows, np.array([[1, 0, -1], [-1, -1, -1]]), np.array([[[2.0, 1, 9], [0, 0, 0]]]))
-    assert score_images("multilabel", labels) == [0.5, 1]
+    # Probabilities 0.881 of a present class and 0.731 of an absent one: 1 - (0.119^2 + 0.731^2) / 2
+    assert score_images("multilabel", labels) == pytest.approx([0.7257, 1], abs=1e-4)
     # Class 0: shared 3 of 4 and 3; class 1 of the first image: nothing shared of 0 and 1; the second has class 0 alone.
     masks = Outcomes(rows, np.array([[4, 0], [4, 0]]), np.array([[[[3, 3], [0, 1]], [[4, 4], [0, 0]]]]))
     assert score_images("segment", masks) == pytest.approx([6 / 7 / 2, 1])
+    prompts = Outcomes(rows, np.array([1, 1]), np.array([[[0.5, 0.7], [0.0, 1.0]]]))
+    assert score_images("prompt", prompts) == pytest.approx([0.6, 0.5])

@@ -13,6 +13,7 @@ from pupila.stages.train.planning.planner import (
     keep_preprocessing,
     pick_head_precision,
 )
+from pupila.stages.train.planning.unfreezing import STRONG, decide_unfreezing, default_settings
 from pupila.stages.train.settings import conflicting_settings, skips_training
 from pupila.stages.train.task_settings.classify import ClassifyTrainSettings
 from pupila.statistics.metrics.threshold import parse_objective
@@ -47,7 +48,7 @@ def _check(settings: ClassifyTrainSettings, data: Dataset) -> None:
 
 
 CLASSIFY_PLANNER = TaskPlanner(
-    defaults=lambda network: {"loss": "cross_entropy", "epochs": 20, "finetune_epochs": 10},
+    defaults=lambda network: default_settings("cross_entropy"),
     augment="A1",
     max_batch_size=32,
     check=_check,
@@ -56,4 +57,6 @@ CLASSIFY_PLANNER = TaskPlanner(
     pick_precision=pick_head_precision,
     needs=needs_of_head,
     settle=settle_head,
+    decide_by_trial=decide_unfreezing,
+    recipes={"strong": STRONG},
 )

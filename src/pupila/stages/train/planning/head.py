@@ -6,7 +6,7 @@ from pupila.core.messages import listing, say
 from pupila.learning.models.nets import NETS
 from pupila.learning.models.network import NO_WEIGHTS, Network
 from pupila.learning.models.settings import LOGISTIC
-from pupila.stages.train.planning.planner import Needs, needs_of_views
+from pupila.stages.train.planning.planner import Needs, needs_of_views, unfrozen_blocks
 
 MOST_IMAGES = 50_000  # of training, whose features a logistic head holds in memory: 256 MB of 1,280 each
 VIEWS = 4  # per image, where "auto" decides; the first is the image as it is
@@ -74,5 +74,6 @@ def needs_of_head(settings: Any, plan: Any, network: Network) -> Needs:
             in_epochs or finetuned or plan.augment == "none" or plan.augmented_views > 1,
             say("augmented views: --augmented-views {n}", n=VIEWS),
         ),
+        **dict.fromkeys(("recipe", "mixup", "cutmix"), (bool(plan.unfreeze), unfrozen_blocks())),
         **needs_of_views(settings.augmented_views, plan, network),
     }

@@ -18,6 +18,7 @@ from pupila.stages.train.planning.planner import (
     pick_head_precision,
     require_training,
 )
+from pupila.stages.train.planning.unfreezing import STRONG, decide_unfreezing, default_settings
 from pupila.stages.train.task_settings.multilabel import MultilabelTrainSettings
 from pupila.tasks.label_text import ABSENT, PRESENT
 
@@ -47,7 +48,7 @@ def _list_needs(settings: Any, plan: Any, network: Network) -> Needs:
 
 
 MULTILABEL_PLANNER = TaskPlanner(
-    defaults=lambda network: {"loss": "bce", "epochs": 20, "finetune_epochs": 10},
+    defaults=lambda network: default_settings("bce"),
     augment="A1",
     max_batch_size=32,
     check=_check,
@@ -56,4 +57,6 @@ MULTILABEL_PLANNER = TaskPlanner(
     pick_precision=pick_head_precision,
     needs=_list_needs,
     settle=settle_head,
+    decide_by_trial=decide_unfreezing,
+    recipes={"strong": STRONG},
 )

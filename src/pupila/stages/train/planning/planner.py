@@ -1,7 +1,7 @@
 """The record of what planning does differently for each task, and what two tasks share."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pupila.artifacts.dataset.manifest import Dataset
@@ -41,6 +41,7 @@ class TaskPlanner:
     settle: Callable[[Any, int], tuple[Any, dict[str, str]]] = lambda settings, images: (settings, {})
     # Settings as the user gave them and the plan, to the plan with what short trials decide.
     decide_by_trial: Callable[[Any, Any, Trials], Any] = lambda settings, plan, trials: plan
+    recipes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # name to its settings
 
 
 def require_training(settings: TrainSettings, problem: str) -> None:
@@ -93,6 +94,11 @@ def check_criterion(settings: CriterionSettings, losses: TaskLosses) -> None:
             f"loss={settings.loss}, label_smoothing={settings.label_smoothing}",
             say("{loss}, the only loss with label smoothing", loss=losses.smoothed), "--label-smoothing 0",
         )  # fmt: skip
+
+
+def unfrozen_blocks() -> str:
+    """What settings of the fine-tuning need."""
+    return say("unfrozen blocks of a pretrained encoder, such as --unfreeze 3")
 
 
 def needs_of_views(augmented_views: int | str, plan: TrainPlan, network: Network) -> Needs:

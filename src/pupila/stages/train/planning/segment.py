@@ -45,7 +45,7 @@ def _check(settings: SegmentTrainSettings, data: Dataset) -> None:
 
 def _default_settings(network: Network) -> dict[str, Any]:
     epochs = 3 if network.pretrained else 40
-    return {"loss": "dice+cross_entropy", "epochs": epochs, "finetune_epochs": 24}
+    return {"loss": "dice+cross_entropy", "epochs": epochs, "finetune_epochs": 24, "batch_norm": "frozen"}
 
 
 def _prepare(settings: SegmentTrainSettings, preprocessing: Preprocessing) -> Preprocessing:

@@ -7,11 +7,16 @@ from pydantic import Field, PositiveInt
 from pupila.core.messages import mark
 from pupila.learning.models.settings import ClassifierSettings
 from pupila.stages.train.settings import TrainPlan, TrainSettings
-from pupila.stages.train.task_settings.shared import BudgetSettings, CriterionSettings, ViewSettings
+from pupila.stages.train.task_settings.shared import (
+    BudgetSettings,
+    CriterionSettings,
+    RecipeSettings,
+    ViewSettings,
+)
 
 
 class ClassifyTrainSettings(
-    TrainSettings, ClassifierSettings, CriterionSettings, ViewSettings, BudgetSettings
+    TrainSettings, ClassifierSettings, CriterionSettings, ViewSettings, BudgetSettings, RecipeSettings
 ):
     """What the user asked for in a training of a classifier."""
 
@@ -21,7 +26,9 @@ class ClassifyTrainSettings(
         ),
         "image_size": mark("auto means the default of the model"),
         "epochs": mark("auto means 20, and 1 of a logistic head"),
-        "unfreeze": mark("auto means 0"),
+        "unfreeze": mark("auto decides by a short trial, see batch_norm"),
+        "batch_norm": mark("auto decides by a short trial"),
+        "recipe": mark("auto means standard"),
         "finetune_epochs": mark("auto means 10"),
         "lr": mark("auto means 1e-3, sgd 0.01"),
         "batch_size": mark("auto means 32"),
@@ -49,6 +56,12 @@ class ClassifyTrainPlan(TrainPlan, ClassifyTrainSettings):
     """The plan of a classifier."""
 
     task: Literal["classify"] = Field(default="classify", description="name of the task")
+    batch_norm: Literal["frozen", "trained"] = Field(
+        default="frozen", description="statistics of batch norm in unfrozen blocks"
+    )
+    recipe: Literal["standard", "strong"] = Field(
+        default="standard", description="preset of the settings that were not given"
+    )
     augmented_views: PositiveInt = Field(
         description="number of augmented views per image with a frozen encoder"
     )

@@ -7,11 +7,16 @@ from pydantic import Field, NonNegativeFloat, PositiveInt
 from pupila.core.messages import mark
 from pupila.learning.models.settings import ClassifierSettings
 from pupila.stages.train.settings import TrainPlan, TrainSettings
-from pupila.stages.train.task_settings.shared import BudgetSettings, CriterionSettings, ViewSettings
+from pupila.stages.train.task_settings.shared import (
+    BudgetSettings,
+    CriterionSettings,
+    RecipeSettings,
+    ViewSettings,
+)
 
 
 class MultilabelTrainSettings(
-    TrainSettings, ClassifierSettings, CriterionSettings, ViewSettings, BudgetSettings
+    TrainSettings, ClassifierSettings, CriterionSettings, ViewSettings, BudgetSettings, RecipeSettings
 ):
     """What the user asked for in a training of a multi-label classifier."""
 
@@ -21,7 +26,9 @@ class MultilabelTrainSettings(
         ),
         "image_size": mark("auto means the default of the model"),
         "epochs": mark("at least 1; auto means 20, and 1 of a logistic head"),
-        "unfreeze": mark("auto means 0"),
+        "unfreeze": mark("auto decides by a short trial, see batch_norm"),
+        "batch_norm": mark("auto decides by a short trial"),
+        "recipe": mark("auto means standard"),
         "finetune_epochs": mark("auto means 10"),
         "lr": mark("auto means 1e-3, sgd 0.01"),
         "batch_size": mark("auto means 32"),
@@ -52,6 +59,12 @@ class MultilabelTrainPlan(TrainPlan, MultilabelTrainSettings):
     """The plan of a multi-label classifier."""
 
     task: Literal["multilabel"] = Field(default="multilabel", description="name of the task")
+    batch_norm: Literal["frozen", "trained"] = Field(
+        default="frozen", description="statistics of batch norm in unfrozen blocks"
+    )
+    recipe: Literal["standard", "strong"] = Field(
+        default="standard", description="preset of the settings that were not given"
+    )
     augmented_views: PositiveInt = Field(
         description="number of augmented views per image with a frozen encoder"
     )

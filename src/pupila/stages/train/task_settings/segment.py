@@ -7,10 +7,12 @@ from pydantic import Field, NonNegativeInt
 from pupila.core.messages import mark
 from pupila.learning.models.settings import EncoderSettings
 from pupila.stages.train.settings import TrainPlan, TrainSettings
-from pupila.stages.train.task_settings.shared import BudgetSettings, CriterionSettings
+from pupila.stages.train.task_settings.shared import BudgetSettings, CriterionSettings, UnfreezingSettings
 
 
-class SegmentTrainSettings(TrainSettings, EncoderSettings, CriterionSettings, BudgetSettings):
+class SegmentTrainSettings(
+    TrainSettings, EncoderSettings, CriterionSettings, BudgetSettings, UnfreezingSettings
+):
     """What the user asked for in a training of a segmentation model."""
 
     notes: ClassVar[dict[str, str]] = {
@@ -25,6 +27,7 @@ class SegmentTrainSettings(TrainSettings, EncoderSettings, CriterionSettings, Bu
         "batch_size": mark("auto means 8"),
         "augment": mark("auto means medium"),
         "loss": mark("cross_entropy, focal, dice or tversky; auto means dice+cross_entropy"),
+        "batch_norm": mark("auto means frozen"),
         "budget": mark("decides image_size, view, epochs and unfreeze"),
     }  # fmt: skip
 
@@ -48,3 +51,6 @@ class SegmentTrainPlan(TrainPlan, SegmentTrainSettings):
 
     task: Literal["segment"] = Field(default="segment", description="name of the task")
     overlap: NonNegativeInt = Field(description="overlap of neighbouring tiles in prediction, in pixels")
+    batch_norm: Literal["frozen", "trained"] = Field(
+        default="frozen", description="statistics of batch norm in unfrozen blocks"
+    )

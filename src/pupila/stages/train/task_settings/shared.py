@@ -23,6 +23,34 @@ class CriterionSettings(Settings):
     )
 
 
+class UnfreezingSettings(Settings):
+    """How unfrozen blocks are trained, where an encoder has batch norm."""
+
+    batch_norm: Literal["auto", "frozen", "trained"] = Field(
+        default="auto",
+        description="statistics of batch norm in the unfrozen blocks of a pretrained encoder: as they came, or "
+        "those of the training images",
+    )
+
+
+class RecipeSettings(UnfreezingSettings):
+    """The preset of a classifier's training, and how its images are mixed."""
+
+    recipe: Literal["auto", "standard", "strong"] = Field(
+        default="auto",
+        description="preset of the settings that are not given; strong: all blocks at rates by layer, averaged "
+        "weights, cutmix, label smoothing and stronger augmentation",
+    )
+    mixup: NonNegativeFloat = Field(
+        default=0.0,
+        description="alpha of mixup, which blends two training images and their labels; 0: none",
+    )
+    cutmix: NonNegativeFloat = Field(
+        default=0.0,
+        description="alpha of cutmix, which pastes a part of another training image; 0: none",
+    )
+
+
 class ViewSettings(Settings):
     """Augmented views, where a frozen encoder's features are cached."""
 

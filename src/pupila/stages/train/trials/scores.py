@@ -12,14 +12,14 @@ _LEAST = 1e-9
 
 def _score_classes(targets: Array, values: Array) -> Array:
     """1 where the predicted class is right, else 0."""
-    return (targets == values).astype(np.float64)
+    return np.asarray(targets == values, dtype=np.float64)
 
 
 def _score_labels(targets: Array, values: Array) -> Array:
-    """The share of the known labels that are predicted at a threshold of 0.5; 1 where none is known."""
+    """One minus the mean squared error of the probabilities of the known labels; 1 where none is known."""
     known = targets != UNKNOWN
-    right = ((values > 0) == (targets == PRESENT)) & known
-    return np.where(known.any(axis=1), right.sum(axis=1) / np.maximum(known.sum(axis=1), 1), 1.0)
+    errors = (1 / (1 + np.exp(-values.astype(np.float64))) - (targets == PRESENT)) ** 2 * known
+    return np.asarray(1 - errors.sum(axis=1) / np.maximum(known.sum(axis=1), 1))
 
 
 def _score_masks(targets: Array, values: Array) -> Array:
@@ -28,18 +28,24 @@ def _score_masks(targets: Array, values: Array) -> Array:
     total = targets + predicted
     counts = total > 0
     dice = 2 * shared / np.maximum(total, _LEAST)
-    return np.where(counts, dice, 0.0).sum(axis=1) / np.maximum(counts.sum(axis=1), 1)
+    return np.asarray(np.where(counts, dice, 0.0).sum(axis=1) / np.maximum(counts.sum(axis=1), 1))
+
+
+def _score_prompts(targets: Array, values: Array) -> Array:
+    """The mean IoU over the prompt strategies."""
+    return np.asarray(values.mean(axis=1), dtype=np.float64)
 
 
 # Of a task: targets and values of one epoch, as `outcomes.npz` has them, to (V,) scores in [0, 1].
-_SCORES: dict[str, Callable[[Array, Array], Array]] = {
+SCORES: dict[str, Callable[[Array, Array], Array]] = {
     "classify": _score_classes,
     "multilabel": _score_labels,
     "segment": _score_masks,
+    "prompt": _score_prompts,
 }
 
 
 def score_images(task: str, outcomes: Outcomes) -> list[float]:
     """The score of each validation image in the last epoch, in [0, 1], higher is better."""
-    scores: list[float] = _SCORES[task](outcomes.targets, outcomes.values[-1]).tolist()
+    scores: list[float] = SCORES[task](outcomes.targets, outcomes.values[-1]).tolist()
     return scores

@@ -31,16 +31,18 @@ from pupila.core.messages import listing, number, say, say_images
 from pupila.core.progress import progress
 from pupila.core.records import Record
 from pupila.core.vocabulary import TRAIN, VALIDATION
-from pupila.learning.loop import Checkpointer, State
+from pupila.learning.ema import AveragedWeights
+from pupila.learning.loop import Checkpointer, EpochResult, State
 from pupila.learning.models.network import Network
 from pupila.learning.pool import EncoderPool
 from pupila.learning.trainers.catalogue import TRAINERS
 from pupila.learning.trainers.trainer import SplitRows
-from pupila.stages.train.phases import train_split
+from pupila.stages.train.phases import FINETUNE, train_split
 from pupila.stages.train.settings import TrainPlan
 from pupila.stages.train.trials.scores import score_images
 
 MARGIN = 1.0  # standard errors
+_HEAD_EPOCH = 0.02  # cost of an epoch on cached features, in epochs with unfrozen blocks
 # Of a plan, what changes nothing in a trial.
 _BESIDE = {"reasons", "workers", "data_parts", "data_version", "folds", "patience"}
 
@@ -54,7 +56,7 @@ class Candidate:
 
 
 class TrialResult(Record):
-    """How one candidate did."""
+    """The result of one candidate."""
 
     name: str = Field(description="of the candidate")
     settings: dict[str, Any] = Field(description="of the plan, which the candidate has changed")
@@ -97,25 +99,45 @@ class Trials:
         train, validation = ([row for row, a in images if a.split == name] for name in (TRAIN, VALIDATION))
         return SplitRows.of(self.splits, train, validation)
 
-    def run(self, plan: TrainPlan, candidates: Sequence[Candidate]) -> list[TrialResult]:
+    def fold_rows(self, count: int, seed: int) -> list[SplitRows]:
+        """Folds of all rows of `split`: each group is in one of them, and equal targets are spread over them."""
+        rows, targets = [*self.split.train, *self.split.validation], self.data.images["target"].to_list()
+        groups: dict[int, list[int]] = {}
+        for row in sorted(rows):
+            groups.setdefault(self.splits.images[row].component, []).append(row)
+        drawn = np.random.default_rng(seed).permutation(len(groups))
+        shuffled = [list(groups.values())[place] for place in drawn]
+        folds: list[list[int]] = [[] for _ in range(count)]
+        for group in sorted(shuffled, key=lambda group: str(targets[group[0]])):
+            min(folds, key=len).extend(group)
+        return [
+            SplitRows.of(self.splits, [row for row in rows if row not in {*fold}], fold)
+            for fold in folds
+            if fold
+        ]
+
+    def run(
+        self, plan: TrainPlan, candidates: Sequence[Candidate], splits: Sequence[SplitRows] = ()
+    ) -> list[TrialResult]:
         """Train each candidate and score it on each validation image; none where there is no validation image.
 
         Args:
             plan: with every setting that no candidate changes.
             candidates: from the cheapest to the most expensive one.
+            splits: to train on one after the other; none: on `split` alone.
         """
-        split = self.split
-        if not split.validation or not split.train:
+        splits = splits or [self.split]
+        if not all(split.validation and split.train for split in splits):
             return []
         plans = [plan.model_copy(update={**c.settings, "patience": 1_000_000}) for c in candidates]
         key = [[p.model_dump(mode="json", exclude=_BESIDE) for p in plans], self.build(plan).weights_hash,
-               split.train, split.validation]  # fmt: skip
+               [[split.train, split.validation] for split in splits]]  # fmt: skip
         name = f"{files.sha256(dump_json(key, sort_keys=True).encode())[:24]}.json"
         path = files.cache_folder() / "trials" / name
         try:
             results = _RESULTS.validate_json(files.read_from_cache(path) or b"")
         except ValidationError:
-            results = self._train_all(plans, candidates, split)
+            results = self._train_all(plans, candidates, splits)
             files.write_to_cache(path, _RESULTS.dump_json(results))
         return [
             r.model_copy(update={"name": c.name, "settings": c.settings})
@@ -123,35 +145,51 @@ class Trials:
         ]
 
     def _train_all(
-        self, plans: Sequence[TrainPlan], candidates: Sequence[Candidate], split: SplitRows
+        self, plans: Sequence[TrainPlan], candidates: Sequence[Candidate], splits: Sequence[SplitRows]
     ) -> list[TrialResult]:
-        state = torch.get_rng_state()
-        results = []
-        with progress(say("trying settings"), len(plans)) as advance:
+        state, results = torch.get_rng_state(), []
+        total = len(splits) * sum(map(_count_epochs, plans))
+        with progress(say("trying settings, epochs"), max(1, round(total))) as advance:
             for plan, candidate in zip(plans, candidates, strict=True):
                 start = time.monotonic()
-                network = self.build(plan)
-                trainer = TRAINERS[plan.task](self.data, split, plan, network, self.pool)
-                torch.manual_seed(plan.seed)
-                finetune = plan.finetune_epochs if network.pretrained and plan.unfreeze else 0
-                epochs = plan.epochs + finetune
-                parts: list[_Untold] = []
-
-                def remember(
-                    part: str, parts: list[_Untold] = parts, share: float = 1 / epochs
-                ) -> Checkpointer:
-                    parts.append(_Untold(part, lambda: advance(share)))
-                    return parts[-1]
-
-                train_split(trainer, plan, remember)
-                outcomes = parts[-1].outcomes
-                assert outcomes is not None  # there are validation images
+                scores = [score for split in splits for score in self._train(plan, split, advance)]
                 results.append(TrialResult(
-                    name=candidate.name, settings=json.loads(dump_json(candidate.settings)),
-                    scores=score_images(plan.task, outcomes), seconds=round(time.monotonic() - start, 1),
+                    name=candidate.name, settings=json.loads(dump_json(candidate.settings)), scores=scores,
+                    seconds=round(time.monotonic() - start, 1),
                 ))  # fmt: skip
         torch.set_rng_state(state)
         return results
+
+    def _train(self, plan: TrainPlan, split: SplitRows, advance: Callable[[float], None]) -> list[float]:
+        """The score of each validation image after a training."""
+        trainer: Any = TRAINERS[plan.task](self.data, split, plan, self.build(plan), self.pool)
+        if plan.schedule != "plateau":  # which needs each score
+            trainer.validate = _skip_early_epochs(trainer.validate, {plan.epochs, plan.finetune_epochs})
+        torch.manual_seed(plan.seed)
+        parts: list[_Untold] = []
+
+        def make_checkpointer(part: str) -> Checkpointer:
+            share = 1.0 if part == FINETUNE else _HEAD_EPOCH
+            parts.append(_Untold(part, lambda: advance(share)))
+            return parts[-1]
+
+        train_split(trainer, plan, make_checkpointer)
+        outcomes = parts[-1].outcomes
+        assert outcomes is not None  # there are validation images
+        return score_images(plan.task, outcomes)
+
+
+def _skip_early_epochs(
+    validate: Callable[[nn.Module, int], EpochResult], ends: set[int]
+) -> Callable[[nn.Module, int], EpochResult]:
+    """Validates after the last epoch of a phase alone, whose number is in `ends`: the earlier ones decide nothing."""
+    nothing = EpochResult(score=0.0, loss=None, collapsed=False, metrics={})
+    return lambda module, epoch: validate(module, epoch) if epoch + 1 in ends else nothing
+
+
+def _count_epochs(plan: TrainPlan) -> float:
+    """The epochs of a training, those of a head counted by their cost."""
+    return plan.epochs * _HEAD_EPOCH + (plan.finetune_epochs if plan.unfreeze else 0)
 
 
 class _Untold(Checkpointer):
@@ -161,7 +199,14 @@ class _Untold(Checkpointer):
         super().__init__("", part)
         self._on_epoch = on_epoch
 
-    def save(self, module: nn.Module, optimizer: torch.optim.Optimizer, state: State, line: EpochLog) -> None:
+    def save(
+        self,
+        module: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        state: State,
+        line: EpochLog,
+        averaged: AveragedWeights,
+    ) -> None:
         """Report the progress."""
         self._on_epoch()
 
@@ -175,7 +220,9 @@ class _Untold(Checkpointer):
     def save_best(self, module: nn.Module) -> None:
         """Nothing."""
 
-    def restore(self, module: nn.Module, optimizer: torch.optim.Optimizer) -> State:
+    def restore(
+        self, module: nn.Module, optimizer: torch.optim.Optimizer, averaged: AveragedWeights
+    ) -> State:
         """A fresh state."""
         return State()
 
@@ -210,4 +257,4 @@ def describe(results: Sequence[TrialResult]) -> str:
         for r in results
     ]
     images = say_images(len(results[0].scores))
-    return say("tried on {images} of validation: {tried}", images=images, tried=listing(tried))
+    return say("tried on {images}: {tried}", images=images, tried=listing(tried))

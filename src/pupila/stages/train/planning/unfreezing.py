@@ -1,0 +1,88 @@
+"""Decide by a short trial whether the encoder of a classifier is unfrozen, and its batch norm trained."""
+
+from typing import Any
+
+from pupila.core.messages import say
+from pupila.learning.loop import PRECISIONS
+from pupila.learning.trainers.trainer import SplitRows
+from pupila.stages.train.measure import measure_precision, time_step
+from pupila.stages.train.trials.trial import Candidate, Trials, choose, describe
+
+# What `recipe=strong` sets where the user did not.
+STRONG: dict[str, Any] = {
+    "unfreeze": "all", "finetune_epochs": 20, "finetune_lr": 5e-4, "layer_decay": 0.8, "ema_decay": 0.99, "cutmix": 1.0,
+    "label_smoothing": 0.1, "augment": "wide",
+}  # fmt: skip
+TRIAL_SECONDS = 60.0  # of all candidates together, as measured before the first one
+TRIAL_EPOCHS = 4  # with unfrozen blocks, at most
+RATE_SHARE = 0.5  # of lr, with all blocks unfrozen; a tenth learned too little of images unlike photos
+FEW_IMAGES = 200  # of validation; with fewer, folds of the training images validate as well
+MAX_FOLDS = 3
+_OF_UNFROZEN_BLOCKS = {
+    "finetune_epochs", "finetune_lr", "batch_norm", "precision", "layer_decay", "mixup", "cutmix",
+}  # fmt: skip
+
+
+def default_settings(loss: str) -> dict[str, Any]:
+    """What "auto" means for a classifier where no trial decides."""
+    return {"loss": loss, "epochs": 20, "finetune_epochs": 10, "batch_norm": "frozen", "recipe": "standard"}
+
+
+def decide_unfreezing(settings: Any, plan: Any, trials: Trials) -> Any:
+    """The plan with `unfreeze` and what belongs to it as a short trial decides them, where they are "auto".
+
+    Args:
+        settings: of the user.
+        plan: with a frozen encoder.
+        trials: of the training.
+    """
+    network = trials.build(plan)
+    if settings.unfreeze != "auto" or not network.pretrained or not plan.epochs:
+        return plan
+    precision, fastest = plan.precision, ""
+    if settings.precision == "auto":
+        precision, fastest = measure_precision(network, plan.device)
+    states = ["frozen", "trained"] if settings.batch_norm == "auto" else [settings.batch_norm]
+    image = time_step(network, plan.device, PRECISIONS[precision]) * len(states)
+    epochs, splits = _limit(trials, image, plan.seed)
+    unfrozen = {"unfreeze": "all", "precision": precision, "finetune_epochs": epochs}
+    if settings.finetune_lr == "auto":
+        unfrozen["finetune_lr"] = plan.lr * RATE_SHARE
+    frozen = [] if _asks_for_unfreezing(settings) else [Candidate(say("frozen encoder"), {"unfreeze": 0})]
+    names = {
+        "frozen": say("all blocks unfrozen, batch norm frozen"),
+        "trained": say("all blocks unfrozen, batch norm trained"),
+    }
+    candidates = [
+        *frozen,
+        *(Candidate(names[state], {**unfrozen, "batch_norm": state}) for state in states),
+    ]
+    results = trials.run(plan, candidates, splits)
+    if not results:
+        return plan
+    decided = {k: v for k, v in choose(results).settings.items() if k != "finetune_epochs"}
+    reasons = {**plan.reasons, "unfreeze": describe(results)}
+    if decided["unfreeze"]:
+        reasons |= {"batch_norm": reasons["unfreeze"]} if len(states) > 1 else {}
+        reasons |= {"precision": fastest} if fastest else {}
+        reasons |= {"finetune_lr": say("half of lr, as it was tried")} if "finetune_lr" in decided else {}
+    return plan.model_copy(update={**decided, "reasons": reasons})
+
+
+def _asks_for_unfreezing(settings: Any) -> bool:
+    """Whether the user set something that has an effect on unfrozen blocks only."""
+    fields = type(settings).model_fields
+    given = {name for name in settings.model_fields_set if getattr(settings, name) != fields[name].default}
+    return not given.isdisjoint(_OF_UNFROZEN_BLOCKS)
+
+
+def _limit(trials: Trials, seconds: float, seed: int) -> tuple[int, list[SplitRows]]:
+    """Epochs and splits of a trial whose steps take so many seconds per image: on folds where they are cheap enough."""
+    split = trials.split
+    epochs = int(TRIAL_SECONDS / (seconds * max(1, len(split.train))))
+    folds = min(MAX_FOLDS, 1 + epochs // TRIAL_EPOCHS)  # an epoch of K folds takes as long as K - 1 epochs
+    if len(split.validation) < FEW_IMAGES and folds > 1:
+        return TRIAL_EPOCHS, trials.fold_rows(folds, seed)
+    rows = split.train[:: max(1, round(2 / max(epochs, 0.1)))]
+    thinned = SplitRows.of(trials.splits, rows, split.validation)
+    return min(max(epochs, 2), TRIAL_EPOCHS), [thinned]

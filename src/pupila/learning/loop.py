@@ -205,7 +205,7 @@ def _train_epoch(
     device = next(module.parameters()).device
     scaler = torch.GradScaler(device.type, enabled=phase.precision == "float16")
     for step, (inputs, targets) in enumerate(batches):
-        torch.manual_seed(((phase.seed * 1_000_003 + state.epoch) * 1_000_003 + step) % 2**63)
+        _seed(((phase.seed * 1_000_003 + state.epoch) * 1_000_003 + step) % 2**63, device)
         for group in optimizer.param_groups:
             group["lr"] = group["share"] * scheduled_lr(phase, state, state.epoch + step / steps)
         mixed = phase.mixing.mix(inputs, (phase.seed, state.epoch, step))
@@ -231,6 +231,14 @@ def _train_epoch(
             remedy=say("a lower --lr, or --clip-norm 1"),
         )
     return total / max(count, 1)
+
+
+def _seed(seed: int, device: torch.device) -> None:
+    """Seed the generators that a step draws from: on a CPU not those of devices, which would store a stack trace."""
+    if device.type == "cpu":
+        torch.default_generator.manual_seed(seed)
+    else:
+        torch.manual_seed(seed)
 
 
 def scheduled_lr(phase: Phase, state: State, time: float) -> float:

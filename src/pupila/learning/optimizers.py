@@ -1,15 +1,27 @@
 """The optimizers, their default learning rates, and the share of the rate that each parameter gets."""
 
+import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+_GUARDED = ("add_param_group", "load_state_dict", "state_dict", "zero_grad")  # against torch's compiler
+
+
+def _eager(kind: type[torch.optim.Optimizer]) -> Callable[..., torch.optim.Optimizer]:
+    """The same arithmetic without torch's compiler, which guards that nobody uses would import: it takes seconds."""
+    methods: dict[str, Any] = {name: inspect.unwrap(getattr(kind, name)) for name in _GUARDED}
+    methods["step"] = torch.no_grad()(inspect.unwrap(kind.step))
+    return type(kind.__name__, (kind,), methods)
+
+
+_ADAM, _ADAMW, _SGD = map(_eager, (torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD))
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
-    "adam": lambda parameters, lr, decay: torch.optim.Adam(parameters, lr, weight_decay=decay),
-    "adamw": lambda parameters, lr, decay: torch.optim.AdamW(parameters, lr, weight_decay=decay),
-    "sgd": lambda parameters, lr, decay: torch.optim.SGD(parameters, lr, momentum=0.9, weight_decay=decay),
+    "adam": lambda parameters, lr, decay: _ADAM(parameters, lr, weight_decay=decay),
+    "adamw": lambda parameters, lr, decay: _ADAMW(parameters, lr, weight_decay=decay),
+    "sgd": lambda parameters, lr, decay: _SGD(parameters, lr, momentum=0.9, weight_decay=decay),
 }
 DEFAULT_RATES = {"adam": 1e-3, "adamw": 1e-3, "sgd": 1e-2}  # learning rate that "auto" takes
 

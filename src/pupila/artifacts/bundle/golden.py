@@ -1,6 +1,7 @@
 """Golden predictions: drawn images whose predictions are stored in the bundle, and checked wherever it is loaded."""
 
 import io
+from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -50,6 +51,7 @@ def preprocess_image(image: DecodedImage, task: Task, spec: Preprocessing) -> Pr
     return PreprocessedImage(inputs, image.header.height, image.header.width, image.valid)
 
 
+@cache
 def golden_images() -> dict[str, bytes]:
     """Synthetic images with the difficulties of real ones: rotated, palette, 16-bit, transparent, wide, tiny."""
     rng = np.random.default_rng(7)
@@ -63,7 +65,7 @@ def golden_images() -> dict[str, bytes]:
     return {
         "turned.jpg": _encode(scene, "JPEG", exif=turned, quality=90),
         "ink.jpg": _encode(scene.convert("CMYK"), "JPEG", quality=90),
-        "palette.png": _encode(scene.quantize(32), "PNG"),
+        "palette.png": _encode(scene.quantize(32, Image.Quantize.FASTOCTREE), "PNG"),
         "glass.png": _encode(glass, "PNG"),
         "deep.png": _encode(deep, "PNG"),
         "wide.webp": _encode(scene.resize((640, 60)), "WEBP", lossless=True),

@@ -25,7 +25,9 @@ from benchmarks import (
     swapping,
     sweep,
     training,
+    waiting,
 )
+from benchmarks.measure import compile_modules
 
 BENCHMARKS: dict[str, Callable[[], dict[str, Any]]] = {
     "startup": startup.run,
@@ -35,6 +37,7 @@ BENCHMARKS: dict[str, Callable[[], dict[str, Any]]] = {
     "groups": groups.run,
     "planted": planted.run,
     "training": training.run,
+    "waiting": waiting.run,
     "sweep": sweep.run,
     "suspects": suspects.run,
     "segmentation": segmentation.run,
@@ -81,6 +84,7 @@ def _processor() -> str:
 
 def main(names: list[str]) -> None:
     """Run the benchmarks one after the other, with a cache of their own."""
+    compile_modules()
     for name in names or BENCHMARKS:
         print(f"== {name}", flush=True)
         with tempfile.TemporaryDirectory() as cache:

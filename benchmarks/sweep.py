@@ -16,7 +16,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measure import new_cache, real_data, real_weights
+from benchmarks.measure import compile_modules, new_cache, real_data, real_weights
 from benchmarks.training import RECIPE, copy_data
 
 MODELS = {"mobilenetv2_100": "mobilenetv2_100", "tf_efficientnet_b0": "tf_efficientnet_b0_encoder"}
@@ -115,6 +115,7 @@ def main(parts: list[str]) -> None:
     """Measure some parts, and keep the figures of the others as they are."""
     from benchmarks.__main__ import machine
 
+    compile_modules()
     stored = json.loads(_RESULT.read_text())["figures"] if _RESULT.exists() else {}
     for part in parts or PARTS:
         with tempfile.TemporaryDirectory() as cache:

@@ -134,12 +134,12 @@ def test_a_further_head_on_a_frozen_encoder_builds_hashes_and_encodes_nothing(
     assert calls[:3] == [[], [], []] and calls[3]  # other views are encoded by the same encoder
 
 
-def _any_key(pool: EncoderPool) -> tuple[Any, Any, Any]:
+def _any_key(pool: EncoderPool) -> tuple[Any, Any]:
     def fail() -> Any:
         raise AssertionError("nothing is built again")
 
     (key,) = pool.built._built
-    return key, fail, lambda: None
+    return key, fail
 
 
 def test_an_unfrozen_cell_leaves_the_shared_encoder_as_it_is(cells: Cells, tmp_path: Path) -> None:

@@ -25,4 +25,4 @@ def export_encoder(network: Network) -> bytes:
 
 def is_large(network: Network) -> bool:
     """Whether the encoder takes seconds and gigabytes per image."""
-    return sum(p.numel() for p in network.encoder.parameters()) > LARGE_ENCODER
+    return network.body.parameters > LARGE_ENCODER

@@ -7,9 +7,9 @@ from pupila.learning.models.network import Network
 
 def encode_weights(network: Network) -> bytes:
     """All tensors of encoder and head as a safetensors file."""
-    tensors = {
+    parts = {"encoder": network.body.tensors(), "head": network.head.state_dict()}
+    return save({
         f"{part}.{name}": tensor.detach().cpu().contiguous().clone()
-        for part, module in (("encoder", network.encoder), ("head", network.head))
-        for name, tensor in module.state_dict().items()
-    }
-    return save(tensors)
+        for part, tensors in parts.items()
+        for name, tensor in tensors.items()
+    })  # fmt: skip

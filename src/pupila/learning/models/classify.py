@@ -1,8 +1,11 @@
 """Build classifiers: Pupila's own networks by name, all others from timm."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from pupila.artifacts.bundle.architecture import Architecture, Head, Weights
@@ -14,8 +17,9 @@ from pupila.core.settings import closest, unknown
 from pupila.imaging.images.preprocess import Preprocessing
 from pupila.learning.models.built import BuiltEncoders
 from pupila.learning.models.hub import hub_access
+from pupila.learning.models.known import EncoderFacts, KnownEncoder
 from pupila.learning.models.nets import NETS
-from pupila.learning.models.network import NO_WEIGHTS, MapEncoder, Network, build_head, describe_head
+from pupila.learning.models.network import NO_WEIGHTS, Body, MapEncoder, Network, build_head, describe_head
 from pupila.learning.models.quiet import load_timm
 from pupila.learning.models.segment import ARCHITECTURES
 from pupila.learning.models.settings import DEFAULT_MODELS, ClassifierSettings
@@ -31,6 +35,7 @@ from pupila.learning.models.weights import (
 )
 from pupila.tasks.classify import CLASSIFY
 
+_INPUT_CONFIG = ("input_size", "interpolation", "crop_pct", "mean", "std")
 _INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos")
 
 
@@ -60,20 +65,23 @@ def build_classifier(
         return _build_own(settings, classes or 0, image_size)
     weights_file = find_local_weights(settings.weights, settings.model, whole=classes is None)
     settings = settings.model_copy(update={"weights": weights_file or settings.weights})
-    local = settings.weights not in ("default", NO_WEIGHTS)
-    info = read_weights_info(settings.weights) if local else WeightsInfo()
+    info = read_weights_info(settings.weights) if _is_local(settings.weights) else WeightsInfo()
     name = info.model if auto and info.model else settings.model
-    _check_name(name)
     part = _Encoder(name, settings, info, image_size, weights_file)
     if classes is None:
-        network, pretrained = part.build()
+        facts, body, pretrained = part.build()
         if not isinstance(pretrained, nn.Module):
             raise _no_classifier(settings.weights)
         layers = Head(widths=[pretrained.out_features]) if type(pretrained) is nn.Linear else None
+        network = part.describe(facts, body)
         encoder: Any = network.encoder
         named = _class_names(encoder.model, info, pretrained)
         return replace(network, head=pretrained, head_layers=layers, classes=named)
-    network = part.build()[0] if built is None or settings.weights == NO_WEIGHTS else part.share(built)
+    if settings.weights == NO_WEIGHTS:
+        facts, body, _ = part.build()
+        network = part.describe(facts, body)
+    else:
+        network = part.find(built)
     layers = describe_head(classes, settings)
     return replace(network, head=build_head(network.size, layers), head_layers=layers)
 
@@ -88,44 +96,75 @@ class _Encoder:
     image_size: int | None
     weights_file: str  # in the folder PUPILA_WEIGHTS
 
-    def build(self) -> tuple[Network, Any]:
-        """The network without a head, and the classifier that came with its weights, if one did."""
+    def build(self) -> tuple[EncoderFacts, Body, Any]:
+        """The encoder, and the classifier that came with its weights, if one did."""
+        _check_name(self.name)
         weights = self.settings.weights
-        local = weights not in ("default", NO_WEIGHTS)
         with explain_other_model(weights, self.info, self.name):
             model = _create_model(self.name, self._options(), pretrained=weights == "default")
-            if local:
+            if _is_local(weights):
                 load_weights(model, read_tensors(weights), weights)
         encoder, size, first = _open_model(model, "features_only" in self._part())
-        return Network(
-            architecture=Architecture(library="timm", name=self.name, options=self._options()),
-            task=CLASSIFY,
-            encoder=encoder,
-            head=nn.Identity(),
+        body = Body.of(encoder, _list_blocks(model))
+        facts = EncoderFacts(
+            options=self._options(),
             size=size,
-            preprocessing=_read_preprocessing(model, self.info, self.image_size),
-            blocks=_list_blocks(model),
+            input_config={name: model.pretrained_cfg.get(name) for name in _INPUT_CONFIG},
             weights=describe_weights(weights, self.name, self.info),
             weights_hash=hash_module(encoder, self.name, self._own_options()),
+            parameters=body.parameters,
+            depth=body.depth,
+        )
+        return facts, body, first
+
+    def find(self, built: BuiltEncoders | None) -> Network:
+        """The network without a head; its encoder may be one that is built already, or not be built before it runs."""
+        weights = self.settings.weights
+        state = files.stat_file(files.parent(weights), weights.rpartition("/")[2])
+        content = weights if state is None else _hash_file(weights, state)
+        parts = [self.name, self.settings.options, self.image_size, self.info.model_dump(), content]
+        known = KnownEncoder([*parts, weights.rpartition("/")[2]])
+        make = partial(self._recall, known)
+        return make() if built is None else built.get((known.key, weights), make)
+
+    def _recall(self, known: KnownEncoder) -> Network:
+        """Built now, or described as it was built before: then it is restored where it runs or is trained first."""
+        if (facts := known.facts()) is not None:
+
+            def read() -> dict[str, Tensor]:
+                return known.tensors() or self.build()[1].tensors()
+
+            body = Body(lambda: self._restore(read()), facts.parameters, facts.depth, read)
+            return self.describe(facts, body)
+        with torch.random.fork_rng(devices=[]):  # what building draws moves no other random number
+            facts, body, _ = self.build()
+        known.store(facts, body.tensors())
+        return self.describe(facts, body)
+
+    def _restore(self, tensors: dict[str, Tensor]) -> tuple[nn.Module, list[nn.Module]]:
+        """The encoder with these weights, and its blocks."""
+        model = _create_model(self.name, self._options(), pretrained=False)
+        encoder, _, _ = _open_model(model, "features_only" in self._part())
+        encoder.load_state_dict(tensors)
+        return encoder, _list_blocks(model)
+
+    def describe(self, facts: EncoderFacts, body: Body) -> Network:
+        """The network without a head."""
+        return Network(
+            architecture=Architecture(library="timm", name=self.name, options=facts.options),
+            task=CLASSIFY,
+            body=body,
+            head=nn.Identity(),
+            size=facts.size,
+            preprocessing=_read_preprocessing(facts.input_config, self.info, self.image_size),
+            weights=facts.weights,
+            weights_hash=facts.weights_hash,
             options={**self.info.options, **self.settings.options},
             weights_file=self.weights_file,
-        ), first
-
-    def share(self, built: BuiltEncoders) -> Network:
-        """The network without a head, whose encoder may be one that is built already."""
-        weights = self.settings.weights
-        state = files.stat_file(files.parent(weights), weights.rpartition("/")[2])  # it may be replaced
-        key = (self.name, repr(self._options()), weights, state, self.image_size, self.weights_file,
-               self.info.model_dump_json())  # fmt: skip
-        return built.get(key, lambda: self.build()[0], self._draw)
-
-    def _draw(self) -> object:
-        """Draw what `build` draws; it loads its weights only where timm does both."""
-        return _create_model(self.name, self._options(), pretrained=self.settings.weights == "default")
+        )
 
     def _part(self) -> dict[str, Any]:
-        local = self.settings.weights not in ("default", NO_WEIGHTS)
-        return {"features_only": True} if local and self.info.part == "encoder" else {}
+        return {"features_only": True} if self.info.part == "encoder" else {}
 
     def _own_options(self) -> dict[str, Any]:
         size = _size_option(self.name, self.image_size or self.info.image_size)
@@ -147,12 +186,22 @@ def rebuild_classifier(info: BundleInfo) -> Network:
         encoder, size, own = _open_model(model, bool(architecture.options.get("features_only")))
         blocks = _list_blocks(model)
     return Network(
-        architecture=architecture, task=CLASSIFY, encoder=encoder,
+        architecture=architecture, task=CLASSIFY, body=Body.of(encoder, blocks),
         head=own if layers is None else build_head(size, layers), head_layers=layers, size=size,
-        preprocessing=info.preprocessing, blocks=blocks, weights=info.weights,
+        preprocessing=info.preprocessing, weights=info.weights,
         weights_hash=hash_module(encoder, architecture.name, architecture.options),
         options=architecture.options, classes=tuple(info.classes),
     )  # fmt: skip
+
+
+def _is_local(weights: str) -> bool:
+    return weights not in ("default", NO_WEIGHTS)
+
+
+@lru_cache(maxsize=64)
+def _hash_file(path: str, state: object) -> str:
+    """The hash of a file in this state; it may be replaced."""
+    return files.sha256(files.read_bytes(path))
 
 
 def _open_model(model: Any, features_only: bool) -> tuple[nn.Module, int, Any]:
@@ -241,9 +290,10 @@ def _build_own(settings: ClassifierSettings, classes: int, image_size: int | Non
     size = image_size or net.image_size
     layers = describe_head(classes, settings)
     return Network(
-        architecture=Architecture(library="pupila", name=settings.model), task=CLASSIFY, encoder=net.encoder,
+        architecture=Architecture(library="pupila", name=settings.model), task=CLASSIFY,
+        body=Body.of(net.encoder, net.blocks),
         head=build_head(net.size, layers), head_layers=layers, size=net.size,
-        preprocessing=Preprocessing(height=size, width=size), blocks=net.blocks,
+        preprocessing=Preprocessing(height=size, width=size),
         weights=Weights(source=NO_WEIGHTS), weights_hash=hash_module(net.encoder, settings.model, {}),
     )  # fmt: skip
 
@@ -271,9 +321,8 @@ def _size_option(name: str, image_size: int | None) -> dict[str, int]:
     return {"img_size": image_size} if image_size and known is not None and known.fixed_input_size else {}
 
 
-def _read_preprocessing(model: Any, info: WeightsInfo, image_size: int | None) -> Preprocessing:
+def _read_preprocessing(known: Mapping[str, Any], info: WeightsInfo, image_size: int | None) -> Preprocessing:
     """The preprocessing of the model; the whole image is resized without cropping, to keep objects at the border."""
-    known = model.pretrained_cfg
     size = image_size or info.image_size or known["input_size"][1]
     interpolation = known.get("interpolation", "bilinear")
     return Preprocessing(

@@ -1,9 +1,12 @@
 """The common form of all models: an encoder, a head, and their preprocessing."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 from typing import Any, Literal
 
+import torch
 from torch import Tensor, nn
 
 from pupila.artifacts.bundle.architecture import Architecture, Head, Weights
@@ -17,16 +20,47 @@ NO_WEIGHTS = "none"
 
 
 @dataclass(frozen=True)
+class Body:
+    """An encoder, which is built where it runs or is trained first: with cached features it does neither."""
+
+    build: Callable[[], tuple[nn.Module, list[nn.Module]]]  # the encoder and its blocks
+    parameters: int  # number of its weights
+    depth: int  # number of its blocks
+    read: Callable[[], dict[str, Tensor]] | None = None  # its tensors as they were built; None: it is built
+
+    @classmethod
+    def of(cls, encoder: nn.Module, blocks: list[nn.Module]) -> "Body":
+        """One that is built already."""
+        return cls(lambda: (encoder, blocks), sum(p.numel() for p in encoder.parameters()), len(blocks))
+
+    @cached_property
+    def parts(self) -> tuple[nn.Module, list[nn.Module]]:
+        """The encoder and its blocks; what building draws moves no other random number."""
+        with torch.random.fork_rng(devices=[]):
+            return self.build()
+
+    @property
+    def is_built(self) -> bool:
+        """Whether something has needed it."""
+        return self.read is None or "parts" in self.__dict__
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The weights by their names."""
+        if self.is_built or self.read is None:
+            return dict(self.parts[0].state_dict())
+        return self.read()
+
+
+@dataclass(frozen=True)
 class Network:
     """A model in two parts, which training can treat differently."""
 
     architecture: Architecture
     task: Task
-    encoder: nn.Module  # (N, 3, H, W) float32 to (N, size) float32, or to feature maps
+    body: Body  # its encoder: (N, 3, H, W) float32 to (N, size) float32, or to feature maps
     head: nn.Module  # (N, size) to (N, C) logits, or feature maps to (N, C, H, W)
     size: int  # length of the embedding
     preprocessing: Preprocessing
-    blocks: list[nn.Module]  # parts of the encoder from input to output; the last ones are unfrozen first
     weights: Weights  # source and licence of those that it starts from
     weights_hash: str  # SHA-256 over the encoder's name, options, and tensors as they were loaded
     options: dict[str, Any] = field(
@@ -42,6 +76,16 @@ class Network:
     weights_file: str = ""  # in the folder PUPILA_WEIGHTS, used in place of the hub's
     parent: str | None = None  # hash of the bundle that the weights come from
     shared: bool = False  # whether other networks have the same encoder: it is never trained then
+
+    @property
+    def encoder(self) -> nn.Module:
+        """(N, 3, H, W) float32 to (N, size) float32, or to feature maps."""
+        return self.body.parts[0]
+
+    @property
+    def blocks(self) -> list[nn.Module]:
+        """Parts of the encoder from input to output; the last ones are unfrozen first."""
+        return self.body.parts[1]
 
     @property
     def name(self) -> str:
@@ -61,7 +105,7 @@ class Network:
     @property
     def parameters(self) -> int:
         """Number of weights."""
-        return sum(p.numel() for part in (self.encoder, self.head) for p in part.parameters())
+        return self.body.parameters + sum(p.numel() for p in self.head.parameters())
 
 
 class MapEncoder(nn.Module):

@@ -16,7 +16,7 @@ from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 from pupila.imaging.images.preprocess import Preprocessing
 from pupila.learning.models.hub import hub_access
-from pupila.learning.models.network import NO_WEIGHTS, Network
+from pupila.learning.models.network import NO_WEIGHTS, Body, Network
 from pupila.learning.models.prompt_head import Neck, PromptHead, Shape
 from pupila.learning.models.quiet import load_timm, quiet_transformers
 from pupila.learning.models.sam import SAM
@@ -123,9 +123,9 @@ def _make_network(
     inner = TimmMaps(model)
     shapes = _measure_shapes(model, side, encoder)
     return Network(
-        architecture=architecture, task=PROMPT, encoder=inner,
+        architecture=architecture, task=PROMPT, body=Body.of(inner, list_blocks(model)),
         head=_create_head(side, shapes, Neck(channels, has_finer)),
-        size=sum(math.prod(shape) for shape in shapes), preprocessing=spec, blocks=list_blocks(model), weights=weights,
+        size=sum(math.prod(shape) for shape in shapes), preprocessing=spec, weights=weights,
         weights_hash=hash_module(inner, encoder, {**options, "maps": channels}),  # the same tensors give other maps
         options=options, stride=32, prompt_format=SAM,
     )  # fmt: skip

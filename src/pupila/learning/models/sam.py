@@ -15,7 +15,7 @@ from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, number, say
 from pupila.imaging.images.preprocess import Preprocessing
 from pupila.learning.models.hub import hub_access, hub_error
-from pupila.learning.models.network import Network
+from pupila.learning.models.network import Body, Network
 from pupila.learning.models.prompt_head import PromptHead, Shape
 from pupila.learning.models.quiet import quiet_transformers
 from pupila.learning.models.settings import CHECKPOINTS, TOO_LARGE, EncoderSettings
@@ -115,9 +115,9 @@ def _make_network(model: Any, name: str, kind: PromptFormat, weights: Weights) -
     vision, config = model.vision_encoder, json.loads(model.config.to_json_string())
     return Network(
         architecture=Architecture(library="transformers", name=name, options=config),
-        task=PROMPT, encoder=encoder, head=head, size=sum(math.prod(shape) for shape in shapes),
-        preprocessing=spec, blocks=list(vision.layers if kind == SAM else vision.backbone.blocks),
-        weights=weights, weights_hash=hash_module(encoder, name, {}), stride=spec.height, prompt_format=kind,
+        task=PROMPT, body=Body.of(encoder, list(vision.layers if kind == SAM else vision.backbone.blocks)),
+        head=head, size=sum(math.prod(shape) for shape in shapes), preprocessing=spec, weights=weights,
+        weights_hash=hash_module(encoder, name, {}), stride=spec.height, prompt_format=kind,
     )  # fmt: skip
 
 

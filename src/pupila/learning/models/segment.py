@@ -18,7 +18,7 @@ from pupila.imaging.images.preprocess import Preprocessing
 from pupila.learning.models.built import BuiltEncoders
 from pupila.learning.models.hub import hub_access
 from pupila.learning.models.nets import NETS
-from pupila.learning.models.network import NO_WEIGHTS, Network
+from pupila.learning.models.network import NO_WEIGHTS, Body, Network
 from pupila.learning.models.quiet import load_timm
 from pupila.learning.models.settings import DEFAULT_ENCODER, DEFAULT_MODELS, EncoderSettings
 from pupila.learning.models.weights import (
@@ -109,11 +109,10 @@ def _make_network(whole: Any, architecture: Architecture, spec: Preprocessing, w
     return Network(
         architecture=architecture,
         task=SEGMENT,
-        encoder=inner,
+        body=Body.of(inner, list_blocks(inner.model)),
         head=Decoder(whole),
         size=int(inner.out_channels[-1]),
         preprocessing=spec,
-        blocks=list_blocks(inner.model),
         weights=weights,
         weights_hash=hash_module(inner, architecture.encoder, architecture.options),
         options=architecture.options,

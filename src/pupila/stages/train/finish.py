@@ -49,7 +49,8 @@ def write_run_bundle(
         result: of validation.
         images: rows of validation, and rows that training or model selection used.
     """
-    network.encoder.to("cpu").eval()
+    if network.body.is_built:
+        network.encoder.to("cpu").eval()
     network.head.to("cpu").eval()
     exporter, digests = EXPORTERS[network.task.name], data.images["sha256"].to_list()
     to_compare = [

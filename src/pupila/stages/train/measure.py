@@ -152,9 +152,17 @@ def has_bfloat16(device: str) -> bool:
 
 def _measure_once(label: str, network: Network, device: str, measure: Callable[[], float]) -> float:
     """Measured seconds, cached on this machine: a second measurement could change the plan for the same seed."""
-    size = sum(parameter.numel() for parameter in network.encoder.parameters())
     height, threads = network.preprocessing.height, torch.get_num_threads()
-    key = [label, network.name, network.encoder_name, size, height, device, threads, torch.__version__]
+    key = [
+        label,
+        network.name,
+        network.encoder_name,
+        network.body.parameters,
+        height,
+        device,
+        threads,
+        torch.__version__,
+    ]
     path = files.cache_folder() / "measured" / f"{files.sha256(json.dumps(key).encode())[:24]}.json"
     try:
         return float(json.loads(files.read_from_cache(path) or b""))

@@ -8,9 +8,12 @@ from pupila.artifacts.bundle.consistency import MAX_SIDE
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.splits import LEAKING, SplitFile
 from pupila.artifacts.dataset.versions.identity import hash_version
+from pupila.core import files
 from pupila.core.errors import PupilaError
+from pupila.core.json_text import dump_json
 from pupila.core.messages import say, say_count
 from pupila.core.settings import unknown
+from pupila.core.version import __version__
 from pupila.core.vocabulary import TRAIN
 from pupila.learning.augment import PRESETS
 from pupila.learning.models.network import Network, WholeNetwork
@@ -131,7 +134,7 @@ def _check_network(settings: TrainSettings, network: Network) -> None:
         _check_stride(network)
         if not network.task.takes_prompts:  # checked when it was built
             _check_image_size(network)
-    spec, blocks = network.preprocessing, len(network.blocks)
+    spec, blocks = network.preprocessing, network.body.depth
     if spec.view == "tile" and spec.overlap >= spec.height:
         raise conflicting_settings(
             f"image_size={spec.height}, overlap={spec.overlap}", say("an overlap below image_size"),
@@ -162,7 +165,15 @@ def _check_stride(network: Network) -> None:
 
 
 def _check_image_size(network: Network) -> None:
-    """Refuse an image size that the network does not support, before any image is prepared for it."""
+    """Refuse an image size that the network does not support, before any image is prepared for it.
+
+    A size that it supports is cached: then no network is built to find out.
+    """
+    key = [network.architecture.model_dump(), network.preprocessing.height, network.preprocessing.width]
+    name = files.sha256(dump_json([*key, torch.__version__, __version__], default=str).encode())[:24]
+    known = files.cache_folder() / "image_sizes" / name
+    if known.exists():
+        return
     pixels = torch.zeros(1, 3, network.preprocessing.height, network.preprocessing.width)
     try:
         with torch.inference_mode():
@@ -173,6 +184,7 @@ def _check_image_size(network: Network) -> None:
             actual=f"image_size={network.preprocessing.height} ({str(fault).splitlines()[0]})",
             expected=say("a larger image size, or the default of the model"), remedy="--image-size auto",
         ) from fault  # fmt: skip
+    files.write_to_cache(known, name.encode())
 
 
 def _decide_batch_size(

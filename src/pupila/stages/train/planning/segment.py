@@ -57,7 +57,7 @@ def _prepare(settings: SegmentTrainSettings, preprocessing: Preprocessing) -> Pr
 
 
 def _pick_unfreeze(network: Network) -> tuple[int, str]:
-    return len(network.blocks) // 2, say(
+    return network.body.depth // 2, say(
         "the deeper half of the encoder; the first half detects edges and colours and is the most expensive to train"
     )
 

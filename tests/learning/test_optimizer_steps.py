@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from pupila.learning.optimizers import OPTIMIZERS
+from pupila.learning.optimizers import LBFGS, OPTIMIZERS
 
 THEIRS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "adam": lambda parameters: torch.optim.Adam(parameters, 0.01, weight_decay=0.1),
@@ -32,6 +32,23 @@ def train(make: Callable[..., torch.optim.Optimizer]) -> list[torch.Tensor]:
 def test_steps_are_those_of_torch_bit_for_bit(name: str) -> None:
     ours = train(lambda parameters: OPTIMIZERS[name](parameters, 0.01, 0.1))
     assert all(a.equal(b) for a, b in zip(ours, train(THEIRS[name]), strict=True))
+
+
+def test_the_optimum_is_that_of_torch_bit_for_bit() -> None:
+    def find(make: Callable[..., torch.optim.Optimizer]) -> torch.Tensor:
+        weight = torch.zeros(3, requires_grad=True)
+        optimizer = make([weight], max_iter=20, line_search_fn="strong_wolfe")
+
+        def closure() -> torch.Tensor:
+            optimizer.zero_grad()
+            loss = (weight - torch.tensor([1.0, 2.0, 3.0])).square().sum() + weight.exp().sum()
+            loss.backward()  # type: ignore[no-untyped-call]
+            return loss
+
+        optimizer.step(closure)  # type: ignore[arg-type]
+        return weight.detach()
+
+    assert find(LBFGS).equal(find(torch.optim.LBFGS)) and find(LBFGS).abs().sum() > 0
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from pupila.core.messages import listing, number, say
 from pupila.imaging.images.decode import Array
+from pupila.learning.optimizers import LBFGS
 
 Criterion = Callable[[Tensor, Tensor], Tensor]  # logits (N, C) and targets to the mean loss
 Examples = tuple[Tensor, Tensor]  # (N, D) float32 features, targets (N,) or (N, C)
@@ -57,7 +58,7 @@ def fit_linear(parts: Sequence[Examples], criterion: Criterion, l2: float, layer
         layer: is changed in place; the search begins with it.
     """
     count = sum(len(features) for features, _ in parts)
-    optimizer = torch.optim.LBFGS(
+    optimizer = LBFGS(
         layer.parameters(), max_iter=_STEPS, history_size=10, tolerance_grad=_SLOPE, line_search_fn="strong_wolfe",
     )  # fmt: skip
     last = [0.0]  # loss
@@ -71,7 +72,7 @@ def fit_linear(parts: Sequence[Examples], criterion: Criterion, l2: float, layer
         last[0] = float(total.detach()) - float(penalty.detach())
         return float(total.detach())
 
-    optimizer.step(evaluate)  # type: ignore[no-untyped-call]
+    optimizer.step(evaluate)
     evaluate()  # the search may have ended elsewhere than it looked last
     optimizer.zero_grad()
     return last[0]

@@ -18,6 +18,7 @@ def _eager(kind: type[torch.optim.Optimizer]) -> Callable[..., torch.optim.Optim
 
 
 _ADAM, _ADAMW, _SGD = map(_eager, (torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD))
+LBFGS = _eager(torch.optim.LBFGS)  # of what has one optimum
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "adam": lambda parameters, lr, decay: _ADAM(parameters, lr, weight_decay=decay),
     "adamw": lambda parameters, lr, decay: _ADAMW(parameters, lr, weight_decay=decay),

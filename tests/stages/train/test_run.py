@@ -358,7 +358,7 @@ def test_unfrozen_blocks_that_lower_the_score_are_discarded(
         "augment": "none",
         "precision": "float32",
     }
-    head = pupila.train(data, out=tmp_path / "head", **overrides)
+    head = pupila.train(data, out=tmp_path / "head", unfreeze=0, **overrides)
     finetuned = pupila.train(
         data, out=tmp_path / "fine", unfreeze=1, finetune_epochs=1, finetune_lr=1e3, **overrides
     )

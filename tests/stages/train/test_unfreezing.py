@@ -105,6 +105,10 @@ def test_what_the_user_has_set_is_not_tried(data: Dataset) -> None:
     assert plan.unfreeze == 1 and not hasattr(trials, "candidates")
     plan, trials = decided(data, batch_norm="trained")
     assert [c.settings["batch_norm"] for c in trials.candidates] == ["trained"] and plan.unfreeze == "all"
+    plan, trials = decided(data, precision="float32")  # which suits a frozen encoder, too
+    assert plan.unfreeze == 0 and len(trials.candidates) == 3
+    plan, trials = decided(data, precision="bfloat16")
+    assert plan.unfreeze == "all" and len(trials.candidates) == 2
     plan, trials = decided(data, finetune_epochs=3)  # it has no effect on a frozen encoder
     assert plan.unfreeze == "all" and len(trials.candidates) == 2
 

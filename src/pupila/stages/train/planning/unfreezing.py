@@ -19,7 +19,7 @@ RATE_SHARE = 0.5  # of lr, with all blocks unfrozen; a tenth learned too little 
 FEW_IMAGES = 200  # of validation; with fewer, folds of the training images validate as well
 MAX_FOLDS = 3
 _OF_UNFROZEN_BLOCKS = {
-    "finetune_epochs", "finetune_lr", "batch_norm", "precision", "layer_decay", "mixup", "cutmix",
+    "finetune_epochs", "finetune_lr", "batch_norm", "layer_decay", "mixup", "cutmix",
 }  # fmt: skip
 
 
@@ -71,9 +71,10 @@ def decide_unfreezing(settings: Any, plan: Any, trials: Trials) -> Any:
 
 def _asks_for_unfreezing(settings: Any) -> bool:
     """Whether the user set something that has an effect on unfrozen blocks only."""
+    if settings.precision not in ("auto", "float32"):  # which a frozen encoder has anyway
+        return True
     fields = type(settings).model_fields
-    given = {name for name in settings.model_fields_set if getattr(settings, name) != fields[name].default}
-    return not given.isdisjoint(_OF_UNFROZEN_BLOCKS)
+    return any(getattr(settings, name) != fields[name].default for name in _OF_UNFROZEN_BLOCKS)
 
 
 def _limit(trials: Trials, seconds: float, seed: int) -> tuple[int, list[SplitRows]]:

@@ -49,7 +49,7 @@ def _measured(monkeypatch: pytest.MonkeyPatch) -> None:
 class Tried(Trials):
     """Trials whose scores are given: of a frozen encoder, all blocks, and all blocks with batch norm trained."""
 
-    scores: Sequence[float] = (0.5, 0.5, 0.5)
+    scores: Sequence[float] = (0.5, 0.5, 0.5, 0.5)
     candidates: list[Candidate]
     splits_used: Sequence[SplitRows]
 
@@ -65,7 +65,7 @@ class Tried(Trials):
         ]
 
 
-def decided(data: Dataset, scores: Sequence[float] = (0.5, 0.5, 0.5), **given: Any) -> tuple[Any, Tried]:
+def decided(data: Dataset, scores: Sequence[float] = (0.5, 0.5, 0.5, 0.5), **given: Any) -> tuple[Any, Tried]:
     settings: Any = ClassifyTrainSettings.parse({"model": "lenet", "device": "cpu", "head": "dense", **given})
     torch.manual_seed(0)
     network = replace(build_classifier(settings, 2, 32), weights=Weights(source="file: x.safetensors"))
@@ -80,7 +80,7 @@ def decided(data: Dataset, scores: Sequence[float] = (0.5, 0.5, 0.5), **given: A
 
 def test_the_encoder_stays_frozen_unless_another_candidate_is_better(data: Dataset) -> None:
     plan, trials = decided(data)
-    assert [c.settings.get("batch_norm") for c in trials.candidates] == [None, "frozen", "trained"]
+    assert [c.settings.get("batch_norm") for c in trials.candidates] == [None, "frozen", "frozen", "trained"]
     assert (plan.unfreeze, plan.batch_norm, plan.precision, plan.finetune_epochs) == (
         0,
         "frozen",
@@ -88,15 +88,17 @@ def test_the_encoder_stays_frozen_unless_another_candidate_is_better(data: Datas
         10,
     )
     assert "0.500" in plan.reasons["unfreeze"]
-    plan, _ = decided(data, (0.5, 0.6, 0.6))
+    plan, _ = decided(data, (0.5, 0.6, 0.6, 0.6))
     assert (plan.unfreeze, plan.batch_norm, plan.precision, plan.finetune_epochs) == (
         "all",
         "frozen",
         "bfloat16",
         10,
     )
-    plan, _ = decided(data, (0.5, 0.6, 0.7))
-    assert (plan.unfreeze, plan.batch_norm) == ("all", "trained")
+    plan, _ = decided(data, (0.5, 0.6, 0.6, 0.7))
+    assert (plan.unfreeze, plan.batch_norm, plan.finetune_lr) == ("all", "trained", 5e-4)
+    assert decided(data, (0.5, 0.5, 0.6, 0.6))[0].finetune_lr == 5e-4
+    assert decided(data, (0.5, 0.6, 0.6, 0.6))[0].finetune_lr == 1e-4
     assert plan.reasons["batch_norm"] == plan.reasons["unfreeze"]
 
 
@@ -106,11 +108,13 @@ def test_what_the_user_has_set_is_not_tried(data: Dataset) -> None:
     plan, trials = decided(data, batch_norm="trained")
     assert [c.settings["batch_norm"] for c in trials.candidates] == ["trained"] and plan.unfreeze == "all"
     plan, trials = decided(data, precision="float32")  # which suits a frozen encoder, too
-    assert plan.unfreeze == 0 and len(trials.candidates) == 3
+    assert plan.unfreeze == 0 and len(trials.candidates) == 4
     plan, trials = decided(data, precision="bfloat16")
-    assert plan.unfreeze == "all" and len(trials.candidates) == 2
+    assert plan.unfreeze == "all" and len(trials.candidates) == 3
     plan, trials = decided(data, finetune_epochs=3)  # it has no effect on a frozen encoder
-    assert plan.unfreeze == "all" and len(trials.candidates) == 2
+    assert plan.unfreeze == "all" and len(trials.candidates) == 3
+    plan, trials = decided(data, finetune_lr=2e-4)
+    assert plan.finetune_lr == 2e-4 and [c.settings["finetune_lr"] for c in trials.candidates] == [2e-4, 2e-4]
 
 
 def test_a_trial_on_few_images_uses_folds_and_an_expensive_one_fewer_images(
@@ -118,9 +122,7 @@ def test_a_trial_on_few_images_uses_folds_and_an_expensive_one_fewer_images(
 ) -> None:
     _, trials = decided(data)
     assert len(trials.splits_used) == unfreezing.MAX_FOLDS
-    monkeypatch.setattr(
-        unfreezing, "time_step", lambda *_: 0.5
-    )  # 3 epochs of 18 images x 2 candidates x 0.5 s
+    monkeypatch.setattr(unfreezing, "time_step", lambda *_: 1 / 3)  # for 3 candidates, 1 s for each image
     _, trials = decided(data)
     (split,) = trials.splits_used
     assert split == trials.split and trials.candidates[1].settings["finetune_epochs"] == 3

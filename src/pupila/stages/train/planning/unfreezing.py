@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pupila.core.messages import say
+from pupila.core.messages import mark, say, translate
 from pupila.learning.loop import PRECISIONS
 from pupila.learning.trainers.trainer import SplitRows
 from pupila.stages.train.measure import measure_precision, time_step
@@ -15,7 +15,7 @@ STRONG: dict[str, Any] = {
 }  # fmt: skip
 TRIAL_SECONDS = 60.0  # of all candidates together, as measured before the first one
 TRIAL_EPOCHS = 4  # with unfrozen blocks, at most
-RATE_SHARE = 0.5  # of lr, with all blocks unfrozen; a tenth learned too little of images unlike photos
+RATE_SHARES = (0.1, 0.5)  # of lr: a tenth keeps what was learned from photos, a half learns other images
 FEW_IMAGES = 200  # of validation; with fewer, folds of the training images validate as well
 MAX_FOLDS = 3
 _OF_UNFROZEN_BLOCKS = {
@@ -43,19 +43,28 @@ def decide_unfreezing(settings: Any, plan: Any, trials: Trials) -> Any:
     if settings.precision == "auto":
         precision, fastest = measure_precision(network, plan.device)
     states = ["frozen", "trained"] if settings.batch_norm == "auto" else [settings.batch_norm]
-    image = time_step(network, plan.device, PRECISIONS[precision]) * len(states)
+    rates = [plan.finetune_lr]
+    if settings.finetune_lr == "auto":
+        rates = [plan.lr * share for share in RATE_SHARES]
+    tried = [("frozen", rate) for rate in rates if "frozen" in states]
+    tried += [("trained", rates[-1])] if "trained" in states else []
+    image = time_step(network, plan.device, PRECISIONS[precision]) * len(tried)
     epochs, splits = _limit(trials, image, plan.seed)
     unfrozen = {"unfreeze": "all", "precision": precision, "finetune_epochs": epochs}
-    if settings.finetune_lr == "auto":
-        unfrozen["finetune_lr"] = plan.lr * RATE_SHARE
     frozen = [] if _asks_for_unfreezing(settings) else [Candidate(say("frozen encoder"), {"unfreeze": 0})]
     names = {
-        "frozen": say("all blocks unfrozen, batch norm frozen"),
-        "trained": say("all blocks unfrozen, batch norm trained"),
+        "frozen": mark("all blocks at {lr}, batch norm frozen"),
+        "trained": mark("all blocks at {lr}, batch norm trained"),
     }
     candidates = [
         *frozen,
-        *(Candidate(names[state], {**unfrozen, "batch_norm": state}) for state in states),
+        *(
+            Candidate(
+                translate(names[state]).format(lr=f"{rate:.2g}"),
+                {**unfrozen, "batch_norm": state, "finetune_lr": rate},
+            )
+            for state, rate in tried
+        ),
     ]
     results = trials.run(plan, candidates, splits)
     if not results:
@@ -64,8 +73,8 @@ def decide_unfreezing(settings: Any, plan: Any, trials: Trials) -> Any:
     reasons = {**plan.reasons, "unfreeze": describe(results)}
     if decided["unfreeze"]:
         reasons |= {"batch_norm": reasons["unfreeze"]} if len(states) > 1 else {}
+        reasons |= {"finetune_lr": reasons["unfreeze"]} if len(rates) > 1 else {}
         reasons |= {"precision": fastest} if fastest else {}
-        reasons |= {"finetune_lr": say("half of lr, as it was tried")} if "finetune_lr" in decided else {}
     return plan.model_copy(update={**decided, "reasons": reasons})
 
 

@@ -181,6 +181,14 @@ class TrainOptions(LayoutOptions, BandOptions, total=False):
     """alpha of mixup, which blends two training images and their labels; 0: none [default: 0.0]."""
     cutmix: float
     """alpha of cutmix, which pastes a part of another training image; 0: none [default: 0.0]."""
+    fit: Literal["auto", "squash", "crop", "pad"]
+    """squash: stretch the whole image to the input; crop: fill the input and crop the centre; pad: the whole image,
+    with a border [default: 'auto']."""
+    crop_share: float | Literal["auto"]
+    """share of the resized image that fit=crop keeps; auto: that of the weights (crop_pct in timm) [default:
+    'auto']."""
+    interpolation: Literal["auto", "nearest", "bilinear", "bicubic", "lanczos"]
+    """resampling filter, antialiased; auto: that of the weights [default: 'auto']."""
     head: Literal["auto", "logistic", "linear", "dense"]
     """classification head; logistic: a linear one, fitted to its optimum on standardised features; linear: no hidden
     layer, trained in epochs; dense: one hidden layer, trained in epochs; classification, multi-label classification:

@@ -166,7 +166,8 @@ def test_the_real_classifier_brings_its_options_and_its_thousand_names(real_weig
     network = build(ClassifierSettings(weights=str(real_weights("mobilenetv2_100.safetensors"))), None)
     spec = network.preprocessing
     assert (spec.height, spec.mean, spec.std) == (224, (0.5,) * 3, (0.5,) * 3)
-    assert spec.interpolation == "bicubic"  # from timm, as the file does not set it
+    # From timm, as the file does not set them.
+    assert (spec.interpolation, spec.fit, spec.crop_share) == ("bicubic", "crop", 0.875)
     assert len(network.classes) == 1000
     assert "goldfish" in network.classes[1]
     padded = [type(part).__name__ for part in network.encoder.modules()]

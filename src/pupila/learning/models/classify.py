@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -35,7 +35,12 @@ from pupila.learning.models.weights import (
 )
 from pupila.tasks.classify import CLASSIFY
 
-_INPUT_CONFIG = ("input_size", "interpolation", "crop_pct", "mean", "std")
+_INPUT_CONFIG = ("input_size", "interpolation", "crop_pct", "crop_mode", "mean", "std")
+_FITS: dict[str, Literal["squash", "crop", "pad"]] = {
+    "center": "crop",
+    "squash": "squash",
+    "border": "pad",
+}  # of timm
 _INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos")
 
 
@@ -322,12 +327,17 @@ def _size_option(name: str, image_size: int | None) -> dict[str, int]:
 
 
 def _read_preprocessing(known: Mapping[str, Any], info: WeightsInfo, image_size: int | None) -> Preprocessing:
-    """The preprocessing of the model; the whole image is resized without cropping, to keep objects at the border."""
+    """The preprocessing that the weights were made for."""
     size = image_size or info.image_size or known["input_size"][1]
-    interpolation = known.get("interpolation", "bilinear")
+    interpolation = info.interpolation or known.get("interpolation", "bilinear")
+    fit = _FITS.get(info.crop_mode or known.get("crop_mode", "center"), "crop")
+    share = info.crop_pct or known.get("crop_pct") or 1.0
     return Preprocessing(
         height=size,
         width=size,
+        fit=fit,
+        crop_share=share if fit == "crop" else 1.0,
+        padding="mean" if fit == "pad" else 0,
         interpolation=interpolation if interpolation in _INTERPOLATIONS else "bilinear",
         mean=info.mean or known["mean"],
         std=info.std or known["std"],

@@ -34,6 +34,11 @@ class WeightsInfo(BaseModel):
     part: Literal["classifier", "encoder"] = "classifier"
     classes: list[str] = []  # of a classifier, in the order of its logits
     image_size: PositiveInt | None = None  # pixels
+    crop_pct: Annotated[float, Field(gt=0, le=1)] | None = (
+        None  # share of the resized image that the crop keeps
+    )
+    crop_mode: Literal["center", "squash", "border"] | None = None  # as in timm
+    interpolation: Literal["nearest", "bilinear", "bicubic", "lanczos"] | None = None
     license: str = ""  # stands in the bundle
     source: str = ""  # for readers
     side: int | None = Field(default=None, exclude=True)  # older name of image_size in shared files; ignored
@@ -61,7 +66,7 @@ def read_weights_info(path: str) -> WeightsInfo:
             raise PupilaError(unknown(problem, key, known)) from fault
         raise PupilaError(
             say("Can't read {path}", path=beside), actual=f"{key}: {first['msg']}" if key else str(first["msg"]),
-            expected="model, options, part, classes, image_size, mean, std",
+            expected="model, options, part, classes, image_size, crop_pct, crop_mode, interpolation, mean, std",
         ) from fault  # fmt: skip
 
 

@@ -74,9 +74,9 @@ def decide(settings: TrainSettings, data: Dataset, splits: SplitFile, network: N
         "model": settings.model if network.task.takes_prompts else network.name, "encoder": network.encoder_name,
         "options": network.options, "weights": network.weights_file or settings.weights,
         "image_size": network.preprocessing.height,
-        "overlap": network.preprocessing.overlap, "unfreeze": unfreeze, "lr": rate, "device": device,
-        "finetune_lr": auto("finetune_lr", rate / 10, say("a tenth of lr")),
-        "precision": settings.precision,
+        **network.preprocessing.model_dump(include={"overlap", "fit", "crop_share", "interpolation"}),
+        "unfreeze": unfreeze, "lr": rate, "device": device,
+        "finetune_lr": auto("finetune_lr", rate / 10, say("a tenth of lr")), "precision": settings.precision,
     }  # fmt: skip
     if "augmented_views" in model.model_fields:
         picked = auto("augmented_views", *_pick_views(values["epochs"], values["augment"], views))
@@ -111,6 +111,10 @@ def _default_reasons(settings: TrainSettings, network: Network) -> dict[str, str
     reasons = {name: say("default") for name in ("model", "encoder", "overlap") if given.get(name) == "auto"}
     if settings.image_size == "auto":
         reasons["image_size"] = say("default of the model")
+    own = say("that of the weights") if network.pretrained else say("default")
+    reasons |= {name: own for name in ("fit", "interpolation") if given.get(name) == "auto"}
+    if given.get("crop_share") == "auto":
+        reasons["crop_share"] = own if network.preprocessing.fit == "crop" else say("nothing is cropped")
     if network.weights_file:
         reasons["weights"] = say("made for this model, in the folder of PUPILA_WEIGHTS")
     return reasons

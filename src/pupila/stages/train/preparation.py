@@ -13,7 +13,7 @@ from pupila.learning.models.build import BUILDERS
 from pupila.learning.models.built import own_encoder
 from pupila.learning.models.network import Network
 from pupila.learning.pool import EncoderPool
-from pupila.stages.train.budget import fit_to_budget
+from pupila.stages.train.budget import fit_to_budget, parse_seconds
 from pupila.stages.train.budgets.cost import BudgetedSettings
 from pupila.stages.train.catalogue import find_recipe
 from pupila.stages.train.config import TrainConfig
@@ -21,6 +21,8 @@ from pupila.stages.train.plan import PLANNERS, check_settings, count_training, d
 from pupila.stages.train.recipe import TrainingRecipe
 from pupila.stages.train.settings import TrainPlan, TrainSettings, skips_training
 from pupila.stages.train.trials.trial import Trials
+
+_PROBE_BUDGET = 120.0  # seconds; a shorter training is not spent on encoding images twice
 
 
 def find_training(data: Dataset, model: str) -> TrainingRecipe:
@@ -57,11 +59,19 @@ def prepare_training(
         )
         settings, reasons = fitted.settings, {**reasons, **fitted.reasons}
     network = build_network(settings, data, recipe, pool)
-    plan: TrainPlan = decide(settings, data, splits, network, task)
-    plan = plan.model_copy(update={"reasons": {**plan.reasons, **reasons}})
+    trials = None
     if tries and not skips_training(config):
         trials = Trials(data, splits, lambda some: build_network(some, data, recipe, pool), pool)
-        plan = PLANNERS[task].decide_by_trial(settings, plan, trials)
+    planner = PLANNERS[task]
+    if planner.choose_fit is not None and settings.fit == "auto":
+        has_time = config.budget is None or parse_seconds(config.budget) >= _PROBE_BUDGET
+        fit, reasons["fit"] = planner.choose_fit(settings, network, trials if has_time else None)
+        settings = settings.model_copy(update={"fit": fit})
+        network = replace(network, preprocessing=planner.prepare(settings, network.preprocessing))
+    plan: TrainPlan = decide(settings, data, splits, network, task)
+    plan = plan.model_copy(update={"reasons": {**plan.reasons, **reasons}})
+    if trials is not None:
+        plan = planner.decide_by_trial(settings, plan, trials)
     refuse_unused_settings(requested, plan, network)
     network = own_encoder(network) if plan.unfreeze else network
     return plan, network

@@ -1,16 +1,22 @@
 """Plan the training of classifiers."""
 
+from functools import partial
+
+import numpy as np
+
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
+from pupila.imaging.images.decode import Array
 from pupila.learning.losses.classes import LOSSES, OVERLAP_LOSSES
+from pupila.stages.train.inputs import choose_fit
 from pupila.stages.train.planning.head import needs_of_head, settle_head
+from pupila.stages.train.planning.inputs import check_inputs, prepare_inputs
 from pupila.stages.train.planning.planner import (
     TaskLosses,
     TaskPlanner,
     check_criterion,
     freeze_all,
-    keep_preprocessing,
     pick_head_precision,
 )
 from pupila.stages.train.planning.unfreezing import STRONG, decide_unfreezing, default_settings
@@ -44,7 +50,17 @@ def _check(settings: ClassifyTrainSettings, data: Dataset) -> None:
                 "--threshold null",
             )
         parse_objective(settings.threshold, data.classes)
+    check_inputs(settings)
     check_criterion(settings, _LOSSES)
+
+
+def _list_targets(data: Dataset) -> Array:
+    """(N, C) float: 1 for the class of an image, 0 for the others, NaN without one."""
+    classes = np.array(data.classes)
+    return np.array([
+        np.full(len(classes), np.nan) if name is None else (classes == name).astype(np.float64)
+        for name in data.images["target"].to_list()
+    ])  # fmt: skip
 
 
 CLASSIFY_PLANNER = TaskPlanner(
@@ -52,7 +68,8 @@ CLASSIFY_PLANNER = TaskPlanner(
     augment="A1",
     max_batch_size=32,
     check=_check,
-    prepare=keep_preprocessing,
+    prepare=prepare_inputs,
+    choose_fit=partial(choose_fit, list_targets=_list_targets),
     pick_unfreeze=freeze_all,
     pick_precision=pick_head_precision,
     needs=needs_of_head,

@@ -1,26 +1,31 @@
 """Plan the training of multi-label classifiers."""
 
+from functools import partial
 from typing import Any
+
+import numpy as np
 
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
+from pupila.imaging.images.decode import Array
 from pupila.learning.losses.labels import LABEL_LOSSES
 from pupila.learning.models.network import Network
+from pupila.stages.train.inputs import choose_fit
 from pupila.stages.train.planning.head import needs_of_head, settle_head
+from pupila.stages.train.planning.inputs import check_inputs, prepare_inputs
 from pupila.stages.train.planning.planner import (
     Needs,
     TaskLosses,
     TaskPlanner,
     check_criterion,
     freeze_all,
-    keep_preprocessing,
     pick_head_precision,
     require_training,
 )
 from pupila.stages.train.planning.unfreezing import STRONG, decide_unfreezing, default_settings
 from pupila.stages.train.task_settings.multilabel import MultilabelTrainSettings
-from pupila.tasks.label_text import ABSENT, PRESENT
+from pupila.tasks.label_text import ABSENT, PRESENT, UNKNOWN
 
 _LOSSES = TaskLosses(LABEL_LOSSES, smoothed="bce")
 
@@ -36,6 +41,7 @@ def _check(settings: MultilabelTrainSettings, data: Dataset) -> None:
             expected=say("images that show a class, and images that are known to lack it"),
             remedy=say("write 0 where an image lacks a class: an empty cell means unknown"),
         )  # fmt: skip
+    check_inputs(settings)
     check_criterion(settings, _LOSSES)
 
 
@@ -47,12 +53,19 @@ def _list_needs(settings: Any, plan: Any, network: Network) -> Needs:
     }
 
 
+def _list_targets(data: Dataset) -> Array:
+    """(N, C) float: 1 for a class that an image shows, 0 for one that it lacks, NaN where it is unknown."""
+    labels = data.label_matrix
+    return np.where(labels == UNKNOWN, np.nan, labels == PRESENT)
+
+
 MULTILABEL_PLANNER = TaskPlanner(
     defaults=lambda network: default_settings("bce"),
     augment="A1",
     max_batch_size=32,
     check=_check,
-    prepare=keep_preprocessing,
+    prepare=prepare_inputs,
+    choose_fit=partial(choose_fit, list_targets=_list_targets),
     pick_unfreeze=freeze_all,
     pick_precision=pick_head_precision,
     needs=_list_needs,

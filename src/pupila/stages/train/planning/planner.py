@@ -39,6 +39,8 @@ class TaskPlanner:
     # Settings as the user gave them and the number of training images, to settings of which something is decided before
     # the network is built, and the reasons.
     settle: Callable[[Any, int], tuple[Any, dict[str, str]]] = lambda settings, images: (settings, {})
+    # Settings, network and what a probe needs, to the fit that "auto" means and the reason; None: there is no choice.
+    choose_fit: Callable[[Any, Network, Trials | None], tuple[str, str]] | None = None
     # Settings as the user gave them and the plan, to the plan with what short trials decide.
     decide_by_trial: Callable[[Any, Any, Trials], Any] = lambda settings, plan, trials: plan
     recipes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # name to its settings

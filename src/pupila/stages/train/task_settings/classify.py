@@ -10,13 +10,21 @@ from pupila.stages.train.settings import TrainPlan, TrainSettings
 from pupila.stages.train.task_settings.shared import (
     BudgetSettings,
     CriterionSettings,
+    InputPlan,
+    InputSettings,
     RecipeSettings,
     ViewSettings,
 )
 
 
 class ClassifyTrainSettings(
-    TrainSettings, ClassifierSettings, CriterionSettings, ViewSettings, BudgetSettings, RecipeSettings
+    TrainSettings,
+    ClassifierSettings,
+    CriterionSettings,
+    InputSettings,
+    ViewSettings,
+    BudgetSettings,
+    RecipeSettings,
 ):
     """What the user asked for in a training of a classifier."""
 
@@ -52,7 +60,7 @@ class ClassifyTrainSettings(
     )
 
 
-class ClassifyTrainPlan(TrainPlan, ClassifyTrainSettings):
+class ClassifyTrainPlan(TrainPlan, InputPlan, ClassifyTrainSettings):
     """The plan of a classifier."""
 
     task: Literal["classify"] = Field(default="classify", description="name of the task")

@@ -10,13 +10,21 @@ from pupila.stages.train.settings import TrainPlan, TrainSettings
 from pupila.stages.train.task_settings.shared import (
     BudgetSettings,
     CriterionSettings,
+    InputPlan,
+    InputSettings,
     RecipeSettings,
     ViewSettings,
 )
 
 
 class MultilabelTrainSettings(
-    TrainSettings, ClassifierSettings, CriterionSettings, ViewSettings, BudgetSettings, RecipeSettings
+    TrainSettings,
+    ClassifierSettings,
+    CriterionSettings,
+    InputSettings,
+    ViewSettings,
+    BudgetSettings,
+    RecipeSettings,
 ):
     """What the user asked for in a training of a multi-label classifier."""
 
@@ -55,7 +63,7 @@ class MultilabelTrainSettings(
     )
 
 
-class MultilabelTrainPlan(TrainPlan, MultilabelTrainSettings):
+class MultilabelTrainPlan(TrainPlan, InputPlan, MultilabelTrainSettings):
     """The plan of a multi-label classifier."""
 
     task: Literal["multilabel"] = Field(default="multilabel", description="name of the task")

@@ -1,6 +1,6 @@
 """Settings that some tasks share and others lack."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveInt
 
@@ -48,6 +48,33 @@ class RecipeSettings(UnfreezingSettings):
     cutmix: NonNegativeFloat = Field(
         default=0.0,
         description="alpha of cutmix, which pastes a part of another training image; 0: none",
+    )
+
+
+class InputSettings(Settings):
+    """How an image with one label becomes the input."""
+
+    fit: Literal["auto", "squash", "crop", "pad"] = Field(
+        default="auto",
+        description="squash: stretch the whole image to the input; crop: fill the input and crop the centre; pad: the "
+        "whole image, with a border",
+    )
+    crop_share: Annotated[float, Field(gt=0, le=1)] | Literal["auto"] = Field(
+        default="auto",
+        description="share of the resized image that fit=crop keeps; auto: that of the weights (crop_pct in timm)",
+    )
+    interpolation: Literal["auto", "nearest", "bilinear", "bicubic", "lanczos"] = Field(
+        default="auto", description="resampling filter, antialiased; auto: that of the weights"
+    )
+
+
+class InputPlan(InputSettings):
+    """The same fields, decided."""
+
+    fit: Literal["squash", "crop", "pad"] = Field(description="how an image is fitted to the input")
+    crop_share: float = Field(gt=0, le=1, description="share of the resized image that fit=crop keeps")
+    interpolation: Literal["nearest", "bilinear", "bicubic", "lanczos"] = Field(
+        description="resampling filter, antialiased"
     )
 
 

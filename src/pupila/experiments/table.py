@@ -25,6 +25,7 @@ def make_row(cell: Cell) -> SweepRow:
         figures = {
             "metrics": result.metrics, "images": result.images, "groups": result.groups,
             "best_epoch": result.best_epoch, "epochs": result.epochs, "parameters": result.parameters,
+            "probe": result.probe,
         }  # fmt: skip
     ended = result or error
     return SweepRow(

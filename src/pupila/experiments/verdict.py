@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from pupila.artifacts.bundle.probe import describe_probe
 from pupila.artifacts.dataset.splits import count_images
 from pupila.artifacts.report.sweep import Configuration, SweepReport, Winner
 from pupila.core.messages import integer, listing, number, say, say_count, translate
@@ -88,6 +89,7 @@ def _describe_winner(report: SweepReport, winner: Configuration) -> str:
             "Baseline ({baseline}): {value}.", value=number(baseline.metrics[report.metric]),
             baseline=name_baseline(report),
         ))  # fmt: skip
+    texts += describe_probe(row.probe)
     if not report.finished:
         texts[0] = say("So far, {sentence}", sentence=texts[0])
     return " ".join(texts)

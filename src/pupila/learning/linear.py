@@ -15,7 +15,9 @@ Criterion = Callable[[Tensor, Tensor], Tensor]  # logits (N, C) and targets to t
 Examples = tuple[Tensor, Tensor]  # (N, D) float32 features, targets (N,) or (N, C)
 L2_STRENGTHS = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 0.0003)  # candidates, the strongest first
 FOLDS = 5
+MOST_ROWS = 50_000  # whose features are held in memory: 256 MB of 1,280 each
 _CONSTANT = 1e-12  # variance of a feature that never varies
+_TEMPERATURES = [2.0 ** (step / 2) for step in range(-12, 9)]  # 1/64 to 16
 _UNTRIED = 0.03  # strength where nothing can be tried
 _STEPS = 200  # of L-BFGS, at most
 _SLOPE = 1e-5  # gradient at which it ends
@@ -100,7 +102,7 @@ def divide_groups(labels: Array, groups: Array, folds: int) -> Array:
 
 @dataclass(frozen=True, slots=True)
 class L2Choice:
-    """The L2 strength with the least cross-validated loss."""
+    """The L2 strength with the least cross-validated loss after temperature scaling."""
 
     l2: float
     losses: dict[float, float]  # of each candidate: the mean over the rows, each predicted without its fold
@@ -112,7 +114,8 @@ class L2Choice:
             return say("l2 {l2}: too few groups for cross-validation", l2=f"{self.l2:g}")
         tried = [say("{l2}: {loss}", l2=f"{l2:g}", loss=number(loss)) for l2, loss in self.losses.items()]
         return say(
-            "l2 {l2} has the least loss in {folds}-fold cross-validation over groups of training images ({tried})",
+            "l2 {l2} has the least calibrated loss in {folds}-fold cross-validation over groups of training images "
+            "({tried})",
             l2=f"{self.l2:g}", folds=self.folds, tried=listing(tried, len(tried)),
         )  # fmt: skip
 
@@ -141,8 +144,13 @@ def choose_l2(examples: Examples, labels: Array, groups: Array, criterion: Crite
             fit_linear(parts, criterion, l2, layer)
             with torch.no_grad():
                 predicted[l2][~inside] = layer(standardise(features[~inside]))
-    losses = {l2: float(criterion(logits, targets)) for l2, logits in predicted.items()}
+    losses = {l2: _calibrated_loss(logits, targets, criterion) for l2, logits in predicted.items()}
     return L2Choice(min(losses, key=lambda l2: losses[l2]), losses, folds)
+
+
+def _calibrated_loss(logits: Tensor, targets: Tensor, criterion: Criterion) -> float:
+    """The loss at the best temperature: temperature scaling follows, so that too large logits are no fault."""
+    return min(float(criterion(logits / temperature, targets)) for temperature in _TEMPERATURES)
 
 
 def zero_layer(size: int, classes: int) -> nn.Linear:

@@ -17,6 +17,7 @@ from pupila.artifacts.run.log import LogLine, read_log
 from pupila.core.errors import PupilaError
 from pupila.stages.train.planning.head import VIEWS
 from pupila.stages.train.run import TrainedRun
+from pupila.statistics.intervals import MIN_GROUPS
 from tests.pictures import write_classes
 from tests.stages.train.test_interrupted import any_model
 
@@ -68,7 +69,8 @@ def test_auto_is_logistic_unless_a_setting_needs_epochs(data: Path) -> None:
         assert plan.head == "dense" and next(iter(setting)) in plan.reasons["head"]
     assert make_plan(data, unfreeze=1, optimizer="sgd").head == "logistic"  # fine-tuning has an optimizer
     assert make_plan(data, augment="none").augmented_views == 1
-    assert api_plan(data, model="lenet").head == "dense"
+    scratch: Any = api_plan(data, model="lenet")
+    assert scratch.head == "dense"
 
 
 def test_r3s_recipe_is_expressed_as_before(data: Path) -> None:
@@ -137,3 +139,64 @@ def test_folds_choose_each_by_themselves(data: Path, tmp_path: Path) -> None:
     lines = read_log(str(tmp_path / "run"))
     assert [line.part for line in lines] == ["fold0-head", "fold1-head", "fold2-head", "whole-head"]
     assert all(line.choice for line in lines)
+
+
+def test_the_linear_probe_stands_beside_every_trained_network(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = train(data, tmp_path / "run", head="dense", epochs=1, augmented_views=1)
+    validation = run.bundle.info.validation
+    assert validation is not None and validation.probe is not None
+    assert validation.probe.metric == "macro_f1"
+    report = (tmp_path / "run" / "report.html").read_text()
+    card = (tmp_path / "run" / "bundle" / "card.md").read_text()
+    assert all("Linear probe: Macro F1" in text for text in (report, card, str(run.summary())))
+
+    def refuse(*_: Any) -> Any:
+        raise AssertionError("the probe is cached")
+
+    monkeypatch.setattr("pupila.learning.trainers.images.choose_l2", refuse)
+    again = train(data, tmp_path / "again", head="linear", epochs=1, augmented_views=1)
+    repeated = again.bundle.info.validation
+    assert repeated is not None and repeated.probe is not None
+    assert repeated.probe.difference.other == validation.probe.difference.other
+
+
+def test_a_logistic_head_on_the_images_as_they_are_is_the_probe(data: Path, tmp_path: Path) -> None:
+    run = train(data, tmp_path / "run", augment="none")
+    validation = run.bundle.info.validation
+    assert validation is not None and validation.probe is not None
+    difference, p_value = validation.probe.difference, validation.probe.p_value
+    assert (difference.first, p_value) == (difference.other, 1.0)
+
+
+def test_folds_compare_out_of_fold_predictions(data: Path, tmp_path: Path) -> None:
+    folder = write_classes(tmp_path / "folded", {"cat": 9, "dog": 9})
+    weights = str(data.with_suffix(".safetensors"))
+    run = pupila.train(
+        folder,
+        out=tmp_path / "run",
+        folds=3,
+        tell=lambda line: None,
+        weights=weights,
+        augment="none",
+        **SETTINGS,
+    )
+    validation = run.bundle.info.validation
+    assert validation is not None and validation.n > 10 and validation.probe is not None
+    assert (validation.probe.difference.low is None) is (validation.groups < MIN_GROUPS)
+
+
+def test_without_pretrained_weights_there_is_no_probe(data: Path, tmp_path: Path) -> None:
+    run = pupila.train(
+        data,
+        out=tmp_path / "run",
+        tell=lambda line: None,
+        model="lenet",
+        image_size=32,
+        epochs=1,
+        device="cpu",
+    )
+    validation = run.bundle.info.validation
+    assert validation is not None and validation.probe is None
+    assert "Linear probe" not in (tmp_path / "run" / "report.html").read_text()

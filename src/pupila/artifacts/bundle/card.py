@@ -1,6 +1,7 @@
 """The model card: the task, the validation results, and the limits of use."""
 
 from pupila.artifacts.bundle.clean_up import describe_clean_up
+from pupila.artifacts.bundle.probe import describe_probe
 from pupila.artifacts.bundle.schema import BundleInfo
 from pupila.artifacts.bundle.thresholds import describe_thresholds
 from pupila.artifacts.dataset.versions.identity import SHORT
@@ -45,6 +46,8 @@ def render_card(info: BundleInfo) -> str:
             for metric, estimate in info.validation.metrics.items()
         ]
         lines.append("")
+        if probe := describe_probe(info.validation.probe):
+            lines += [*probe, ""]
     else:
         lines += [say("The model was not validated."), ""]
     if thresholds := describe_thresholds(info):

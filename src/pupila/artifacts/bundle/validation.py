@@ -3,6 +3,7 @@
 from pupila.core.records import Record
 from pupila.statistics.estimate import Estimate
 from pupila.statistics.metrics.baseline import Baseline
+from pupila.statistics.metrics.paired import ScoreComparison
 
 
 class RejectedPostProcessing(Record):
@@ -15,6 +16,15 @@ class RejectedPostProcessing(Record):
     iou_after: float
 
 
+class ProbeComparison(ScoreComparison):
+    """The network and a linear probe, each without a tuned threshold, on the same validation images.
+
+    The probe is a logistic regression on the features of the frozen encoder, fitted on the training images as they are.
+    """
+
+    metric: str  # its id
+
+
 class ValidationSummary(Record):
     """The metrics on the validation images, where epoch, threshold and post-processing were selected."""
 
@@ -22,6 +32,7 @@ class ValidationSummary(Record):
     groups: int
     metrics: dict[str, Estimate]  # by id, that of model selection first
     baseline: Baseline
+    probe: ProbeComparison | None = None  # None: no pretrained encoder, or a task without a probe
     rejected_post_processing: tuple[RejectedPostProcessing, ...] = ()
 
 

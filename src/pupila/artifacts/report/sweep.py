@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field, NonNegativeInt
 
+from pupila.artifacts.bundle.validation import ProbeComparison
 from pupila.artifacts.sweep.cell import CellTiming
 from pupila.artifacts.sweep.definition import Axis
 from pupila.artifacts.sweep.folder import CellState
@@ -33,6 +34,7 @@ class SweepRow(Record):
     metrics: dict[str, Estimate] = Field(default_factory=dict, description="by id, on validation")
     images: int | None = Field(default=None, description="validation images")
     groups: int | None = Field(default=None, description="groups of related images among them")
+    probe: ProbeComparison | None = Field(default=None, description="a linear probe on the same features")
     best_epoch: int | None = Field(default=None, description="epoch of the weights")
     epochs: int | None = Field(default=None, description="epochs that were trained")
     parameters: int | None = Field(default=None, description="weights of the network")

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt
 
+from pupila.artifacts.bundle.validation import ProbeComparison
 from pupila.artifacts.sweep.sealed import SealedRecord
 from pupila.core.records import Record
 from pupila.statistics.estimate import Estimate
@@ -44,6 +45,7 @@ class CellResult(SealedRecord):
     images: NonNegativeInt = Field(description="validation images; with folds, the images of all folds")
     groups: NonNegativeInt = Field(description="groups of related images among them")
     baseline: Baseline | None = Field(default=None, description="a prediction that needs no model")
+    probe: ProbeComparison | None = Field(default=None, description="a linear probe on the same features")
     best_epoch: NonNegativeInt = Field(
         description="epoch of the weights, counted over all phases; with folds, that of the first one; 0: untrained"
     )

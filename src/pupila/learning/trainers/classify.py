@@ -1,6 +1,7 @@
 """Train classifiers: cross-entropy over the classes, macro F1 on validation."""
 
 import numpy as np
+from torch.nn.functional import cross_entropy
 
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.run.outcomes import compact_indices
@@ -44,7 +45,9 @@ class ClassifyTrainer(ImageTrainer):
         chances = None
         if settings.sampling == "balanced":
             chances = 1.0 / np.maximum(counts, 1)[targets[split.train]]
-        super().__init__(data, split, settings, network, Supervision(targets, criterion, chances), pool)
+        super().__init__(
+            data, split, settings, network, Supervision(targets, criterion, cross_entropy, chances), pool
+        )
 
     def score(self, targets: Array, logits: Array, loss: float) -> EpochResult:
         """Macro F1 and accuracy; one class for all images is a collapse."""

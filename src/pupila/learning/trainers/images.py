@@ -8,14 +8,25 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.run.outcomes import Outcomes
+from pupila.core import files
+from pupila.core.json_text import dump_json
 from pupila.core.threads import prefetch
 from pupila.imaging.images.decode import Array
 from pupila.learning.features import FeatureRequest, Features
 from pupila.learning.fit_once import Solution
-from pupila.learning.linear import Examples, L2Choice, choose_l2, fit_standardised
+from pupila.learning.linear import (
+    MOST_ROWS,
+    Criterion,
+    Examples,
+    L2Choice,
+    choose_l2,
+    fit_standardised,
+    zero_layer,
+)
 from pupila.learning.loader.batches import chunks, order
 from pupila.learning.loader.images import ResizedImages
 from pupila.learning.loader.views import AugmentedViews, View
@@ -37,6 +48,9 @@ class Supervision:
 
     targets: Array  # (N,) or (N, C): of every row
     criterion: Callable[[Any, Tensor], Tensor]  # logits (K, C) and targets of K images to a scalar
+    plain_criterion: Callable[
+        [Any, Tensor], Tensor
+    ]  # cross-entropy without any weights, which fits the probe
     chances: Array | None = None  # relative probability of each training row to be drawn; None: each once
 
 
@@ -64,6 +78,7 @@ class ImageTrainer(ABC):
         self.pool = pool or EncoderPool()
         self.split, self.settings, self.network = split, settings, network
         self.targets, self.criterion = supervision.targets, supervision.criterion
+        self.plain_criterion = supervision.plain_criterion
         self.chances, self.mixing = supervision.chances, Mixing(settings.mixup, settings.cutmix)
         pictures = ResizedImages(
             data, network.preprocessing, [*split.train, *split.validation], self.pool.stores
@@ -111,7 +126,8 @@ class ImageTrainer(ABC):
         """The cached features that its head is trained and validated on."""
         settings = self.settings
         encoder = self.pool.encoder(settings.engine, self.network, settings.device)
-        pairs: list[tuple[int, View]] = [(row, view) for view in self.head_views for row in self.split.train]
+        views = list(dict.fromkeys([None, *self.head_views]))  # the images as they are teach the probe
+        pairs: list[tuple[int, View]] = [(row, view) for view in views for row in self.split.train]
         pairs += [(row, None) for row in self.split.validation]
         return [FeatureRequest(Features(self.views, encoder, stores=self.pool.stores), pairs)]
 
@@ -149,7 +165,6 @@ class FeatureTrainer:
         self.features.fill(request.pairs)
         self.views = trainer.head_views
         self.module = trainer.network.head.to(settings.device)
-        self._choices: list[L2Choice] = []  # once it is made
 
     @property
     def solve(self) -> Callable[[], Solution] | None:
@@ -161,20 +176,50 @@ class FeatureTrainer:
         assert isinstance(layer, nn.Linear)
         if l2 != CROSS_VALIDATION:
             return Solution(self._fit(self.views, float(l2), layer), "")
-        choice = self._choose()
+        choice = self._choose(self.trainer.criterion)
         return Solution(self._fit(self.views, choice.l2, layer), choice.describe())
+
+    def fit_probe(self) -> nn.Linear | None:
+        """A logistic regression on the images as they are, once on this machine for the same features and labels.
+
+        None: too many images.
+        """
+        trainer, rows = self.trainer, self.trainer.split.train
+        if len(rows) > MOST_ROWS:
+            return None
+        layer = zero_layer(trainer.network.size, len(trainer.settings.classes)).to(trainer.settings.device)
+        assert self.features.store is not None  # features of images are cached
+        keys = [trainer.views.key(row, None) for row in rows]
+        labels = trainer.targets[rows].tolist()
+        content = [
+            self.features.store.folder.name,
+            keys,
+            labels,
+            trainer.split.groups,
+            torch.get_num_threads(),
+        ]
+        name = files.sha256(dump_json(content).encode())[:24]
+        path = files.cache_folder() / "probes" / f"{name}.float32"
+        stored = np.frombuffer(files.read_from_cache(path) or b"", np.float32)
+        if len(stored) == sum(part.numel() for part in layer.parameters()):
+            vector_to_parameters(
+                torch.from_numpy(stored.copy()).to(trainer.settings.device), layer.parameters()
+            )
+        else:
+            l2 = self._choose(trainer.plain_criterion).l2
+            fit_standardised([self._examples(None)], trainer.plain_criterion, l2, layer)
+            files.write_to_cache(
+                path, parameters_to_vector(layer.parameters()).detach().cpu().numpy().tobytes()
+            )
+        return layer
 
     def _fit(self, views: list[View], l2: float, layer: nn.Linear) -> float:
         return fit_standardised([self._examples(view) for view in views], self.trainer.criterion, l2, layer)
 
-    def _choose(self) -> L2Choice:
+    def _choose(self, criterion: Criterion) -> L2Choice:
         """The L2 strength, from the original images."""
-        if not self._choices:
-            rows, groups = self.trainer.split.train, self.trainer.split.groups
-            known = np.array(groups or rows)
-            criterion = self.trainer.criterion
-            self._choices.append(choose_l2(self._examples(None), self.trainer.labels(rows), known, criterion))
-        return self._choices[0]
+        rows, groups = self.trainer.split.train, self.trainer.split.groups
+        return choose_l2(self._examples(None), self.trainer.labels(rows), np.array(groups or rows), criterion)
 
     def _examples(self, view: View) -> Examples:
         """Features and targets of the training images in one view."""

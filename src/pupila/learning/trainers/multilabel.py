@@ -1,11 +1,13 @@
 """Train multi-label classifiers: a loss of each class by itself, mean average precision on validation."""
 
+from dataclasses import dataclass
+
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say, say_images
 from pupila.imaging.images.decode import Array
 from pupila.learning.loop import EpochResult
-from pupila.learning.losses.labels import LABEL_LOSSES, positive_weights
+from pupila.learning.losses.labels import LABEL_LOSSES, bce, positive_weights
 from pupila.learning.losses.sums import make_loss
 from pupila.learning.models.network import Network
 from pupila.learning.pool import EncoderPool
@@ -16,6 +18,14 @@ from pupila.statistics.metrics.multilabel import mean_average_precision
 from pupila.tasks.label_text import UNKNOWN, label_matrix
 
 _SAME_LOGITS = 0.1  # range of a class's logits over the images, up to which they are nearly the same
+
+
+@dataclass(frozen=True, slots=True)
+class _Plain:
+    """A loss as its paper has it."""
+
+    label_smoothing: float = 0.0
+    focal_gamma: float = 2.0
 
 
 class MultilabelTrainer(ImageTrainer):
@@ -49,7 +59,9 @@ class MultilabelTrainer(ImageTrainer):
         weights = positive_weights(targets[split.train], settings.class_weights)
         weights = None if weights is None else weights.to(settings.device)
         criterion = make_loss(settings.loss, weights, settings, LABEL_LOSSES)
-        super().__init__(data, split, settings, network, Supervision(targets, criterion), pool)
+        super().__init__(
+            data, split, settings, network, Supervision(targets, criterion, bce(None, _Plain())), pool
+        )
 
     def score(self, targets: Array, logits: Array, loss: float) -> EpochResult:
         """Mean average precision; where no image shows a class, the loss decides."""

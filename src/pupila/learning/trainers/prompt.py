@@ -258,6 +258,9 @@ class PromptHeadTrainer:
     def solve(self) -> None:
         """A decoder is trained in epochs."""
 
+    def fit_probe(self) -> None:
+        """A mask has no linear probe."""
+
     def stream(self, epoch: int) -> tuple[int, Iterator[Batch]]:
         """Number of batches in the epoch, and the batches."""
         self.module.train()

@@ -79,6 +79,9 @@ class HeadTrainer(Protocol):
     def predict_validation(self, module: nn.Module) -> Any:
         """The head's predictions for the validation rows: see `TaskTrainer`."""
 
+    def fit_probe(self) -> nn.Module | None:
+        """A linear probe on the frozen encoder, the baseline of what is trained; None: the task has none."""
+
 
 def join_samples(samples: list[tuple[Array, Array]], classes: int) -> tuple[Array, Array]:
     """(S, C) float32 logits and (S,) int64 class indices of all samples; empty where there is none."""

@@ -210,6 +210,7 @@ def train_cell(
         images=summary.n if summary else 0,
         groups=summary.groups if summary else 0,
         baseline=summary.baseline if summary else None,
+        probe=summary.probe if summary else None,
         best_epoch=_find_best_epoch(run.log),
         epochs=len(run.log),
         parameters=network.parameters,

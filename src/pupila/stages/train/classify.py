@@ -11,9 +11,10 @@ from pupila.imaging.images.decode import Array
 from pupila.learning.trainers.classify import class_indices
 from pupila.stages.train.recipe import TrainingRecipe, ValidationResult
 from pupila.stages.train.task_settings.classify import ClassifyTrainPlan
+from pupila.statistics.intervals import Statistic
 from pupila.statistics.metrics.baseline import Baseline
-from pupila.statistics.metrics.classify import majority_baseline
-from pupila.statistics.metrics.estimates import estimate_overall
+from pupila.statistics.metrics.classify import macro_f1, majority_baseline
+from pupila.statistics.metrics.estimates import estimate_overall, resampled_metric
 from pupila.tasks.classify import CLASSIFY, select_classes, softmax
 from pupila.tasks.task import PostProcessing
 from pupila.tasks.tuning.classify import tune_classes
@@ -59,6 +60,11 @@ def _baseline(data: Dataset, rows: list[int]) -> Baseline:
     return majority_baseline(class_indices(data.images["target"][rows].to_list(), data.classes), data.classes)
 
 
+def _paired_metric(data: Dataset, rows: list[int], logits: Array) -> Statistic:
+    targets = class_indices(data.images["target"][rows].to_list(), data.classes)
+    return resampled_metric(np.tile(targets, 2), logits.argmax(axis=1), len(data.classes), macro_f1)
+
+
 CLASSIFY_RECIPE = TrainingRecipe(
     task=CLASSIFY,
     metric=lambda classes: "macro_f1",
@@ -67,4 +73,5 @@ CLASSIFY_RECIPE = TrainingRecipe(
     calibrate=_calibrate,
     baseline=_baseline,
     baseline_name=mark("majority class '{name}'"),
+    paired_metric=_paired_metric,
 )

@@ -12,9 +12,10 @@ from pupila.imaging.images.decode import Array
 from pupila.learning.trainers.multilabel import has_same_logits
 from pupila.stages.train.recipe import TrainingRecipe, ValidationResult
 from pupila.stages.train.task_settings.multilabel import MultilabelTrainPlan
+from pupila.statistics.intervals import Statistic
 from pupila.statistics.metrics.baseline import Baseline
 from pupila.statistics.metrics.label_estimates import LabelCells, estimate_label_means, resample_metrics
-from pupila.statistics.metrics.multilabel import overall_metrics
+from pupila.statistics.metrics.multilabel import overall_metrics, resampled_values
 from pupila.tasks.label_text import ABSENT, PRESENT, UNKNOWN, label_matrix
 from pupila.tasks.multilabel import MULTILABEL, calibrated_probabilities, decide_labels
 from pupila.tasks.task import PostProcessing
@@ -133,6 +134,12 @@ def _classes_with(data: Dataset, rows: list[int], value: int) -> set[str]:
     return {name for name, occurs in zip(data.classes, there.tolist(), strict=True) if occurs}
 
 
+def _paired_metric(data: Dataset, rows: list[int], logits: Array) -> Statistic:
+    targets = np.tile(data.label_matrix[rows], (2, 1))
+    values = resampled_values(targets, logits > 0, logits)
+    return lambda times: values(times.astype(np.float64)).overall[_METRIC]
+
+
 MULTILABEL_RECIPE = TrainingRecipe(
     task=MULTILABEL,
     metric=lambda classes: _METRIC,
@@ -141,6 +148,7 @@ MULTILABEL_RECIPE = TrainingRecipe(
     calibrate=_calibrate,
     baseline=_baseline,
     baseline_name=mark("prevalence of each class"),
+    paired_metric=_paired_metric,
     collapse=mark("The model gives every image nearly the same probabilities (collapsed)."),
     warnings=_warn,
 )

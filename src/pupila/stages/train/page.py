@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pupila.artifacts.bundle.clean_up import describe_clean_up
+from pupila.artifacts.bundle.probe import describe_probe
 from pupila.artifacts.bundle.schema import BundleInfo
 from pupila.artifacts.bundle.thresholds import describe_thresholds
 from pupila.artifacts.bundle.validation import ValidationSummary
@@ -203,7 +204,11 @@ def describe_run(plan: TrainPlan, state: RunState, info: BundleInfo) -> list[str
             )
         )
     sentences.append(_describe_score(info, info.validation))
-    sentences += [*describe_thresholds(info), *describe_clean_up(info)]
+    sentences += [
+        *describe_probe(info.validation.probe),
+        *describe_thresholds(info),
+        *describe_clean_up(info),
+    ]
     if plan.epochs == 1 and not plan.unfreeze:
         return [
             *sentences,

@@ -11,7 +11,7 @@ from torch import nn
 from pupila.core.threads import prefetch
 from pupila.learning.fit_once import fit_once
 from pupila.learning.loop import Batch, Checkpointer, Phase, State, fit
-from pupila.learning.trainers.trainer import TaskTrainer, to_device
+from pupila.learning.trainers.trainer import HeadTrainer, TaskTrainer, to_device
 from pupila.stages.train.settings import TrainPlan
 
 HEAD, FINETUNE = "head", "finetune"  # phases: a frozen encoder, then unfrozen blocks
@@ -23,6 +23,7 @@ class TrainedSplit:
 
     predictions: Any  # for the validation rows, in the form of the task
     states: dict[str, State]  # phase -> its last state
+    probe: Any = None  # predictions of the linear probe for the validation rows; None: there is none
 
     @property
     def interrupted(self) -> bool:
@@ -43,8 +44,12 @@ def train_split(
     network = trainer.network
     states: dict[str, State] = {}
     predict: Callable[[], Any] | None = None  # with the weights of the last phase
+    probe: Any = None
     if network.pretrained and plan.epochs:
-        states[HEAD], predict = _train_head(trainer, plan, make_checkpointer(HEAD))
+        head = trainer.build_head_trainer()
+        layer = None if head is None else head.fit_probe()
+        probe = None if head is None or layer is None else head.predict_validation(layer)
+        states[HEAD], predict = _train_head(trainer, head, plan, make_checkpointer(HEAD))
     if plan.unfreeze and not any(state.interrupted for state in states.values()):
         try:
             module = _build_module(trainer, plan, plan.unfreeze)
@@ -56,14 +61,13 @@ def train_split(
             states[FINETUNE], predict = _train_pixels(
                 trainer, plan, make_checkpointer(FINETUNE), module, FINETUNE
             )
-    return TrainedSplit(predict() if predict else None, states)
+    return TrainedSplit(predict() if predict else None, states, probe)
 
 
 def _train_head(
-    trainer: TaskTrainer, plan: TrainPlan, checkpointer: Checkpointer
+    trainer: TaskTrainer, head: HeadTrainer | None, plan: TrainPlan, checkpointer: Checkpointer
 ) -> tuple[State, Callable[[], Any]]:
     """Train the head alone, on cached features if the task has them; returns also what predicts with it."""
-    head = trainer.build_head_trainer()
     if head is None:
         return _train_pixels(trainer, plan, checkpointer, _build_module(trainer, plan, 0), HEAD)
     phase = _make_phase(HEAD, plan, plan.epochs, plan.lr, "float32", can_predict=False)

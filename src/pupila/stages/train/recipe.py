@@ -10,6 +10,7 @@ from pupila.artifacts.bundle.validation import ValidationSummary
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.core.messages import mark
 from pupila.imaging.images.decode import Array
+from pupila.statistics.intervals import Statistic
 from pupila.statistics.metrics.baseline import Baseline
 from pupila.tasks.task import Task
 from pupila.tasks.tuning.calibration import Calibration
@@ -42,6 +43,8 @@ class TrainingRecipe:
     ]  # plan, predictions, rows, groups
     baseline: Callable[[Dataset, list[int]], Baseline]  # and its metrics
     baseline_name: str  # marked for translation; {name} is the name of the baseline
+    # Rows, and (2N, C) predictions of two models for them, to their metric: see `compare_scores`.
+    paired_metric: Callable[[Dataset, list[int], Array], Statistic] | None = None
     collapse: str = mark("The model predicts a single class (collapsed).")  # marked for translation
     # Rows of training and of validation to sentences on what they can't teach or measure.
     warnings: Callable[[Dataset, list[int], list[int]], list[str]] = no_warnings

@@ -57,6 +57,7 @@ from pupila.stages.train.page import describe_run, make_run_page
 from pupila.stages.train.phases import FINETUNE
 from pupila.stages.train.plan import find_unused_settings
 from pupila.stages.train.preparation import build_network, find_training, prepare_training
+from pupila.stages.train.probe import add_probe
 from pupila.stages.train.recipe import ValidationResult
 from pupila.stages.train.resume import check_same_data, check_same_settings
 from pupila.stages.train.schedule import Schedule, TrainedNetwork
@@ -194,6 +195,7 @@ class TrainingRun:
         state = COLLAPSED if self.recipe.is_collapsed(trained.predictions) else COMPLETED
         groups = np.array([a.component for a in self.splits.images])[trained.rows]
         result = self.recipe.calibrate(plan, self.data, trained.predictions, trained.rows, groups)
+        result = add_probe(result, self.recipe, self.data, trained, groups)
         return Training(plan, INTERRUPTED if trained.interrupted else state, trained, result)
 
     def _open_plan(self, config: TrainConfig, resume: bool) -> tuple[TrainPlan, Network]:

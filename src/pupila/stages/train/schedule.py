@@ -29,6 +29,7 @@ class TrainedNetwork:
     rows: list[int]  # of the data set, one for each prediction
     folds: list[int | None]  # of these rows
     interrupted: bool  # by Ctrl-C: it can be resumed
+    probe: Any = None  # predictions of the linear probe for the same rows; None: there is none
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,9 @@ class Schedule:
         split = SplitRows.of(self.splits, self.rows(TRAIN), self.rows(VALIDATION))
         trained = self._train_split(plan, network, split, "")
         folds: list[int | None] = [None] * len(split.validation)
-        return TrainedNetwork(network, trained.predictions, split.validation, folds, trained.interrupted)
+        return TrainedNetwork(
+            network, trained.predictions, split.validation, folds, trained.interrupted, trained.probe
+        )
 
     def rows(self, split: str) -> list[int]:
         """The labelled rows of a split."""
@@ -96,7 +99,10 @@ class Schedule:
             _plan_whole(plan, network, best), network, SplitRows.of(self.splits, [*fold_of], []), "whole-"
         )
         predictions = self.recipe.concatenate([trained.predictions for trained in best])
-        return TrainedNetwork(network, predictions, rows, [fold_of[row] for row in rows], whole.interrupted)
+        probes = [trained.probe for trained in best]
+        probe = None if any(each is None for each in probes) else self.recipe.concatenate(probes)
+        folds: list[int | None] = [fold_of[row] for row in rows]
+        return TrainedNetwork(network, predictions, rows, folds, whole.interrupted, probe)
 
     def _train_split(self, plan: TrainPlan, network: Network, split: SplitRows, prefix: str) -> TrainedSplit:
         trainer = TRAINERS[plan.task](self.data, split, plan, network, self.pool)

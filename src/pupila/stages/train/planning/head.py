@@ -3,12 +3,12 @@
 from typing import Any
 
 from pupila.core.messages import listing, say
+from pupila.learning.linear import MOST_ROWS
 from pupila.learning.models.nets import NETS
 from pupila.learning.models.network import NO_WEIGHTS, Network
 from pupila.learning.models.settings import LOGISTIC
 from pupila.stages.train.planning.planner import Needs, needs_of_views, unfrozen_blocks
 
-MOST_IMAGES = 50_000  # of training, whose features a logistic head holds in memory: 256 MB of 1,280 each
 VIEWS = 4  # per image, where "auto" decides; the first is the image as it is
 # Settings of a head that is trained in epochs, whatever comes after it ...
 _OF_EPOCHS = ("epochs", "lr", "collapse_patience", "head_width", "dropout", "sampling")
@@ -50,7 +50,7 @@ def _pick_head(settings: Any, images: int) -> tuple[str, str]:
         return "dense", say("without pretrained weights all layers are trained together")
     if given:
         return "dense", say("{settings}: a logistic head has no epochs", settings=listing(given))
-    if images > MOST_IMAGES:
+    if images > MOST_ROWS:
         return "dense", say("too many training images to hold their features in memory")
     return LOGISTIC, say(
         "pretrained weights: a linear head has one optimum, which no setting has to be tuned for"

@@ -86,8 +86,8 @@ class TrainOptions(LayoutOptions, BandOptions, total=False):
     epochs: int | Literal["auto"]
     """passes over the training split with a frozen encoder, or over all weights without pretrained ones; 0: bundle
     the pretrained model unchanged; classification: auto means 20, and 1 of a logistic head; multi-label
-    classification: at least 1; auto means 20, and 1 of a logistic head; segmentation: at least 1; auto means 3, or 40
-    from random weights; promptable models: auto means 20 [default: 'auto']."""
+    classification: at least 1; auto means 20, and 1 of a logistic head; segmentation: at least 1; auto means 1 to 3,
+    or 40 from random weights; promptable models: auto means 20 [default: 'auto']."""
     batch_size: int | Literal["auto"]
     """images per step, at most those of the training split; auto is smaller for small data sets; classification,
     multi-label classification: auto means 32; segmentation: auto means 8; promptable models: auto means 2 [default:
@@ -97,7 +97,8 @@ class TrainOptions(LayoutOptions, BandOptions, total=False):
     sgd 0.01; promptable models: auto means 1e-4 [default: 'auto']."""
     image_size: int | Literal["auto"]
     """height and width of the model input, in pixels; classification, multi-label classification, promptable models:
-    auto means the default of the model; segmentation: of a tile with view=tile; auto means 256 [default: 'auto']."""
+    auto means the default of the model; segmentation: of a tile with view=tile; auto means 256, or up to 512 for thin
+    or small objects [default: 'auto']."""
     weights: str
     """source of the weights; default: pretrained weights of the hub; none: random; a .safetensors file (JSON file of
     the same name beside it); or a bundle of pupila-sam [default: 'default']."""
@@ -117,10 +118,11 @@ class TrainOptions(LayoutOptions, BandOptions, total=False):
     unfreeze: int | Literal["auto", "all"]
     """number of last encoder blocks to fine-tune after the head; auto without pretrained weights: all;
     classification, multi-label classification: auto decides by a short trial, see batch_norm; segmentation: auto
-    means half of the blocks; promptable models: auto means 0 [default: 'auto']."""
+    means half of the blocks, or all where 24 epochs or more are affordable; promptable models: auto means 0 [default:
+    'auto']."""
     finetune_epochs: int | Literal["auto"]
     """passes with unfrozen blocks; classification, multi-label classification, promptable models: auto means 10;
-    segmentation: auto means 24 [default: 'auto']."""
+    segmentation: auto means 6 to 48, so that every data set costs about the same [default: 'auto']."""
     finetune_lr: float | Literal["auto"]
     """learning rate of unfrozen blocks and of a head trained with them; auto: a tenth of lr; segmentation: the
     decoder keeps lr [default: 'auto']."""
@@ -163,7 +165,8 @@ class TrainOptions(LayoutOptions, BandOptions, total=False):
     loss: str
     """loss function, or a weighted sum of them: A+0.5*B; classification: cross_entropy or focal; auto means
     cross_entropy; multi-label classification: one of bce, focal and asymmetric; auto means bce; segmentation:
-    cross_entropy, focal, dice or tversky; auto means dice+cross_entropy [default: 'auto']."""
+    cross_entropy, focal, dice or tversky; auto means dice+cross_entropy, for a rare class tried against
+    tversky+cross_entropy [default: 'auto']."""
     focal_gamma: float
     """gamma of the focal loss; 0 is cross-entropy [default: 2.0]."""
     label_smoothing: float
@@ -225,8 +228,9 @@ class TrainOptions(LayoutOptions, BandOptions, total=False):
     cache: Literal["float16", "float32", "none"]
     """number format of cached embeddings; none: encode images again in every epoch [default: 'float16']."""
     # train: segmentation
-    view: Literal["resize", "tile"]
-    """resize the whole image, or cut it into tiles at full resolution [default: 'resize']."""
+    view: Literal["auto", "resize", "tile"]
+    """resize the whole image, or cut it into tiles at full resolution; auto: resize, unless that loses thin or small
+    objects [default: 'auto']."""
     overlap: int | Literal["auto"]
     """overlap of neighbouring tiles in prediction, in pixels; auto: a quarter of image_size [default: 'auto']."""
     tversky_beta: float

@@ -21,6 +21,7 @@ from pupila.imaging.masks.codec import decode_png
 from pupila.stages.train import page
 from pupila.stages.train.budgets import segment
 from pupila.stages.train.budgets.cost import BudgetedSettings, Cost, list_training_rows
+from pupila.stages.train.planning.mask_sizes import MaskSizes
 from pupila.stages.train.run import TrainedRun
 from pupila.stages.train.task_settings.segment import SegmentTrainSettings
 from pupila.statistics.metrics import segment as figures
@@ -155,7 +156,8 @@ def test_three_classes_with_unlabelled_pixels(tmp_path: Path) -> None:
     ({"epochs": 0}, "A segmentation model needs training"),
     ({"loss": "dice", "class_weights": "inverse"}, "dice ignores class_weights"),
     ({"loss": "dice", "label_smoothing": 0.1}, "Conflicting settings"),
-    ({"overlap": 8}, "Conflicting settings: found view=resize, overlap=8"),
+    ({"overlap": 8}, "overlap=8 has no effect: it needs --view tile"),
+    ({"view": "resize", "overlap": 8}, "overlap=8 has no effect: it needs --view tile"),
     ({"view": "tile", "overlap": 64}, "found image_size=64, overlap=64; expected an overlap below image_size"),
     ({"unfreeze": 99}, "Conflicting settings: found unfreeze=99"),
     ({"tversky_beta": 0.6}, "tversky_beta=0.6 has no effect: it needs --loss tversky"),
@@ -266,9 +268,9 @@ def test_a_budget_reads_no_mask_of_the_test_split(data: Path) -> None:
     assert splits is not None
     rows = list_training_rows(splits)
     assert {splits.images[row].split for row in rows} == {"train"}
-    scenes = segment.MaskSizes(opened, rows, 64, 32)
+    scenes = MaskSizes(opened, rows, 64, 32)
     name, overlap = scenes.find_worst_class(32)
     assert name in opened.classes and 0 < overlap < 1
-    assert scenes.find_worst_class(32) == segment.MaskSizes(
+    assert scenes.find_worst_class(32) == MaskSizes(
         opened, rows[:: max(1, len(rows) // 24)][:24], 64, 32
     ).find_worst_class(32)

@@ -201,8 +201,10 @@ def find_vanished(predictions: MaskPredictions, spec: Preprocessing) -> list[int
     raw, after = (counts.sum(axis=0) for counts in tuner.count_pixels([PostProcessing(), tuned]))
     return [
         number
-        for number in np.flatnonzero(raw.any(axis=0) & raw.any(axis=1))
-        if not after[:, number].any() or (raw[number, number] and not after[number, number])
+        for number in range(predictions.classes)
+        if raw[number].any()
+        and raw[:, number].any()
+        and (not after[:, number].any() or (raw[number, number] and not after[number, number]))
     ]
 
 

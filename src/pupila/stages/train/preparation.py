@@ -9,6 +9,7 @@ import torch
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.splits import SplitFile
 from pupila.core.messages import say
+from pupila.core.vocabulary import TRAIN, VALIDATION
 from pupila.learning.models.build import BUILDERS
 from pupila.learning.models.built import own_encoder
 from pupila.learning.models.network import Network
@@ -58,6 +59,8 @@ def prepare_training(
             settings, config.budget, splits, data, lambda some: build_network(some, data, recipe, pool), task
         )
         settings, reasons = fitted.settings, {**reasons, **fitted.reasons}
+    for name, (value, reason) in PLANNERS[task].decide_from_data(settings, data, _list_rows(splits)).items():
+        settings, reasons = settings.model_copy(update={name: value}), {**reasons, name: reason}
     network = build_network(settings, data, recipe, pool)
     trials = None
     if tries and not skips_training(config):
@@ -71,7 +74,9 @@ def prepare_training(
     plan: TrainPlan = decide(settings, data, splits, network, task)
     plan = plan.model_copy(update={"reasons": {**plan.reasons, **reasons}})
     if trials is not None:
-        plan = planner.decide_by_trial(settings, plan, trials)
+        tried = planner.decide_by_trial(settings, plan, trials)
+        network = network if tried == plan else build_network(tried, data, recipe, pool)
+        plan = tried
     refuse_unused_settings(requested, plan, network)
     network = own_encoder(network) if plan.unfreeze else network
     return plan, network
@@ -84,6 +89,13 @@ def apply_recipe(settings: Any, recipes: Mapping[str, Mapping[str, Any]]) -> Bud
     for name, value in recipes.get(recipe, {}).items():
         decided.set(name, value, say("recipe {name}", name=recipe))
     return decided
+
+
+def _list_rows(splits: SplitFile) -> list[int]:
+    """The rows of training and validation, or of all folds."""
+    return [
+        row for row, a in enumerate(splits.images) if a.split in (TRAIN, VALIDATION) or a.fold is not None
+    ]
 
 
 def build_network(

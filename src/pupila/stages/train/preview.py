@@ -56,7 +56,7 @@ def _draw_masks(data: Dataset, row: int, settings: TrainSettings, preset: str) -
 
 def _draw_tiles(data: Dataset, row: int, settings: SegmentTrainSettings, preset: str) -> list[Array]:
     """The original image and its first augmented tiles, or whole views, with masks as overlay."""
-    if settings.view == "resize":
+    if settings.view != "tile":
         return _draw_masks(data, row, settings, preset)
     picture = _fit_original(data, row, settings)
     side = len(picture)

@@ -1,13 +1,8 @@
 """A budget for segmentation models: image size or tiles, then a few epochs of the decoder and the fine-tuning."""
 
-from dataclasses import dataclass
-
-import numpy as np
 import torch
 
-from pupila.artifacts.dataset.manifest import Dataset
 from pupila.core.messages import number, say
-from pupila.imaging.masks.codec import resize_mask
 from pupila.learning.models.network import Network
 from pupila.stages.train.budgets.cost import (
     MAX_EPOCHS,
@@ -19,15 +14,12 @@ from pupila.stages.train.budgets.cost import (
     refuse_budget,
 )
 from pupila.stages.train.measure import time_step
+from pupila.stages.train.planning.mask_sizes import TILE_SIDE, TOO_COARSE, MaskSizes
 from pupila.stages.train.settings import TrainSettings
-from pupila.statistics.metrics.segment import confusion_counts, iou
 
 MASK_IMAGE_SIZES = (512, 448, 384, 320, 256, 192, 128)  # pixels, candidates
 ENOUGH_MASK_EPOCHS = 25  # a smaller image size is chosen until this many fit
-TILE_SIDE = 256  # pixels
 MIN_TILE_EPOCHS = 6  # of all tiles; with fewer, images are resized instead
-TOO_COARSE = 0.8  # IoU of a class with itself after resizing down and up; below it tiles are better
-_MASKS_MEASURED = 24  # masks
 MAX_HEAD_EPOCHS = 3  # of a decoder alone
 # Cost of a step that trains the decoder, or also the deeper half of the encoder, relative to one that trains all.
 HEAD_COST, HALF_COST = 0.65, 0.8
@@ -62,7 +54,7 @@ def _fit_masks(
     decided: BudgetedSettings,
     cost: Cost,
     left: float,
-    scenes: "MaskSizes",
+    scenes: MaskSizes,
     trainings: int,
     pretrained: bool,
 ) -> None:
@@ -120,33 +112,6 @@ def _share_epochs(decided: BudgetedSettings, whole: float, reason: str, pretrain
     else:
         decided.set("epochs", head, reason)
         decided.set("finetune_epochs", finetune, reason)
-
-
-@dataclass(frozen=True, slots=True)
-class MaskSizes:
-    """Image and mask sizes of a data set."""
-
-    data: Dataset
-    rows: list[int]  # outside the sealed test split
-    side: int  # the median of the shorter sides, pixels
-    stride: int  # pixels; image sizes are multiples of it
-
-    @property
-    def pixels(self) -> float:
-        """Mean number of pixels of an image."""
-        return float((self.data.images["width"].cast(int) * self.data.images["height"].cast(int)).mean())  # type: ignore[arg-type]
-
-    def find_worst_class(self, side: int) -> tuple[str, float]:
-        """The class that loses most when masks are resized to a square, and its IoU with itself after resizing back."""
-        rows, classes = self.rows, len(self.data.classes)
-        total = np.zeros((classes + 1, classes + 1), dtype=np.int64)  # the last one: pixels without a label
-        for row in rows[:: max(1, len(rows) // _MASKS_MEASURED)][:_MASKS_MEASURED]:
-            mask = self.data.mask(row)
-            back = np.minimum(resize_mask(resize_mask(mask, side, side), *mask.shape), classes)
-            total += confusion_counts(mask, back, classes + 1)
-        ious = iou(total[:classes, :classes])
-        worst = int(ious.argmin())
-        return self.data.classes[worst], float(ious[worst])
 
 
 SEGMENT_BUDGET = TaskBudget(

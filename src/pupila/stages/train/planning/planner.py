@@ -17,6 +17,7 @@ from pupila.stages.train.settings import TrainPlan, TrainSettings, conflicting_s
 from pupila.stages.train.task_settings.shared import CriterionSettings
 from pupila.stages.train.trials.trial import Trials
 
+Decisions = dict[str, tuple[Any, str]]  # setting -> its value, and the reason
 Needs = dict[str, tuple[bool, str]]  # setting -> whether it has an effect, and what it needs to have one
 
 
@@ -41,6 +42,8 @@ class TaskPlanner:
     settle: Callable[[Any, int], tuple[Any, dict[str, str]]] = lambda settings, images: (settings, {})
     # Settings, network and what a probe needs, to the fit that "auto" means and the reason; None: there is no choice.
     choose_fit: Callable[[Any, Network, Trials | None], tuple[str, str]] | None = None
+    # Settings, data set, rows outside of the test split, to what has to be decided before the network is built.
+    decide_from_data: Callable[[Any, Dataset, list[int]], Decisions] = lambda settings, data, rows: {}
     # Settings as the user gave them and the plan, to the plan with what short trials decide.
     decide_by_trial: Callable[[Any, Any, Trials], Any] = lambda settings, plan, trials: plan
     recipes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # name to its settings

@@ -3,7 +3,8 @@
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,30 @@ def die_at_write(number: int) -> None:
                          (Path, ("replace", "unlink", "mkdir", "write_bytes"))):  # fmt: skip
         for name in names:
             setattr(owner, name, counted(getattr(owner, name)))
+
+
+class Killed(Exception):
+    """Stands for a kill: nothing is written after it."""
+
+
+@contextmanager
+def struck(*steps: int) -> Iterator[None]:
+    """Raise after these steps of any training."""
+    from torch.optim.optimizer import register_optimizer_step_post_hook
+
+    count = 0
+
+    def strike(*_: Any) -> None:
+        nonlocal count
+        count += 1
+        if count in steps:
+            raise Killed
+
+    hook = register_optimizer_step_post_hook(strike)
+    try:
+        yield
+    finally:
+        hook.remove()
 
 
 def keep_records(data: str) -> None:

@@ -23,6 +23,7 @@ COUNTED = re.compile(r"\{(" + COUNTS + r")\}(?: (?!of|may|may|if|are)[a-z{}_-]+)
 NEVER_ONE = {
     ("api/data.py", "splits.json has {there} folds"): "two folds or more",
     ("api/stored.py", "an iterator of"): "a limit",
+    ("artifacts/bundle/averaging.py", "Ensemble of"): "two folds or more",
     ("artifacts/bundle/consistency.py", ""): "of a damaged bundle, as it is",
     ("artifacts/dataset/formats/tables/split_columns.py", "The column {name} numbers"): "two folds or more",
     ("artifacts/dataset/formats/masks/paired_masks.py", "Images have up to"): "two files or more",

@@ -147,6 +147,12 @@ class TrainOptions(LayoutOptions, BandOptions, total=False):
     collapse_patience: int
     """consecutive collapsed epochs, such as those that predict a single class, after which the run is stopped
     [default: 5]."""
+    ensemble: bool
+    """with folds: bundle the mean of the logits of the fold models, instead of one model trained on all folds
+    [default: False]."""
+    test_time_flips: Literal["none", "horizontal", "both"]
+    """the bundle predicts the mean over an image and its flips (test-time augmentation); horizontal takes 2 passes
+    through the network, both (also upside down) takes 4 [default: 'none']."""
     abstain_below: float
     """confidence below which the bundle abstains [default: 0.0]."""
     precision: Literal["auto", "float32", "bfloat16", "float16"]

@@ -28,6 +28,12 @@ def assert_matches(text: str, pattern: str) -> None:
     assert re.search(pattern, text), text
 
 
+def member(weights_file: str) -> dict[str, Any]:
+    """Of an ensemble."""
+    architecture = {"library": "pupila", "name": "lenet"}
+    return {"architecture": architecture, "weights": {"source": "none"}, "weights_file": weights_file}
+
+
 @pytest.mark.parametrize(
     ("values", "says"),
     [
@@ -56,6 +62,9 @@ def assert_matches(text: str, pattern: str) -> None:
         ({"golden": {f"{n}.png": [1.0] for n in range(99)}}, "golden: more than 32 images"),
         ({"head": {"widths": [4]}}, r"head.widths: \[4\] for 3 classes"),
         ({"head": {"widths": [3], "dropout": 2}}, "head.dropout: 2 is not within 0 and 1"),
+        ({"members": [member("a.safetensors")]}, "a.safetensors is missing"),
+        ({"members": [member("a"), member("a"), member("b")]}, "members: 2 files of weights for 3 members"),
+        ({"test_time_flips": "sideways"}, "test_time_flips: "),
     ],
 )  # fmt: skip
 def test_a_value_that_no_training_writes_is_refused(home: Path, values: dict[str, Any], says: str) -> None:

@@ -37,6 +37,7 @@ class Settings:
     seed: int = 3
     device: str = "cpu"
     workers: int = 0
+    test_time_flips: str = "none"
     loss: str = "dice+cross_entropy"
     class_weights: str = "none"
     label_smoothing: float = 0.0

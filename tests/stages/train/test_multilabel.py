@@ -3,7 +3,6 @@
 import csv
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ import timm
 import torch
 from safetensors.torch import save_file
 from sklearn.metrics import average_precision_score
-from torch.optim.optimizer import register_optimizer_step_post_hook
 
 import pupila
 from pupila.api.split import plan_split
@@ -39,6 +37,7 @@ from pupila.stages.train.schedule import Schedule
 from pupila.tasks.label_text import label_matrix
 from pupila.tasks.multilabel import MULTILABEL, LabelsPrediction
 from tests.figures import validation
+from tests.killing import Killed, struck
 from tests.several_labels import write_several_labels
 
 SETTINGS: dict[str, Any] = {
@@ -152,28 +151,6 @@ def test_page_and_card_say_which_classes_share_a_threshold_and_why(run: TrainedR
         text = Path(run.folder, file).read_text()
         assert shared in text and own in text
     assert "Predicts which of 4 classes are present: blue, green, red, yellow." in text
-
-
-class Killed(Exception):
-    """Stands for a kill: nothing is written after it."""
-
-
-@contextmanager
-def struck(*steps: int) -> Iterator[None]:
-    """Raise after these steps of any training."""
-    count = 0
-
-    def strike(*_: Any) -> None:
-        nonlocal count
-        count += 1
-        if count in steps:
-            raise Killed
-
-    hook = register_optimizer_step_post_hook(strike)
-    try:
-        yield
-    finally:
-        hook.remove()
 
 
 def test_a_killed_run_ends_as_one_that_was_not(run: TrainedRun, data: Path, tmp_path: Path) -> None:

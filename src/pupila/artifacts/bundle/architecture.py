@@ -42,13 +42,15 @@ class Weights(Record):
 
 
 class Member(Record):
-    """One model of an ensemble."""
+    """One model of an ensemble, whose logits are the mean of those of its members."""
 
     architecture: Architecture
     head: Head | None = None
     weights: Weights
-    weights_file: str  # in the bundle
-    parent: str  # hash of the bundle that it was a model of
+    weights_file: (
+        str  # in the bundle; the same for all: heads on one encoder, which are joined to one head there
+    )
+    parent: str | None = None  # hash of the bundle that it was a model of
 
 
 class Precision(Record):

@@ -1,5 +1,6 @@
 """The model card: the task, the validation results, and the limits of use."""
 
+from pupila.artifacts.bundle.averaging import describe_averaging
 from pupila.artifacts.bundle.clean_up import describe_clean_up
 from pupila.artifacts.bundle.probe import describe_probe
 from pupila.artifacts.bundle.schema import BundleInfo
@@ -50,6 +51,8 @@ def render_card(info: BundleInfo) -> str:
             lines += [*probe, ""]
     else:
         lines += [say("The model was not validated."), ""]
+    if averaging := describe_averaging(info):
+        lines += [" ".join(averaging), ""]
     if thresholds := describe_thresholds(info):
         lines += [" ".join(thresholds), ""]
     if clean_up := describe_clean_up(info):

@@ -28,8 +28,8 @@ def find_faults(info: BundleInfo) -> list[str]:
     """A clause for each value that can't be, with its field."""
     return [*chain(
         _of_classes(info.classes), _of_calibration(info), _of_post_processing(info.post_processing, info),
-        _of_preprocessing(info.preprocessing), _of_head(info.head, len(info.classes)), _of_golden(info),
-        _of_files(info.files),
+        _of_preprocessing(info.preprocessing), _of_head(info.head, len(info.classes)), _of_members(info),
+        _of_golden(info), _of_files(info.files),
     )]  # fmt: skip
 
 
@@ -111,6 +111,15 @@ def _of_head(head: Head | None, classes: int) -> Iterator[str]:
             )
         for value in standard.std:
             yield from _outside("head.standardisation.std", value, 1e-12, 1e12)
+
+
+def _of_members(info: BundleInfo) -> Iterator[str]:
+    """One file of weights for all, or one for each."""
+    names = {member.weights_file for member in info.members}
+    if info.members and len(names) not in (1, len(info.members)):
+        yield say("members: {n} files of weights for {m} members", n=len(names), m=len(info.members))
+    for member in info.members:
+        yield from _of_head(member.head, len(info.classes))
 
 
 def _of_golden(info: BundleInfo) -> Iterator[str]:

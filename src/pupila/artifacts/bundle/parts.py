@@ -29,7 +29,8 @@ def check_parts(folder: str, info: BundleInfo) -> None:
     """Refuse a bundle that lists too little to predict, and to check its predictions.
 
     Raises:
-        PupilaError: a task that this Pupila does not have, no model, or no golden predictions.
+        PupilaError: a task that this Pupila does not have, no model, no weights of a member of an ensemble, or no
+            golden predictions.
     """
     uri, task = files.join(folder, INFO_FILE), TASKS.get(info.task)
     if task is None:
@@ -37,7 +38,8 @@ def check_parts(folder: str, info: BundleInfo) -> None:
             say("Can't read {path}", path=uri), actual=f"task: {ascii_text(info.task)}", expected=listing(list(TASKS)),
             remedy=upgrade_command(),
         )  # fmt: skip
-    needed = [*(onnx_file(role) for role in task.roles), *(f"{GOLDEN}/{name}" for name in info.golden)]
+    needed = [*(onnx_file(role) for role in task.roles), *(f"{GOLDEN}/{name}" for name in info.golden),
+              *dict.fromkeys(member.weights_file for member in info.members)]  # fmt: skip
     faults = [say("{name} is missing", name=name) for name in needed if name not in info.files]
     if faults or not info.golden:
         raise modification_error(folder, faults or [say("{name} is missing", name=GOLDEN)])

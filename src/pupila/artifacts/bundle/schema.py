@@ -8,6 +8,7 @@ from pupila.artifacts.bundle.architecture import Architecture, Head, Member, Pre
 from pupila.artifacts.bundle.runtime import Runtime
 from pupila.artifacts.bundle.validation import DriftReference, Parity, ValidationSummary
 from pupila.core.records import Record
+from pupila.imaging.images.flips import TestTimeFlips
 from pupila.imaging.images.preprocess import Preprocessing
 from pupila.tasks.task import PostProcessing
 
@@ -37,6 +38,9 @@ class BundleInfo(Record):
     weights: Weights
     parameters: int
     precision: Precision = Precision()
+    test_time_flips: TestTimeFlips = (
+        "none"  # over which the model averages its outputs; maps are flipped back
+    )
     members: list[Member] = Field(default_factory=list)  # of an ensemble; empty: a single model
     # What was measured.
     validation: ValidationSummary | None = None  # None: nothing was validated

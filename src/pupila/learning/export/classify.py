@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pupila.artifacts.bundle.folder import MODEL_FILE
 from pupila.artifacts.bundle.validation import Parity
 from pupila.imaging.images.decode import Array
+from pupila.learning.export.average import average_flips
 from pupila.learning.export.encoder import export_encoder
 from pupila.learning.export.exporter import Exporter, ParityImages, Trained
 from pupila.learning.export.heads import attach_head
@@ -20,7 +21,8 @@ def _has_frozen_encoder(network: Network, trained: Trained) -> bool:
 
 def _export(network: Network, trained: Trained) -> dict[str, bytes]:
     if _has_frozen_encoder(network, trained):
-        return {MODEL_FILE: attach_head(export_encoder(network), network.head)}
+        graph = attach_head(export_encoder(network), network.head)
+        return {MODEL_FILE: average_flips(graph, network.test_time_flips)}
     return export_whole(network, trained)
 
 

@@ -1,7 +1,9 @@
-"""The weights of a network as a safetensors file."""
+"""The weights of a network as safetensors files."""
 
 from safetensors.torch import save
 
+from pupila.artifacts.bundle.architecture import Member
+from pupila.artifacts.bundle.folder import WEIGHTS_FILE
 from pupila.learning.models.network import Network
 
 
@@ -13,3 +15,25 @@ def encode_weights(network: Network) -> bytes:
         for part, tensors in parts.items()
         for name, tensor in tensors.items()
     })  # fmt: skip
+
+
+def encode_towers(network: Network) -> dict[str, bytes]:
+    """The files of the weights by their names in the bundle: one, or one for each member with an encoder of its own."""
+    towers = network.towers
+    return {_name_file(number, len(towers)): encode_weights(tower) for number, tower in enumerate(towers)}
+
+
+def describe_members(network: Network) -> list[Member]:
+    """The members of an ensemble as data; none of a single model."""
+    count = len(network.towers)
+    return [
+        Member(
+            architecture=member.architecture, head=member.head_layers, weights=member.weights,
+            weights_file=_name_file(number, count), parent=member.parent,
+        )
+        for number, member in enumerate(network.members)
+    ]  # fmt: skip
+
+
+def _name_file(number: int, count: int) -> str:
+    return WEIGHTS_FILE if count == 1 else f"weights_{number}.safetensors"

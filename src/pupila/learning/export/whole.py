@@ -12,17 +12,20 @@ from pupila.artifacts.bundle.outputs import EMBEDDING, FEATURE_MAP, LOGITS
 from pupila.artifacts.bundle.session import Session
 from pupila.artifacts.bundle.validation import Parity
 from pupila.imaging.images.decode import Array
+from pupila.learning.export.average import average_flips, average_graphs
 from pupila.learning.export.exporter import ArchitectureSample, ParityImages, Trained
 from pupila.learning.export.graph import to_onnx
 from pupila.learning.export.parity import check_logits, in_batches, share_of_equal_classes, split_like
 from pupila.learning.models.network import ExportedNetwork, Network, WholeNetwork
+from pupila.learning.models.served import ServedNetwork
 
 OUTPUTS = [LOGITS, EMBEDDING, FEATURE_MAP]
 
 
 def export_whole(network: Network, trained: Trained) -> dict[str, bytes]:
     """The whole network, whatever of it was trained."""
-    return {MODEL_FILE: to_onnx(ExportedNetwork(network), network.preprocessing, OUTPUTS)}
+    graphs = [to_onnx(ExportedNetwork(tower), tower.preprocessing, OUTPUTS) for tower in network.towers]
+    return {MODEL_FILE: average_flips(average_graphs(graphs), network.test_time_flips)}
 
 
 def sample_whole(network: Network) -> ArchitectureSample:
@@ -44,7 +47,7 @@ def compare_whole(
         PupilaError: they differ by more than the tolerance.
     """
     session = Session(parts[MODEL_FILE])
-    pairs = run_both(WholeNetwork(network), session, LOGITS, images.inputs(images.all()))
+    pairs = run_both(ServedNetwork(network), session, LOGITS, images.inputs(images.all()))
     return check_logits(pairs, agreement)
 
 

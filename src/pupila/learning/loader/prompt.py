@@ -67,7 +67,7 @@ class PromptedViews:
         """(H, W) uint8 class indices of the view; IGNORE where there is no label."""
         mask = self._masks(row)
         views = self.views
-        if view is None or views.preset == "none":
+        if not isinstance(view, int) or views.preset == "none":
             return mask
         picture = views.images([row])[0]
         return augment_both(

@@ -7,7 +7,8 @@ from pupila.imaging.images.preprocess import Preprocessing, normalise
 from pupila.learning.augment import augment, draw_number
 from pupila.learning.loader.images import ResizedImages
 
-View = int | None  # number of an augmented view, or None for the original image
+# Number of an augmented view; axes of a flip, see `FLIP_AXES`; or None for the original image.
+View = int | tuple[int, ...] | None
 
 
 def stack_inputs(pictures: list[Array], preprocessing: Preprocessing) -> Array:
@@ -30,7 +31,11 @@ class AugmentedViews:
     def key(self, row: int, view: View) -> str:
         """Names the view for every run: the image, and what was drawn for it."""
         digest = self.images.keys[row]
-        return digest if self._is_plain(view) else f"{digest}:{self.preset}:{self.seed}:{view}"
+        if self._is_plain(view):
+            return digest
+        if isinstance(view, tuple):
+            return f"{digest}:flip:{view}"
+        return f"{digest}:{self.preset}:{self.seed}:{view}"
 
     def inputs(self, pairs: list[tuple[int, View]]) -> Array:
         """(K, 3, H, W) float32: the model's inputs for (row, view) pairs."""
@@ -51,7 +56,9 @@ class AugmentedViews:
     def _draw_view(self, picture: Array, row: int, view: View) -> Array:
         if view is None or self._is_plain(view):
             return picture
+        if isinstance(view, tuple):
+            return np.flip(picture, tuple(axis - 1 for axis in view))  # the colours are the last axis
         return augment(picture, self.preset, draw_number(self.seed, self.images.keys[row], view))
 
     def _is_plain(self, view: View) -> bool:
-        return view is None or self.preset == "none"
+        return view in (None, ()) or (self.preset == "none" and not isinstance(view, tuple))

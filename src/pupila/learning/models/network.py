@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from pupila.artifacts.bundle.architecture import Architecture, Head, Weights
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
+from pupila.imaging.images.flips import TestTimeFlips
 from pupila.imaging.images.preprocess import Preprocessing
 from pupila.learning.models.settings import ClassifierSettings
 from pupila.tasks.task import Task
@@ -76,6 +77,8 @@ class Network:
     weights_file: str = ""  # in the folder PUPILA_WEIGHTS, used in place of the hub's
     parent: str | None = None  # hash of the bundle that the weights come from
     shared: bool = False  # whether other networks have the same encoder: it is never trained then
+    members: tuple["Network", ...] = ()  # of an ensemble: see `average_networks`; empty: a single model
+    test_time_flips: TestTimeFlips = "none"  # over which the exported graph averages
 
     @property
     def encoder(self) -> nn.Module:
@@ -103,9 +106,16 @@ class Network:
         return self.weights.source != NO_WEIGHTS
 
     @property
+    def towers(self) -> tuple["Network", ...]:
+        """The networks that run beside each other: members with encoders of their own, or this one alone."""
+        return self.members if len({id(member.body) for member in self.members}) > 1 else (self,)
+
+    @property
     def parameters(self) -> int:
         """Number of weights."""
-        return self.body.parameters + sum(p.numel() for p in self.head.parameters())
+        return sum(
+            tower.body.parameters + sum(p.numel() for p in tower.head.parameters()) for tower in self.towers
+        )
 
 
 class MapEncoder(nn.Module):

@@ -150,18 +150,19 @@ def load_weights(module: nn.Module, tensors: dict[str, Tensor], path: str) -> No
     module.load_state_dict(tensors)
 
 
-def load_bundle_weights(network: Network, bundle: Bundle) -> Network:
+def load_bundle_weights(network: Network, bundle: Bundle, name: str = WEIGHTS_FILE) -> Network:
     """The network with the weights of the bundle, which are loaded in place and become its parent.
 
     Args:
         network: as the bundle describes it.
         bundle: has the weights, and the images that they learned from.
+        name: of the file with the weights.
 
     Raises:
         PupilaError: the weights do not fit the description.
     """
     parts = nn.ModuleDict({"encoder": network.encoder, "head": network.head})
-    load_weights(parts, parse_tensors(bundle.read(WEIGHTS_FILE), WEIGHTS_FILE), bundle.folder)
+    load_weights(parts, parse_tensors(bundle.read(name), name), bundle.folder)
     architecture = network.architecture
     digest = hash_module(network.encoder, f"{architecture.name} {architecture.encoder}", architecture.options)
     learned = frozenset(bundle.training_images())

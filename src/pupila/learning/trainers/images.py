@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from pupila.core import files
 from pupila.core.json_text import dump_json
 from pupila.core.threads import prefetch
 from pupila.imaging.images.decode import Array
+from pupila.imaging.images.flips import FLIP_AXES
 from pupila.learning.features import FeatureRequest, Features
 from pupila.learning.fit_once import Solution
 from pupila.learning.linear import (
@@ -33,6 +35,7 @@ from pupila.learning.loader.views import AugmentedViews, View
 from pupila.learning.loop import Batch, EpochResult
 from pupila.learning.mixing import Mixing
 from pupila.learning.models.network import Network, Unfrozen
+from pupila.learning.models.served import average_flips
 from pupila.learning.models.settings import CROSS_VALIDATION, LOGISTIC
 from pupila.learning.pool import EncoderPool
 from pupila.learning.trainers.settings import ImageSettings
@@ -116,7 +119,9 @@ class ImageTrainer(ABC):
         inputs = prefetch(
             rows, lambda some: self.views.inputs([(row, None) for row in some]), self.settings.workers
         )
-        return _predict_logits(module, inputs, self.settings)
+        module.eval()
+        run = partial(average_flips, module, flips=self.settings.test_time_flips)
+        return _predict_logits(run, inputs, self.settings)
 
     def build_head_trainer(self) -> "FeatureTrainer":
         """Trains the head on cached features."""
@@ -128,7 +133,9 @@ class ImageTrainer(ABC):
         encoder = self.pool.encoder(settings.engine, self.network, settings.device)
         views = list(dict.fromkeys([None, *self.head_views]))  # the images as they are teach the probe
         pairs: list[tuple[int, View]] = [(row, view) for view in views for row in self.split.train]
-        pairs += [(row, None) for row in self.split.validation]
+        pairs += [
+            (row, axes) for axes in FLIP_AXES[settings.test_time_flips] for row in self.split.validation
+        ]
         return [FeatureRequest(Features(self.views, encoder, stores=self.pool.stores), pairs)]
 
     @property
@@ -247,14 +254,17 @@ class FeatureTrainer:
     def predict_validation(self, module: nn.Module) -> Array:
         """(V, C) float32 logits of the validation rows, in their order."""
         some = chunks(np.asarray(self.trainer.split.validation, dtype=np.int64), _FEATURE_BATCH)
-        return _predict_logits(module, (self.features(rows, None) for rows in some), self.trainer.settings)
-
-
-def _predict_logits(module: nn.Module, inputs: Any, settings: ImageSettings) -> Array:
-    """(V, C) float32 logits, computed in float32 for any training precision."""
-    module.eval()
-    with torch.inference_mode():
-        logits = [
-            module(torch.from_numpy(batch).to(settings.device)).float().cpu().numpy() for batch in inputs
+        module.eval()
+        settings = self.trainer.settings
+        of_flips = [
+            _predict_logits(module, (self.features(rows, axes) for rows in some), settings)
+            for axes in FLIP_AXES[settings.test_time_flips]
         ]
+        return np.asarray(np.mean(of_flips, axis=0))
+
+
+def _predict_logits(run: Callable[[Tensor], Tensor], inputs: Any, settings: ImageSettings) -> Array:
+    """(V, C) float32 logits, computed in float32 for any training precision."""
+    with torch.inference_mode():
+        logits = [run(torch.from_numpy(batch).to(settings.device)).float().cpu().numpy() for batch in inputs]
     return np.concatenate(logits) if logits else np.empty((0, len(settings.classes)), np.float32)

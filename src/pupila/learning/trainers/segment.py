@@ -24,6 +24,7 @@ from pupila.learning.losses.classes import LOSSES, class_weights
 from pupila.learning.losses.sums import make_loss
 from pupila.learning.mixing import Mixing
 from pupila.learning.models.network import Network, Unfrozen
+from pupila.learning.models.served import average_flips
 from pupila.learning.pool import EncoderPool
 from pupila.learning.trainers.best_outputs import BestOutputs
 from pupila.learning.trainers.settings import SegmentSettings
@@ -250,7 +251,8 @@ class SegmentTrainer:
         with torch.inference_mode():
             for start in range(0, len(inputs), _AT_ONCE):
                 pixels = torch.from_numpy(inputs[start : start + _AT_ONCE]).to(self.settings.device)
-                logits.append(module(pixels.contiguous(memory_format=torch.channels_last)).float())
+                pixels = pixels.contiguous(memory_format=torch.channels_last)
+                logits.append(average_flips(module, pixels, self.settings.test_time_flips).float())
         return torch.cat(logits)
 
 

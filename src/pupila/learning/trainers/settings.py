@@ -39,6 +39,10 @@ class TrainerSettings(Protocol):
         """cpu, cuda or mps."""
 
     @property
+    def test_time_flips(self) -> str:
+        """A name of `FLIP_AXES`: validation predicts as the bundle does."""
+
+    @property
     def workers(self) -> int:
         """Threads that load batches."""
 

@@ -27,7 +27,7 @@ def estimate_seconds(cells: Sequence[PlannedCell], data: Dataset) -> float:
         epochs = dict(cell.phases)
         total += _BESIDE
         if cell.choice.milliseconds is not None:  # the first phase trains on cached features
-            total += _HEAD_EPOCH * epochs.pop("epochs", 0) * max(1, plan.folds + 1)
+            total += _HEAD_EPOCH * epochs.pop("epochs", 0) * max(1, plan.folds + (not plan.ensemble))
             views = getattr(plan, "augmented_views", 1)
             key = (cell.choice.encoder, plan.image_size, plan.augment, views)
             total += 0 if key in encoded else cell.choice.milliseconds / 1000 * images * views

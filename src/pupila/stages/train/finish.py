@@ -1,22 +1,28 @@
 """The end of a run: export the model, check that the export predicts the same, and write the bundle."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 
+import numpy as np
+
 from pupila.artifacts.bundle.architecture import Precision
 from pupila.artifacts.bundle.card import render_card
-from pupila.artifacts.bundle.folder import TRAINING_IMAGES_FILE, WEIGHTS_FILE, Bundle, write_bundle
+from pupila.artifacts.bundle.folder import MODEL_FILE, TRAINING_IMAGES_FILE, Bundle, write_bundle
+from pupila.artifacts.bundle.outputs import LOGITS
 from pupila.artifacts.bundle.schema import BundleInfo
+from pupila.artifacts.bundle.session import Session
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.versions.identity import hash_version
 from pupila.core import files
+from pupila.core.messages import number, say
 from pupila.core.version import __version__
 from pupila.learning.export.exporter import ParityImage, Trained
 from pupila.learning.export.exporters import EXPORTERS, export_checked
 from pupila.learning.export.graph import add_metadata
-from pupila.learning.export.weights import encode_weights
+from pupila.learning.export.weights import describe_members, encode_towers
 from pupila.learning.models.network import Network
+from pupila.stages.train.measure import time_faster_of_two
 from pupila.stages.train.recipe import ValidationResult
 from pupila.stages.train.settings import TrainPlan
 
@@ -29,6 +35,15 @@ class BundleImages:
 
     validation: list[int]
     learned: list[int]
+
+
+def describe_cost(bundle: Bundle) -> str:
+    """The size of the model's file, and the time that an image takes on one core."""
+    content, spec = bundle.read(MODEL_FILE), bundle.info.preprocessing
+    session, pixels = Session(content, threads=1), np.zeros((1, 3, spec.height, spec.width), np.float32)
+    seconds = time_faster_of_two(lambda: session.run(pixels, outputs=[LOGITS]))
+    return say("Served as one file of {mb} MB; an image takes {ms} ms on one core.",
+               mb=number(len(content) / 1e6, 1), ms=number(1e3 * seconds, 1))  # fmt: skip
 
 
 def write_run_bundle(
@@ -49,9 +64,11 @@ def write_run_bundle(
         result: of validation.
         images: rows of validation, and rows that training or model selection used.
     """
-    if network.body.is_built:
-        network.encoder.to("cpu").eval()
-    network.head.to("cpu").eval()
+    network = replace(network, test_time_flips=plan.test_time_flips)
+    for tower in network.towers:
+        if tower.body.is_built:
+            tower.encoder.to("cpu").eval()
+        tower.head.to("cpu").eval()
     exporter, digests = EXPORTERS[network.task.name], data.images["sha256"].to_list()
     to_compare = [
         ParityImage(digests[row], partial(files.read_bytes, data.path(row))) for row in images.validation
@@ -71,6 +88,8 @@ def write_run_bundle(
         weights=network.weights,
         parent=network.parent,
         parameters=network.parameters,
+        test_time_flips=network.test_time_flips,
+        members=describe_members(network),
         precision=Precision(training=plan.precision),
         validation=result.summary,
         parity=parity,
@@ -83,7 +102,7 @@ def write_run_bundle(
     learned_from = "".join(f"{digest}\n" for digest in sorted(learned))
     parts = {
         **{name: add_metadata(content, info) for name, content in onnx.items()},
-        WEIGHTS_FILE: encode_weights(network), CARD_FILE: render_card(info).encode(),
+        **encode_towers(network), CARD_FILE: render_card(info).encode(),
         TRAINING_IMAGES_FILE: learned_from.encode(),
     }  # fmt: skip
     return write_bundle(folder, info, parts)

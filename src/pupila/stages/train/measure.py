@@ -90,7 +90,7 @@ def time_step(network: Network, device: str, dtype: torch.dtype = torch.float32)
             if device == "cuda":
                 torch.cuda.synchronize()
 
-        seconds = _time_faster_of_two(step) / _STEP
+        seconds = time_faster_of_two(step) / _STEP
         whole.zero_grad(set_to_none=True)
         return seconds
 
@@ -127,13 +127,13 @@ def _time_encoding(network: Network, device: str, engine: str) -> float:
     )
     batches = CORES if encoder.parallel or not network.task.takes_prompts else 1
     return (
-        _time_faster_of_two(lambda: list(encoder.stream([pixels] * batches, lambda item: item, encoder.run)))
+        time_faster_of_two(lambda: list(encoder.stream([pixels] * batches, lambda item: item, encoder.run)))
         / len(pixels)
         / batches
     )
 
 
-def _time_faster_of_two(work: Callable[[], object]) -> float:
+def time_faster_of_two(work: Callable[[], object]) -> float:
     """Seconds of the faster of two runs after a warm-up; work that takes seconds needs no warm-up."""
     taken: list[float] = []
     while len(taken) < 3 and not (taken and taken[0] > _LONG):

@@ -5,6 +5,7 @@ from collections.abc import Set
 from dataclasses import dataclass
 from typing import Any
 
+from pupila.artifacts.bundle.averaging import describe_averaging
 from pupila.artifacts.bundle.clean_up import describe_clean_up
 from pupila.artifacts.bundle.probe import describe_probe
 from pupila.artifacts.bundle.schema import BundleInfo
@@ -205,6 +206,7 @@ def describe_run(plan: TrainPlan, state: RunState, info: BundleInfo) -> list[str
         )
     sentences.append(_describe_score(info, info.validation))
     sentences += [
+        *describe_averaging(info),
         *describe_probe(info.validation.probe),
         *describe_thresholds(info),
         *describe_clean_up(info),

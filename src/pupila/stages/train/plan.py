@@ -5,13 +5,14 @@ from typing import Any
 import torch
 
 from pupila.artifacts.bundle.consistency import MAX_SIDE
+from pupila.artifacts.bundle.graph_check import MAX_BYTES
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.splits import LEAKING, SplitFile
 from pupila.artifacts.dataset.versions.identity import hash_version
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.json_text import dump_json
-from pupila.core.messages import say, say_count
+from pupila.core.messages import number, say, say_count
 from pupila.core.settings import unknown
 from pupila.core.version import __version__
 from pupila.core.vocabulary import TRAIN
@@ -258,6 +259,10 @@ def check_settings(settings: TrainSettings, data: Dataset, splits: SplitFile, ta
     check_preset(settings.augment)
     _check_sizes(settings)
     PLANNERS[task].check(settings, data)
+    if settings.ensemble and skips_training(settings):
+        raise conflicting_settings(
+            "epochs=0, ensemble=true", say("at least one epoch: models of folds are trained"), "--epochs 20"
+        )
     if splits.verdict == LEAKING and not settings.allow_leak:
         raise PupilaError(
             say("The split leaks"),
@@ -291,6 +296,21 @@ def refuse_unused_settings(settings: TrainSettings, plan: TrainPlan, network: Ne
             )
 
 
+def check_ensemble_size(plan: TrainPlan, network: Network) -> None:
+    """Refuse an ensemble whose members no ONNX file holds together, before they are trained for hours.
+
+    Raises:
+        PupilaError: with the size of their weights.
+    """
+    needed = 4 * network.parameters * plan.folds
+    if plan.ensemble and plan.unfreeze and needed > MAX_BYTES:
+        raise PupilaError(
+            say("The ensemble is too large for one ONNX file"),
+            actual=say("{n} GB of weights", n=number(needed / 1e9, 1)), expected=say("at most 2 GB"),
+            remedy=say("fewer folds, a smaller model, or --unfreeze 0"),
+        )  # fmt: skip
+
+
 def find_unused_settings(settings: TrainSettings, plan: TrainPlan, network: Network) -> dict[str, str]:
     """The settings that have no effect, and what each needs to have one.
 
@@ -309,6 +329,7 @@ def find_unused_settings(settings: TrainSettings, plan: TrainPlan, network: Netw
         "finetune_lr": (finetuned, unfrozen),
         "batch_norm": (finetuned, unfrozen),
         "layer_decay": (finetuned, unfrozen),
+        "ensemble": (plan.folds > 0, say("folds, such as --folds 5")),
         "precision": (in_float32 or plan.unfreeze != 0, unfrozen),
         "warmup_epochs": (
             settings.warmup_epochs <= longest,

@@ -18,7 +18,14 @@ from pupila.stages.train.budget import fit_to_budget, parse_seconds
 from pupila.stages.train.budgets.cost import BudgetedSettings
 from pupila.stages.train.catalogue import find_recipe
 from pupila.stages.train.config import TrainConfig
-from pupila.stages.train.plan import PLANNERS, check_settings, count_training, decide, refuse_unused_settings
+from pupila.stages.train.plan import (
+    PLANNERS,
+    check_ensemble_size,
+    check_settings,
+    count_training,
+    decide,
+    refuse_unused_settings,
+)
 from pupila.stages.train.recipe import TrainingRecipe
 from pupila.stages.train.settings import TrainPlan, TrainSettings, skips_training
 from pupila.stages.train.trials.trial import Trials
@@ -78,6 +85,7 @@ def prepare_training(
         network = network if tried == plan else build_network(tried, data, recipe, pool)
         plan = tried
     refuse_unused_settings(requested, plan, network)
+    check_ensemble_size(plan, network)
     network = own_encoder(network) if plan.unfreeze else network
     return plan, network
 

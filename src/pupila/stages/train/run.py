@@ -46,7 +46,7 @@ from pupila.learning.loop import Checkpointer
 from pupila.learning.models.network import Network
 from pupila.learning.pool import EncoderPool
 from pupila.stages.train.config import TrainConfig, parse_plan
-from pupila.stages.train.finish import BundleImages, write_run_bundle
+from pupila.stages.train.finish import BundleImages, describe_cost, write_run_bundle
 from pupila.stages.train.introduction import (
     describe_clamped_batch,
     describe_interruption,
@@ -160,6 +160,8 @@ class TrainingRun:
         )
         bundle = self._write_bundle(plan, trained, result)
         self._has_written_bundle = True
+        if bundle.info.members or plan.test_time_flips != "none":
+            self.on_log(Note(describe_cost(bundle)))
         self._write_predictions(result.predictions, trained)
         self._write_outcomes()
         unused = set(find_unused_settings(plan, plan, trained.network))

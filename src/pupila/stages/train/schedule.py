@@ -1,4 +1,4 @@
-"""Which trainings a run has: none, one, or one for each fold and one on all of them."""
+"""Which trainings a run has: none, one, or one for each fold, and one on all of them or their mean."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,6 +10,7 @@ from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.splits import SplitFile
 from pupila.core.vocabulary import TRAIN, VALIDATION
 from pupila.learning.loop import Checkpointer
+from pupila.learning.models.ensemble import average_networks
 from pupila.learning.models.network import Network
 from pupila.learning.pool import EncoderPool
 from pupila.learning.trainers.catalogue import TRAINERS
@@ -83,6 +84,7 @@ class Schedule:
         }
         rows: list[int] = []
         best: list[TrainedSplit] = []
+        members: list[Network] = []
         for fold in range(plan.folds):
             split = SplitRows.of(
                 self.splits,
@@ -95,13 +97,16 @@ class Schedule:
                 raise KeyboardInterrupt
             rows += split.validation
             best.append(trained)
+            members.append(fresh)
+        predictions = self.recipe.concatenate([trained.predictions for trained in best])
+        folds: list[int | None] = [fold_of[row] for row in rows]
+        probes = [trained.probe for trained in best]
+        probe = None if any(each is None for each in probes) else self.recipe.concatenate(probes)
+        if plan.ensemble:
+            return TrainedNetwork(average_networks(members), predictions, rows, folds, False, probe)
         whole = self._train_split(
             _plan_whole(plan, network, best), network, SplitRows.of(self.splits, [*fold_of], []), "whole-"
         )
-        predictions = self.recipe.concatenate([trained.predictions for trained in best])
-        probes = [trained.probe for trained in best]
-        probe = None if any(each is None for each in probes) else self.recipe.concatenate(probes)
-        folds: list[int | None] = [fold_of[row] for row in rows]
         return TrainedNetwork(network, predictions, rows, folds, whole.interrupted, probe)
 
     def _train_split(self, plan: TrainPlan, network: Network, split: SplitRows, prefix: str) -> TrainedSplit:

@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field, NonNegativeFloat, NonNegativeInt, Positi
 from pupila.artifacts.run.plan import RunPlan
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
+from pupila.imaging.images.flips import TestTimeFlips
 from pupila.learning.models.settings import ModelSettings
 
 
@@ -87,6 +88,16 @@ class TrainSettings(ModelSettings):
         default=5,
         description="consecutive collapsed epochs, such as those that predict a single class, after which the run "
         "is stopped",
+    )
+    ensemble: bool = Field(
+        default=False,
+        description="with folds: bundle the mean of the logits of the fold models, instead of one model trained on "
+        "all folds",
+    )
+    test_time_flips: TestTimeFlips = Field(
+        default="none",
+        description="the bundle predicts the mean over an image and its flips (test-time augmentation); horizontal "
+        "takes 2 passes through the network, both (also upside down) takes 4",
     )
     abstain_below: float = Field(
         default=0.0, ge=0, lt=1, description="confidence below which the bundle abstains"

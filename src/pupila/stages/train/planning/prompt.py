@@ -7,6 +7,7 @@ from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
 from pupila.learning.models.network import Network
 from pupila.learning.models.settings import PUPILA_SAM
+from pupila.stages.train.config import write_flag
 from pupila.stages.train.planning.planner import (
     Needs,
     TaskPlanner,
@@ -14,6 +15,7 @@ from pupila.stages.train.planning.planner import (
     keep_preprocessing,
     needs_of_views,
 )
+from pupila.stages.train.settings import conflicting_settings
 from pupila.stages.train.task_settings.prompt import PromptTrainPlan, PromptTrainSettings
 
 _VIEWS = 4  # augmented views per image where "auto" decides
@@ -25,6 +27,13 @@ def _check(settings: PromptTrainSettings, data: Dataset) -> None:
             say("Promptable models need masks"), actual=say("image labels: {names}", names=listing(data.classes)),
             expected=say("a data set with masks"), remedy="--model auto",
         )  # fmt: skip
+    for name in ("ensemble", "test_time_flips"):
+        if getattr(settings, name) != type(settings).model_fields[name].default:
+            raise conflicting_settings(
+                f"model={settings.model}, {name}={getattr(settings, name)}",
+                say("a model without prompts: masks for a prompt are not averaged"),
+                say("omit {flag}", flag=write_flag(name)),
+            )
 
 
 def _default_settings(network: Network) -> dict[str, Any]:

@@ -1,8 +1,7 @@
 """Compare Pupila with each other method: per task a paired test, over all sources a mean difference and its interval.
 
 Tasks of one source are one cluster: their differences are averaged first, and the interval counts sources. It is the
-t interval of their means, which holds its 95 % for few sources (a simulation in the tests; a bootstrap of 4 to 7
-sources covers 80 to 90 %).
+t interval of their means, which holds its 95 % for few sources (a simulation in the tests).
 """
 
 from collections import defaultdict

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import (
+    budgets,
     duplicates,
     groups,
     opening,
@@ -39,6 +40,7 @@ BENCHMARKS: dict[str, Callable[[], dict[str, Any]]] = {
     "training": training.run,
     "waiting": waiting.run,
     "sweep": sweep.run,
+    "budgets": budgets.run,
     "suspects": suspects.run,
     "segmentation": segmentation.run,
     "segmentation_folds": segmentation.folds,

@@ -19,12 +19,12 @@ ORDERED: dict[str, tuple[str, ...]] = {
     "core": ("version", "messages", "installation", "errors", "extras", "display", "vocabulary", "locks",
              "csv_text", "json_text", "writing", "folders", "checksums", "disk", "protocols", "stores", "files",
              "records", "settings", "synonyms", "terminal", "progress", "threads", "secrets"),
-    "statistics": ("estimate", "intervals", "tests", "selection", "power_law", "probe", "pairings", "drift", "metrics"),
+    "statistics": ("estimate", "intervals", "stratified_order", "tests", "selection", "power_law", "probe", "pairings",
+                   "drift", "metrics"),
     "imaging": ("images", "geotiff", "masks", "regions", "contours", "tiles", "corruptions", "duplicates"),
     "artifacts": ("dataset", "predictions", "bundle", "registry", "run", "sweep", "report", "web"),
-    "learning": ("models", "losses", "augment", "loader", "features", "optimizers", "ema", "mixing", "loop",
-                 "fit_once", "linear",
-                 "export", "engine", "pool", "trainers"),
+    "learning": ("models", "losses", "augment", "loader", "features", "optimizers", "ema", "mixing", "pacing", "loop",
+                 "fit_once", "linear", "export", "engine", "pool", "trainers"),
 }  # fmt: skip
 # The rooms of floors on which neighbours are strangers, and meet in files.
 STRANGERS: dict[str, tuple[str, ...]] = {

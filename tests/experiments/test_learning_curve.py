@@ -14,9 +14,10 @@ from pupila.artifacts.sweep.definition import Share
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.experiments.learning_curve.page import describe_curve, make_curve_page
-from pupila.experiments.learning_curve.shares import LEFT_OUT, order_groups, split_share, take_share
+from pupila.experiments.learning_curve.shares import LEFT_OUT, split_share, take_share
 from pupila.experiments.sweep import sweep
 from pupila.statistics.estimate import Estimate
+from pupila.statistics.stratified_order import order_groups
 from tests.pictures import write_classes
 
 SHARES = [0.05, 0.1, 0.2, 0.4, 0.7, 1.0]

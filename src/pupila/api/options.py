@@ -165,9 +165,9 @@ class TrainOptions(LayoutOptions, BandOptions, total=False):
     images; classification, multi-label classification: auto decides by a short trial; segmentation: auto means frozen
     [default: 'auto']."""
     budget: str | None
-    """time limit of the training, such as 90s, 15m or 2h; classification, multi-label classification: decides
-    image_size, epochs, augmented_views and unfreeze; segmentation: decides image_size, view, epochs and unfreeze
-    [default: None]."""
+    """time limit of the whole command, such as 90s, 15m or 2h; it ends with a bundle; classification, multi-label
+    classification: decides image_size, epochs, augmented_views and unfreeze; segmentation: decides image_size, view,
+    epochs and unfreeze [default: None]."""
     loss: str
     """loss function, or a weighted sum of them: A+0.5*B; classification: cross_entropy or focal; auto means
     cross_entropy; multi-label classification: one of bce, focal and asymmetric; auto means bce; segmentation:

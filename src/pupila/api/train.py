@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pupila.artifacts.dataset.manifest import Dataset
     from pupila.artifacts.dataset.splits import SplitFile
     from pupila.artifacts.run.log import LogCallback, LogLine
+    from pupila.stages.train.clock import CommandClock
     from pupila.stages.train.run import TrainedRun
     from pupila.stages.train.settings import TrainPlan
 
@@ -52,27 +54,52 @@ def train(
             say("`tell` can't be called"), actual=describe_type(tell), expected=say("a function of a line of the log"),
             remedy="tell=print",
         )  # fmt: skip
+    from pupila.stages.train.clock import CommandClock
+
+    return train_by_clock(TrainCall(data, out, resume, tell, track, settings), CommandClock.start_now())
+
+
+@dataclass(frozen=True, slots=True)
+class TrainCall:
+    """The arguments of `train`."""
+
+    data: Data
+    out: Path | None
+    resume: bool
+    tell: "LogCallback | None"
+    track: str | None
+    settings: Mapping[str, Any]
+
+
+def train_by_clock(call: TrainCall, clock: "CommandClock") -> "TrainedRun":
+    """See `train`; a budget counts from the start of the clock.
+
+    Args:
+        call: the arguments of `train`.
+        clock: of the command.
+    """
     from pupila.stages.track.target import parse_target
 
+    track, out, resume, tell = call.track, call.out, call.resume, call.tell
     target = parse_target(track) if track is not None else None  # before what takes seconds to load
     from pupila.learning.models.settings import DEFAULT_MODELS
     from pupila.stages.train.config import TrainConfig
     from pupila.stages.train.run import TrainingRun, find_free_folder
 
-    folds, read, config = divide_settings(settings)
+    folds, read, config = divide_settings(call.settings)
     parsed = TrainConfig.parse(config, "train")
     _check_folder(out, resume)
-    opened, splits = open_training(data, read, folds, tell or _print_note)
+    opened, splits = open_training(call.data, read, folds, tell or _print_note)
     assert opened.task is not None  # it has labels
     model = DEFAULT_MODELS[opened.task.name] if parsed.model == "auto" else PurePath(parsed.model).name
     folder = path_text(out) if out is not None else find_free_folder(f"runs/{opened.name}-{model}")
     with _marking_run(opened, splits, folder):
         if target is None:
-            return TrainingRun(opened, splits, folder, tell or _print_note).run(parsed, resume)
+            return TrainingRun(opened, splits, folder, tell or _print_note, clock=clock).run(parsed, resume)
         from pupila.stages.track.live import LiveTracking
 
         with LiveTracking(folder, target, tell or _print_note) as tracking:
-            return TrainingRun(opened, splits, folder, tracking.on_log).run(parsed, resume)
+            return TrainingRun(opened, splits, folder, tracking.on_log, clock=clock).run(parsed, resume)
 
 
 @public

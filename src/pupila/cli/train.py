@@ -40,6 +40,7 @@ def train(
     """Train, and print the outcome."""
     from pupila.api import train as api
     from pupila.artifacts.run.folder import REPORT_FILE
+    from pupila.stages.train.clock import CommandClock
     from pupila.stages.train.page import describe_run
 
     config = given_settings(ctx)
@@ -52,7 +53,8 @@ def train(
         plan = api.make_plan(data, tell=_print_beside, **config).model_dump(mode="json")
         print(dump_json(_round_floats(plan), indent=1))
         return
-    run = api.train(data, out=out, resume=resume, tell=_print_line, track=track, **config)
+    call = api.TrainCall(data, out, resume, _print_line, track, config)
+    run = api.train_by_clock(call, CommandClock.start_with_process())
     print()
     for sentence in describe_run(run.plan, run.state, run.bundle.info):
         print(sentence)

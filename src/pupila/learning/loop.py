@@ -3,7 +3,7 @@
 import json
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -22,6 +22,7 @@ from pupila.core.progress import progress
 from pupila.learning.ema import AveragedWeights
 from pupila.learning.mixing import Mixing
 from pupila.learning.optimizers import OPTIMIZERS, group_parameters, optimizer_tensors, restore_optimizer
+from pupila.learning.pacing import OutOfTime, Pacer, Replan, report_progress, schedule_progress, stop_in_time
 
 Inputs = Tensor | tuple[Tensor, ...]  # of a module; a tuple is taken apart
 Batch = tuple[Inputs, Tensor]  # inputs, (N,) int64 targets, of masks (N, H, W), of several labels (N, C)
@@ -47,9 +48,7 @@ class Phase:
     precision: str
     seed: int
     can_predict: bool  # whether the module is trained already: then an epoch must beat its initial score
-    encoder_lr: float | None = (
-        None  # of the module's `encoder`, where it learns at another rate than the rest
-    )
+    encoder_lr: float | None = None  # of the module's `encoder`, where it learns at another rate
     layer_decay: float = (
         1.0  # factor of the learning rate from each block of the encoder to the one before it
     )
@@ -57,6 +56,7 @@ class Phase:
         0.0  # of the averaged weights, which are validated and left in the module; 0: not averaged
     )
     mixing: Mixing = field(default_factory=Mixing)
+    replans: tuple[Replan, ...] = ()  # changes of its number of epochs, in their order
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class State:
     def ends(self, phase: Phase) -> bool:
         """Whether the phase is over."""
         return (
-            self.epoch >= phase.epochs
+            self.epoch >= (phase.replans[-1].epochs if phase.replans else phase.epochs)
             or self.stale >= phase.patience
             or self.collapsed >= phase.collapse_patience
         )
@@ -138,9 +138,11 @@ def fit(
             state = replace(state, best_score=validate(module, -1).score)
             checkpointer.save_best(module)
         with progress(say("epochs"), phase.epochs - state.epoch) as advance:
-            while not state.ends(phase):
+            while not state.ends(phase := _replan(phase, checkpointer, state)):
                 start = time.monotonic()
-                batches = _report_progress(stream(state.epoch), advance)
+                batches = report_progress(stream(state.epoch), advance)
+                trained = state.epoch > 0 or phase.can_predict
+                batches = stop_in_time(checkpointer.pacer, checkpointer.name, state.epoch, trained, batches)
                 loss = _train_epoch(learner, phase, state, batches, criterion)
                 with averaged.apply_to(module):
                     result = validate(module, state.epoch)
@@ -156,6 +158,8 @@ def fit(
                     seconds=round(time.monotonic() - start, 3),
                 ), averaged)  # fmt: skip
         checkpointer.load_best(module)
+    except OutOfTime:
+        checkpointer.load_best(module)
     except KeyboardInterrupt:
         if not (state.epoch or phase.can_predict or checkpointer.has_best()):
             raise
@@ -164,18 +168,11 @@ def fit(
     return state
 
 
-def _report_progress(
-    stream: tuple[int, Iterable[Batch]], advance: Callable[[float], None]
-) -> tuple[int, Iterator[Batch]]:
-    """The batches of an epoch; each advances the progress bar."""
-    steps, batches = stream
-
-    def advance_each() -> Iterator[Batch]:
-        for batch in batches:
-            yield batch
-            advance(1 / steps)
-
-    return steps, advance_each()
+def _replan(phase: Phase, checkpointer: "Checkpointer", state: State) -> Phase:
+    """The phase with all changes of its number of epochs so far."""
+    if (pacer := checkpointer.pacer) is None:
+        return phase
+    return replace(phase, replans=pacer.replan(checkpointer.name, state.epoch, phase.epochs))
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,8 +242,8 @@ def scheduled_lr(phase: Phase, state: State, time: float) -> float:
     """The learning rate at a time counted in epochs, 0 at the start of the phase."""
     warm = min(1.0, (time + 1e-3) / phase.warmup_epochs) if phase.warmup_epochs else 1.0
     if phase.schedule == "cosine":
-        progress = max(0.0, time - phase.warmup_epochs) / max(phase.epochs - phase.warmup_epochs, 1e-9)
-        return phase.lr * warm * (0.5 + 0.5 * math.cos(math.pi * min(progress, 1.0)))
+        progress = schedule_progress(time, phase.warmup_epochs, phase.epochs, phase.replans)
+        return phase.lr * warm * (0.5 + 0.5 * math.cos(math.pi * progress))
     return phase.lr * warm * state.factor
 
 
@@ -271,6 +268,7 @@ class Checkpointer:
         self._best = checkpoint_file(folder, f"{name}-best")
         self._folder, self.name = folder, name
         self.on_log, self.on_note = on_log, on_note
+        self.pacer: Pacer | None = None  # ends the phase in time; None: there is no limit
         self.lines: list[EpochLog] = []
         self.outcomes: Outcomes | None = None  # of all epochs; None where one of them has none
 

@@ -31,7 +31,7 @@ def find_rates(monkeypatch: pytest.MonkeyPatch, task: Any, pretrained: bool) -> 
         network=SimpleNamespace(pretrained=pretrained, task=task), build_module=lambda unfreeze: nn.Linear(1, 1),
         criterion=None, mixing=Mixing(), validate=None, predict_validation=lambda module: None,
     )  # fmt: skip
-    phases.train_split(trainer, PLAN, lambda name: SimpleNamespace())  # type: ignore[arg-type, return-value]
+    phases.train_split(trainer, PLAN, lambda name: SimpleNamespace(name=name, pacer=None))  # type: ignore[arg-type, return-value]
     return fitted[0].lr, fitted[0].encoder_lr
 
 

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import polars as pl
@@ -24,6 +23,7 @@ from pupila.artifacts.dataset.splits import (
     SplitFile,
 )
 from pupila.artifacts.dataset.versions.identity import hash_version
+from pupila.artifacts.run.budget import BudgetLog
 from pupila.artifacts.run.log import EpochLog
 from pupila.artifacts.run.plan import RunPlan
 from pupila.core.errors import PupilaError
@@ -31,7 +31,8 @@ from pupila.learning.models.classify import build_classifier as build
 from pupila.learning.models.network import Network
 from pupila.stages.train import budget, measure, plan
 from pupila.stages.train.budgets.classify import FINETUNED_BLOCKS
-from pupila.stages.train.budgets.cost import MAX_EPOCHS, Cost
+from pupila.stages.train.budgets.cost import LEAST_SHARE, MAX_EPOCHS, BudgetedSettings, Cost, Timed
+from pupila.stages.train.budgets.watch import BudgetWatch
 from pupila.stages.train.config import TASK_MODELS, TrainConfig, parse_plan
 from pupila.stages.train.introduction import describe_time
 from pupila.stages.train.measure import EngineChoice
@@ -276,63 +277,93 @@ def test_a_budget_that_is_not_a_time_is_refused(text: str) -> None:
         budget.parse_seconds(text)
 
 
+class Room:
+    """The time that a budget leaves; encoding takes what the measured costs say."""
+
+    def __init__(self, left: float) -> None:
+        self.left = left
+        self.expected: dict[str, float] = {}
+        self.shares: list[float] = []
+
+    def expect(self, **seconds: float) -> None:
+        self.expected |= seconds
+
+    def fill(self, settings: Any, cost: Cost, share: float = 1.0) -> int:
+        self.shares.append(share)
+        each = cost.loading + cost.encoding
+        self.left -= share * (cost.images + cost.validation_images) * each
+        views = max(1, min(10, 1 + int(self.left / 2 / (cost.images * each)))) if cost.encoding else 1
+        self.left -= (views - 1) * cost.images * each
+        return views
+
+
 def within(
-    data: Dataset,
-    monkeypatch: pytest.MonkeyPatch,
-    time: str,
-    pretrained: bool,
-    folds: int = 0,
-    **overrides: Any,
+    data: Dataset, left: float, pretrained: bool, folds: int = 0, room: Room | None = None, **overrides: Any
 ) -> dict[str, Any]:
-    """What a budget decides where 100 + 20 images cost so much, and the clock stands still."""
-    cost = Cost(images=100, validation_images=20, loading=0.01, encoding=0.03, step=0.1, image_size=224)
-    monkeypatch.setattr(budget, "time", SimpleNamespace(monotonic=lambda: 0.0))
-    monkeypatch.setattr(budget, "_measure_cost", lambda *_: cost)
-    settings = ClassifyTrainSettings.parse({**overrides, "budget": time})
-    actual = budget.fit_to_budget(
-        settings, time, splits(folds=folds), data, lambda _: network(pretrained), "classify"
-    )
-    return {name: getattr(actual.settings, name) for name in actual.reasons}
+    """What a budget decides where 100 + 20 images cost so much, and so many seconds are left."""
+    encoding = 0.03 if pretrained else 0.0
+    cost = Cost(images=100, validation_images=20, loading=0.01, encoding=encoding, step=0.1, image_size=224)
+    decided = BudgetedSettings(ClassifyTrainSettings.parse(overrides))
+    timed = Timed(data, splits(folds=folds), network(pretrained), "A1")
+    budget.BUDGETS["classify"].fit(decided, cost, room or Room(left), timed)
+    return {name: getattr(decided.settings, name) for name in decided.reasons}
 
 
-def test_a_budget_is_spent_on_views_and_then_on_unfrozen_blocks(
-    data: Dataset, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # 0.8 x (70 - 20) = 40 s. Once: 120 x 0.04 = 4.8 s; half of the time has room for 1 + int(15.2 / 4) views.
-    # 23.2 s are left: 2 epochs of 100 x 0.11 + 20 x 0.03 = 11.6 s, which are too few to unfreeze blocks.
-    assert within(data, monkeypatch, "70s", pretrained=True) == {"augmented_views": 4, "unfreeze": 0}
+def test_a_budget_is_spent_on_views_and_then_on_unfrozen_blocks(data: Dataset) -> None:
+    # Once: 120 x 0.04 = 4.8 s; half of the other 35.2 s has room for 4 further views of 4 s. 19.2 s are left: 1 epoch
+    # of 100 x 0.11 + 20 x 0.1 / 3 = 11.7 s, which are too few to unfreeze blocks.
+    assert within(data, 40, pretrained=True) == {"augmented_views": 5, "unfreeze": 0}
     # 96 s: all 10 views, 40.8 s with the first; 55.2 s are left for 4 epochs
-    actual = within(data, monkeypatch, "140s", pretrained=True)
+    actual = within(data, 96, pretrained=True)
     assert actual == {"augmented_views": 10, "unfreeze": FINETUNED_BLOCKS, "finetune_epochs": 4}
-    assert within(data, monkeypatch, "140s", pretrained=True, augmented_views=2, unfreeze=1) == {
-        "finetune_epochs": 4
-    }
+    assert within(data, 96, pretrained=True, unfreeze=1) == {"augmented_views": 10, "finetune_epochs": 4}
 
 
-def test_from_scratch_a_budget_decides_image_size_and_epochs(
-    data: Dataset, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_augmented_views_for_which_there_is_no_time_are_left_out_whoever_set_them(data: Dataset) -> None:
+    assert within(data, 40, pretrained=True, augmented_views=8)["augmented_views"] == 5
+    assert "augmented_views" not in within(data, 40, pretrained=True, augmented_views=3)
+
+
+def test_from_scratch_a_budget_decides_image_size_and_epochs(data: Dataset) -> None:
     # the photos are 72 pixels high, so 64 is tried: a step costs 0.1 / 3.5 ** 2 = 0.00816 s, an epoch
-    # 100 x 0.01816 + 20 x 0.01272 = 2.07 s; 0.8 x 100 - 1.2 = 78.8 s hold 38 of them
-    assert within(data, monkeypatch, "2m", pretrained=False) == {"image_size": 64, "epochs": 38}
-    assert within(data, monkeypatch, "1h", pretrained=False)["epochs"] == MAX_EPOCHS
+    # 100 x 0.01816 + 20 x 0.01272 = 2.07 s; 80 - 1.2 = 78.8 s hold 38 of them
+    assert within(data, 80, pretrained=False) == {"image_size": 64, "epochs": 38}
+    assert within(data, 3600, pretrained=False)["epochs"] == MAX_EPOCHS
 
 
-@pytest.mark.parametrize(("pretrained", "time"), [(True, "25s"), (False, "22s"), (False, "1s")])
-def test_a_budget_without_room_for_one_pass_is_refused(
-    data: Dataset, monkeypatch: pytest.MonkeyPatch, pretrained: bool, time: str
-) -> None:
-    with pytest.raises(PupilaError, match="budget is too short") as fault:
-        within(data, monkeypatch, time, pretrained)
-    enough = {True: "at least 26 s", False: "at least 23 s"}  # 20 + 4.8 / 0.8, and 20 + 2.07 / 0.8
-    assert enough[pretrained] in fault.value.expected
+def test_without_time_for_one_pass_fewer_images_are_used(data: Dataset) -> None:
+    # an epoch of all images and their preparation take 2.07 + 1.2 s: there is time for half of them
+    room = Room(1.635)
+    assert within(data, 0, pretrained=False, room=room)["epochs"] == 1
+    assert room.shares == [pytest.approx(0.5, abs=0.01)]
+    assert room.expected["finetune"] == pytest.approx(2.07 / 2, abs=0.01)
+    room = Room(-5.0)
+    within(data, 0, pretrained=False, room=room)
+    assert room.shares == [LEAST_SHARE]
 
 
-def test_with_folds_a_budget_is_shared_by_all_trainings(
+def test_with_folds_a_budget_is_shared_by_all_trainings(data: Dataset) -> None:
+    # as from scratch above, in four trainings: (80 - 1.2) / 4 / 2.07
+    assert within(data, 80, pretrained=False, folds=3)["epochs"] == 9
+
+
+def test_a_budget_is_refused_only_where_the_end_of_the_run_does_not_fit_at_all(
     data: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # as from scratch above, in a fourth of the time: (0.8 x 100 / 4 - 1.2) / 2.07
-    assert within(data, monkeypatch, "2m", pretrained=False, folds=3)["epochs"] == 9
+    monkeypatch.setattr(budget, "_measure_cost", lambda *_: Cost(100, 20, 0.01, 0.03, 0.1, 224))
+
+    def fit(elapsed: float) -> None:
+        watch = BudgetWatch(BudgetLog(seconds=30, expected={"finish": 10.0}), lambda: elapsed)
+        timed = Timed(data, splits(), network(True), "A1")
+        budget.fit_to_budget(ClassifyTrainSettings(), timed, watch, Room(1.0), "classify")
+
+    fit(27)
+    with pytest.raises(PupilaError, match="budget is too short") as fault:
+        fit(29)
+    assert fault.value.actual == (
+        "29 s have passed before the training, and its end takes about 10 s, of 30 s"
+    )
+    assert fault.value.expected == "at least 47 s"
 
 
 def test_data_of_one_class_is_refused_before_a_model_is_built(data: Dataset) -> None:

@@ -4,6 +4,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import ConfigDict, Field, NonNegativeInt
 
+from pupila.artifacts.run.budget import BudgetLog
 from pupila.core import checksums, files
 from pupila.core.json_text import dump_json
 from pupila.core.messages import say
@@ -63,6 +64,9 @@ class PlanFile(Record, Generic[Plan]):
     state: RunState = Field(description="how the run stands")
     settings: dict[str, Any] = Field(description="settings as the user gave them")
     plan: Plan = Field(description="every setting decided")
+    budget: BudgetLog | None = Field(
+        default=None, description="how a time budget was spent; null without one"
+    )
 
 
 def read_plan(run: str, data: str = "DATA") -> PlanFile[RunPlan]:

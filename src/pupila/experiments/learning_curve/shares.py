@@ -11,10 +11,9 @@ from pupila.artifacts.sweep.definition import Share
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say, say_count
 from pupila.core.vocabulary import TRAIN, VALIDATION
-from pupila.statistics.intervals import Array
+from pupila.statistics.stratified_order import order_groups
 
 LEFT_OUT = "left out"  # split of the training images that a share leaves out
-_PARTS = 3  # by how much of an image a class takes, for masks
 
 
 def check_split(splits: SplitFile) -> None:
@@ -60,45 +59,6 @@ def split_share(splits: SplitFile, data: Dataset, share: Share) -> SplitFile:
         return replace(image, split=LEFT_OUT) if leaves else image
 
     return replace(splits, images=[assign(image) for image in splits.images])
-
-
-def order_groups(groups: Array, shares: Array, seed: int) -> list[int]:
-    """The groups in an order whose every beginning is stratified.
-
-    Args:
-        groups: (N,) group number of each image.
-        shares: (N, C) of each class in the image: 1 for its label; of its pixels with masks.
-        seed: of the order.
-    """
-    names, place = np.unique(groups, return_inverse=True)
-    images = np.bincount(place)
-    means = np.zeros((len(names), shares.shape[1]))
-    np.add.at(means, place, shares)
-    means /= images[:, None]
-    strata = _stratify(means)
-    rng, positions = np.random.default_rng([seed, len(names)]), np.empty(len(names))
-    for stratum in np.unique(strata, axis=0):
-        members = rng.permutation(np.flatnonzero((strata == stratum).all(axis=1)))
-        before = np.cumsum(images[members]) - images[members]
-        positions[members] = (before + images[members] * rng.random()) / images[members].sum()
-    firsts = [int(positions[strata[:, 0] == number].argmin()) for number in np.unique(strata[:, 0])]
-    for number, first in zip(np.unique(strata[:, 0]), firsts, strict=True):
-        positions[np.flatnonzero(strata[:, 0] == number)[first]] -= 1  # each class from the beginning
-    return [int(names[number]) for number in np.argsort(positions, kind="stable")]
-
-
-def _stratify(means: Array) -> Array:
-    """(G, 2) stratum of each group: its rarest class, and with masks how much of the images it takes."""
-    common = (means > 0).sum(axis=0)
-    rarity = np.where(means > 0, common, len(means) + 1)
-    classes = rarity.argmin(axis=1)
-    amounts = means[np.arange(len(means)), classes]
-    parts = np.zeros(len(means), dtype=np.int64)
-    for number in np.unique(classes):
-        own = classes == number
-        ends = np.unique(np.quantile(amounts[own], np.arange(1, _PARTS) / _PARTS))
-        parts[own] = np.searchsorted(ends, amounts[own], side="left")
-    return np.stack([classes, parts], axis=1)
 
 
 def take_share(order: Sequence[int], groups: Sequence[int], share: float) -> list[int]:

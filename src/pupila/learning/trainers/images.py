@@ -143,7 +143,7 @@ class ImageTrainer(ABC):
         """The views that its head is trained on: one each epoch, or all at once, the original images first."""
         if self.settings.head == LOGISTIC:
             return [None, *range(self.settings.augmented_views - 1)]
-        return list(range(min(self.settings.augmented_views, self.settings.epochs)))
+        return list(range(count_head_views(self.settings)))
 
     def labels(self, rows: list[int]) -> Array:
         """(N, C) whether a row shows a class, as groups of rows are divided by them."""
@@ -160,6 +160,15 @@ class ImageTrainer(ABC):
             loss = self.criterion(torch.from_numpy(logits).to(device), torch.from_numpy(targets).to(device))
         outcomes = Outcomes.of_epoch(self.split.validation, *self.outcomes(targets, logits))
         return replace(self.score(targets, logits, float(loss)), outcomes=outcomes)
+
+
+def count_head_views(settings: ImageSettings) -> int:
+    """Number of views of each image that a head is trained on: at most one an epoch, where it has epochs."""
+    return (
+        settings.augmented_views
+        if settings.head == LOGISTIC
+        else min(settings.augmented_views, settings.epochs)
+    )
 
 
 class FeatureTrainer:

@@ -51,16 +51,18 @@ def train_split(
         probe = None if head is None or layer is None else head.predict_validation(layer)
         states[HEAD], predict = _train_head(trainer, head, plan, make_checkpointer(HEAD))
     if plan.unfreeze and not any(state.interrupted for state in states.values()):
+        checkpointer = make_checkpointer(FINETUNE)
         try:
-            module = _build_module(trainer, plan, plan.unfreeze)
+            epochs = _count_epochs(checkpointer, _find_epochs(trainer, plan, FINETUNE), HEAD in states)
+            skipped = checkpointer.pacer is not None and not epochs
+            module = None if skipped else _build_module(trainer, plan, plan.unfreeze)
         except KeyboardInterrupt:  # between the phases: the best weights of the head are in place
             if HEAD not in states:
                 raise
             states[HEAD] = replace(states[HEAD], interrupted=True)
         else:
-            states[FINETUNE], predict = _train_pixels(
-                trainer, plan, make_checkpointer(FINETUNE), module, FINETUNE
-            )
+            if module is not None:
+                states[FINETUNE], predict = _train_pixels(trainer, plan, checkpointer, module, FINETUNE)
     return TrainedSplit(predict() if predict else None, states, probe)
 
 
@@ -70,12 +72,32 @@ def _train_head(
     """Train the head alone, on cached features if the task has them; returns also what predicts with it."""
     if head is None:
         return _train_pixels(trainer, plan, checkpointer, _build_module(trainer, plan, 0), HEAD)
-    phase = _make_phase(HEAD, plan, plan.epochs, plan.lr, "float32", can_predict=False)
+    epochs = _count_epochs(checkpointer, plan.epochs, is_trained=False)
+    phase = _make_phase(HEAD, plan, epochs, plan.lr, "float32", can_predict=False)
     if head.solve is not None:
         state = fit_once(head.module, phase, head.solve, head.validate, checkpointer)
     else:
         state = fit(head.module, phase, head.stream, trainer.criterion, head.validate, checkpointer)
+    _finish(checkpointer, state)
     return state, partial(head.predict_validation, head.module)
+
+
+def _count_epochs(checkpointer: Checkpointer, planned: int, is_trained: bool) -> int:
+    """The epochs of a phase: as planned, or as many as there is time for."""
+    if checkpointer.pacer is None:
+        return planned
+    return checkpointer.pacer.begin(checkpointer.name, planned, is_trained)
+
+
+def _finish(checkpointer: Checkpointer, state: State) -> None:
+    """Tell the pacer that the phase has ended."""
+    if checkpointer.pacer is not None and not state.interrupted:
+        checkpointer.pacer.finish(checkpointer.name)
+
+
+def _find_epochs(trainer: TaskTrainer, plan: TrainPlan, name: str) -> int:
+    """The planned epochs of a phase."""
+    return plan.finetune_epochs if trainer.network.pretrained and name == FINETUNE else plan.epochs
 
 
 def _build_module(trainer: TaskTrainer, plan: TrainPlan, unfreeze: int | str) -> nn.Module:
@@ -96,14 +118,16 @@ def _train_pixels(
         prepared = prefetch(batches, lambda items: trainer.inputs(items, first_view + epoch), plan.workers)
         return len(batches), (to_device(inputs, targets, plan.device) for inputs, targets in prepared)
 
-    epochs = plan.finetune_epochs if finetuning else plan.epochs
+    is_trained = finetuning and plan.epochs > 0
+    epochs = _count_epochs(checkpointer, _find_epochs(trainer, plan, name), is_trained)
     two_rates = finetuning and network.task.finetunes_at_two_rates
     rate = plan.finetune_lr if finetuning and not two_rates else plan.lr
-    phase = _make_phase(name, plan, epochs, rate, plan.precision, can_predict=finetuning and plan.epochs > 0)
+    phase = _make_phase(name, plan, epochs, rate, plan.precision, can_predict=is_trained)
     phase = replace(phase, mixing=trainer.mixing, layer_decay=plan.layer_decay if finetuning else 1.0)
     if two_rates:
         phase = replace(phase, encoder_lr=plan.finetune_lr)
     state = fit(module, phase, stream, trainer.criterion, trainer.validate, checkpointer)
+    _finish(checkpointer, state)
     return state, partial(trainer.predict_validation, module)
 
 

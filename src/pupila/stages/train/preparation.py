@@ -1,22 +1,27 @@
 """From the user's settings and the data to a plan and the untrained network."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.splits import SplitFile
+from pupila.artifacts.run.budget import BudgetLog
 from pupila.core.messages import say
 from pupila.core.vocabulary import TRAIN, VALIDATION
 from pupila.learning.models.build import BUILDERS
 from pupila.learning.models.built import own_encoder
 from pupila.learning.models.network import Network
 from pupila.learning.pool import EncoderPool
-from pupila.stages.train.budget import fit_to_budget, parse_seconds
-from pupila.stages.train.budgets.cost import BudgetedSettings
+from pupila.stages.train.budget import BUDGETS, fit_to_budget, parse_seconds
+from pupila.stages.train.budgets.cost import BudgetedSettings, Room, Timed
+from pupila.stages.train.budgets.finish import expect_finish
+from pupila.stages.train.budgets.room import FilledRoom, PlannedRoom
+from pupila.stages.train.budgets.watch import BudgetWatch
 from pupila.stages.train.catalogue import find_recipe
+from pupila.stages.train.clock import CommandClock
 from pupila.stages.train.config import TrainConfig
 from pupila.stages.train.plan import (
     PLANNERS,
@@ -30,7 +35,7 @@ from pupila.stages.train.recipe import TrainingRecipe
 from pupila.stages.train.settings import TrainPlan, TrainSettings, skips_training
 from pupila.stages.train.trials.trial import Trials
 
-_PROBE_BUDGET = 120.0  # seconds; a shorter training is not spent on encoding images twice
+TRIAL_SECONDS = 300.0  # that a budget must leave for trials: they take about a minute
 
 
 def find_training(data: Dataset, model: str) -> TrainingRecipe:
@@ -40,7 +45,12 @@ def find_training(data: Dataset, model: str) -> TrainingRecipe:
 
 
 def prepare_training(
-    config: TrainConfig, data: Dataset, splits: SplitFile, pool: EncoderPool | None = None, tries: bool = True
+    config: TrainConfig,
+    data: Dataset,
+    splits: SplitFile,
+    pool: EncoderPool | None = None,
+    tries: bool = True,
+    watch: BudgetWatch | None = None,
 ) -> tuple[TrainPlan, Network]:
     """Decide the plan of a training, and build its network.
 
@@ -49,6 +59,8 @@ def prepare_training(
         data: the data set.
         splits: made from it.
         pool: shared by the trainings of a process; None: nothing is shared.
+        tries: whether short trials decide what is left open.
+        watch: of a run with a budget; None: the plan alone is made, and no image is encoded.
 
     Raises:
         PupilaError: settings that are unusable, conflict, have no effect or belong to another task.
@@ -56,26 +68,28 @@ def prepare_training(
     recipe = find_training(data, config.model)
     task = recipe.task.name
     requested: Any = config.for_task(task)
-    preset = apply_recipe(requested, PLANNERS[task].recipes)
+    planner = PLANNERS[task]
+    preset = apply_recipe(requested, planner.recipes)
     settings, reasons = preset.settings, preset.reasons
     check_settings(settings, data, splits, task)
-    settings, settled = PLANNERS[task].settle(settings, count_training(data, splits))
+    settings, settled = planner.settle(settings, count_training(data, splits))
     reasons = {**reasons, **settled}
     if config.budget is not None and not skips_training(config):
-        fitted = fit_to_budget(
-            settings, config.budget, splits, data, lambda some: build_network(some, data, recipe, pool), task
-        )
+        inputs = _Inputs(data, splits, recipe, pool or EncoderPool())
+        if planner.choose_fit is not None and settings.fit == "auto":  # images are prepared before any trial
+            fit, reasons["fit"] = planner.choose_fit(settings, inputs.build(settings), None)
+            settings = settings.model_copy(update={"fit": fit})
+        fitted = _fit(settings, inputs, watch)
         settings, reasons = fitted.settings, {**reasons, **fitted.reasons}
     for name, (value, reason) in PLANNERS[task].decide_from_data(settings, data, _list_rows(splits)).items():
         settings, reasons = settings.model_copy(update={name: value}), {**reasons, name: reason}
     network = build_network(settings, data, recipe, pool)
     trials = None
-    if tries and not skips_training(config):
+    has_time = watch is None or watch.left > TRIAL_SECONDS
+    if tries and has_time and not skips_training(config):
         trials = Trials(data, splits, lambda some: build_network(some, data, recipe, pool), pool)
-    planner = PLANNERS[task]
     if planner.choose_fit is not None and settings.fit == "auto":
-        has_time = config.budget is None or parse_seconds(config.budget) >= _PROBE_BUDGET
-        fit, reasons["fit"] = planner.choose_fit(settings, network, trials if has_time else None)
+        fit, reasons["fit"] = planner.choose_fit(settings, network, trials)
         settings = settings.model_copy(update={"fit": fit})
         network = replace(network, preprocessing=planner.prepare(settings, network.preprocessing))
     plan: TrainPlan = decide(settings, data, splits, network, task)
@@ -104,6 +118,51 @@ def _list_rows(splits: SplitFile) -> list[int]:
     return [
         row for row, a in enumerate(splits.images) if a.split in (TRAIN, VALIDATION) or a.fold is not None
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Inputs:
+    data: Dataset
+    splits: SplitFile
+    recipe: TrainingRecipe
+    pool: EncoderPool
+
+    def build(self, settings: TrainSettings) -> Network:
+        """The untrained network."""
+        return build_network(settings, self.data, self.recipe, self.pool)
+
+    def decide_frozen(self, settings: TrainSettings) -> tuple[TrainPlan, Network]:
+        """The plan and the network as far as they concern images and cached features."""
+        network = self.build(settings)
+        some = settings.model_copy(update={"precision": "float32"})
+        if network.pretrained:
+            some = some.model_copy(update={"unfreeze": 0})
+            network = self.build(some)
+        plan: TrainPlan = decide(some, self.data, self.splits, network, self.recipe.task.name)
+        return plan, network
+
+
+def _fit(requested: Any, inputs: _Inputs, watch: BudgetWatch | None) -> BudgetedSettings:
+    """The settings that fit into the time; with the watch of a run, images are prepared and encoded meanwhile."""
+    task, network = inputs.recipe.task.name, inputs.build(requested)
+    if (side := BUDGETS[task].timed_side(requested, network)) is not None:
+        network = inputs.build(requested.model_copy(update={"image_size": side}))
+    preset = PLANNERS[task].augment if requested.augment == "auto" else requested.augment
+    timed = Timed(inputs.data, inputs.splits, network, preset)
+    if watch is None:
+        watch = BudgetWatch(BudgetLog(seconds=parse_seconds(requested.budget)), CommandClock.start_now().wall)
+        room: Room = PlannedRoom(watch)
+    else:
+        room = FilledRoom(inputs.data, inputs.splits, inputs.pool, watch, inputs.decide_frozen)
+    images = len(inputs.splits.in_split(VALIDATION)) or len(timed.rows)
+
+    def expect(frozen: bool) -> None:
+        watch.expect(finish=watch.start_slowness * expect_finish(network, images, frozen))
+
+    expect(network.pretrained and requested.unfreeze in (0, "auto"))
+    fitted = fit_to_budget(requested, timed, watch, room, task)
+    expect(network.pretrained and not fitted.settings.unfreeze)
+    return fitted
 
 
 def build_network(

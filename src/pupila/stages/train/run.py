@@ -45,6 +45,12 @@ from pupila.learning.export.exporters import check_exportable
 from pupila.learning.loop import Checkpointer
 from pupila.learning.models.network import Network
 from pupila.learning.pool import EncoderPool
+from pupila.stages.train.budgets.filling import ENCODING, leave_out
+from pupila.stages.train.budgets.finish import remember_finish
+from pupila.stages.train.budgets.report import add_budget, describe_budget
+from pupila.stages.train.budgets.start import apply_skips, prepare_watch, resume_watch, start_watch
+from pupila.stages.train.budgets.watch import BudgetWatch
+from pupila.stages.train.clock import CommandClock
 from pupila.stages.train.config import TrainConfig, parse_plan
 from pupila.stages.train.finish import BundleImages, describe_cost, write_run_bundle
 from pupila.stages.train.introduction import (
@@ -56,7 +62,7 @@ from pupila.stages.train.introduction import (
 from pupila.stages.train.page import describe_run, make_run_page
 from pupila.stages.train.phases import FINETUNE
 from pupila.stages.train.plan import find_unused_settings
-from pupila.stages.train.preparation import build_network, find_training, prepare_training
+from pupila.stages.train.preparation import TRIAL_SECONDS, build_network, find_training, prepare_training
 from pupila.stages.train.probe import add_probe
 from pupila.stages.train.recipe import ValidationResult
 from pupila.stages.train.resume import check_same_data, check_same_settings
@@ -108,6 +114,7 @@ class TrainingRun:
         folder: of the run, on disk.
         on_log: called with each line of the log, and with notes.
         pool: shared by the trainings of a process; None: one of its own.
+        clock: of the command, for a budget; None: it begins now.
     """
 
     def __init__(
@@ -117,10 +124,14 @@ class TrainingRun:
         folder: str,
         on_log: LogCallback = lambda line: None,
         pool: EncoderPool | None = None,
+        clock: CommandClock | None = None,
     ) -> None:
+        self.clock = clock or CommandClock.start_now()
+        self._watch: BudgetWatch | None = None  # of a run with a budget
         self.pool = pool or EncoderPool()
         self.data, self.splits, self.folder, self.on_log = data, splits, folder, on_log
         self.recipe = find_training(data, "auto")
+        self._used = splits  # without images for which there is no time
         self._lines: dict[str, list[EpochLog]] = {}
         self._checkpointers: dict[str, Checkpointer] = {}
         self._user_settings: dict[str, Any] = {}  # what the user set, as JSON
@@ -151,7 +162,8 @@ class TrainingRun:
             raise
 
     def _complete(self, plan: TrainPlan, network: Network) -> TrainedRun:
-        check_exportable(network)
+        if self._watch is None or self._watch.left > TRIAL_SECONDS:
+            check_exportable(network)
         self._introduce(plan, network)
         training = self._train_and_validate(plan, network)
         plan, trained, result = training.plan, training.trained, training.result
@@ -166,6 +178,9 @@ class TrainingRun:
         self._write_outcomes()
         unused = set(find_unused_settings(plan, plan, trained.network))
         page = make_run_page(plan, training.state, self.log, bundle.info, self._read_examples(), unused)
+        if self._watch is not None:
+            self._end_watch(self._watch, plan, training)
+            page = add_budget(page, self._watch.log)
         write_report(self.folder, render(page))
         self._write_plan(plan, training.state)
         return TrainedRun(self.folder)
@@ -204,9 +219,11 @@ class TrainingRun:
         where = files.join(self.folder, PLAN_FILE)
         if not files.exists(where):
             self.recipe = find_training(self.data, config.model)
-            plan, network = prepare_training(config, self.data, self.splits, self.pool)
+            self._watch = start_watch(config, self.clock, self._tell)
+            plan, network = prepare_training(config, self.data, self.splits, self.pool, watch=self._watch)
             self._user_settings = config.model_dump(mode="json", exclude_unset=True)
             self._write_plan(plan, RUNNING)
+            self._use_watch(plan, network)
             return plan, network
         if not resume:
             raise PupilaError(
@@ -221,7 +238,27 @@ class TrainingRun:
         if "workers" in config.model_fields_set:
             plan = plan.model_copy(update={"workers": config.workers})
         torch.set_num_threads(plan.threads)
-        return plan, build_network(plan, self.data, self.recipe, self.pool)
+        self._watch = resume_watch(stored.budget, self.clock, self._tell)
+        network = build_network(plan, self.data, self.recipe, self.pool)
+        self._use_watch(plan, network)
+        return plan, network
+
+    def _use_watch(self, plan: TrainPlan, network: Network) -> None:
+        """Record the decisions of the watch in the plan, and train on the images that it has time for."""
+        if self._watch is not None:
+            prepare_watch(self._watch, plan, self._user_settings, network.pretrained)
+            self._watch.on_change = lambda log: self._write_plan(plan, RUNNING)
+            self._used = leave_out(self.data, self.splits, plan.seed, self._watch.log)
+
+    def _end_watch(self, watch: BudgetWatch, plan: TrainPlan, training: Training) -> None:
+        """Tell how the budget was spent; at the end of the run record it, and remember what the end took."""
+        if training.state != INTERRUPTED:
+            network, images = training.trained.network, len(training.trained.rows)
+            remember_finish(network, images, not plan.unfreeze, watch.finish_run())
+        self.on_log(Note(describe_budget(watch.log)))
+
+    def _tell(self, sentence: str) -> None:
+        self.on_log(Note(sentence))
 
     def _introduce(self, plan: TrainPlan, network: Network) -> None:
         """Say what is trained, and the validation score of the baseline; data and split have been reported."""
@@ -249,7 +286,8 @@ class TrainingRun:
         while True:
             torch.manual_seed(plan.seed)
             try:
-                return plan, self._make_schedule(plan, network).train(plan, network)
+                trained = self._make_schedule(plan, network).train(plan, network)
+                return plan if self._watch is None else apply_skips(plan, self._watch.log), trained
             except (RuntimeError, MemoryError) as fault:
                 if plan.batch_size == 1 or not _is_out_of_memory(fault):
                     raise
@@ -262,11 +300,12 @@ class TrainingRun:
                 self.folder,
                 part,
                 lambda lines: self._write_log(lines, plan, network),
-                lambda sentence: self.on_log(Note(sentence)),
+                self._tell,
             )
+            self._checkpointers[part].pacer = self._watch
             return self._checkpointers[part]
 
-        return Schedule(self.data, self.splits, self.recipe, make_checkpointer, self.pool)
+        return Schedule(self.data, self._used, self.recipe, make_checkpointer, self.pool)
 
     def _halve_batch(self, plan: TrainPlan) -> TrainPlan:
         """The plan with half the batch size; training starts again, so that the run matches its plan."""
@@ -278,6 +317,9 @@ class TrainingRun:
         self._lines.clear()
         self._checkpointers.clear()
         self._write_plan(plan, RUNNING)
+        if self._watch is not None:
+            self._watch.restart(ENCODING)
+            self._watch.on_change = lambda log: self._write_plan(plan, RUNNING)
         return plan
 
     def _write_bundle(self, plan: TrainPlan, trained: TrainedNetwork, result: ValidationResult) -> Bundle:
@@ -291,8 +333,9 @@ class TrainingRun:
 
     def _write_plan(self, plan: TrainPlan, state: RunState) -> None:
         content = PlanFile[RunPlan](
-            state=state, settings=self._user_settings, plan=plan, created=self._created, data=self.data.name
-        )
+            state=state, settings=self._user_settings, plan=plan, created=self._created, data=self.data.name,
+            budget=None if self._watch is None else self._watch.log,
+        )  # fmt: skip
         write_plan(self.folder, content)
 
     def _write_log(self, lines: list[EpochLog], plan: TrainPlan, network: Network) -> None:

@@ -116,7 +116,7 @@ class Schedule:
 
 def _plan_whole(plan: TrainPlan, network: Network, best: list[TrainedSplit]) -> TrainPlan:
     """The plan of the bundled model, trained on all folds for the mean number of epochs of the best fold models."""
-    finetune_epochs = _mean_best_epoch(best, FINETUNE, plan.finetune_epochs)
+    finetune_epochs = _mean_best_epoch(best, FINETUNE, 0)
     return plan.model_copy(update={
         "epochs": _mean_best_epoch(best, HEAD if network.pretrained else FINETUNE, plan.epochs),
         "finetune_epochs": max(1, finetune_epochs),

@@ -3,20 +3,21 @@
 from pupila.core.messages import number, say
 from pupila.learning.models.network import Network
 from pupila.stages.train.budgets.cost import (
+    LEAST_SHARE,
     MAX_EPOCHS,
     MIN_FINETUNE_EPOCHS,
     BudgetedSettings,
     Cost,
+    Room,
     TaskBudget,
     Timed,
-    refuse_budget,
 )
 from pupila.stages.train.measure import pick_engine, time_step
 from pupila.stages.train.settings import TrainSettings
 
 IMAGE_SIZES = (256, 224, 192, 160, 128, 96, 64)  # pixels, candidates
 ENOUGH_EPOCHS = 15  # from scratch; a smaller image size is chosen until this many fit
-MAX_FINETUNE_EPOCHS, MAX_VIEWS = 15, 10
+MAX_FINETUNE_EPOCHS = 15
 FINETUNED_BLOCKS = 3
 
 
@@ -25,69 +26,68 @@ def _time_network(settings: TrainSettings, network: Network, device: str) -> tup
     return encoding, time_step(network, device)
 
 
-def _fit(decided: BudgetedSettings, cost: Cost, left: float, timed: Timed) -> None:
+def _fit(decided: BudgetedSettings, cost: Cost, room: Room, timed: Timed) -> None:
     fit = _fit_pretrained if timed.network.pretrained else _fit_from_scratch
-    fit(decided, cost, left, timed)
+    fit(decided, cost, room, timed)
 
 
-def _fit_pretrained(decided: BudgetedSettings, cost: Cost, left: float, timed: Timed) -> None:
+def _fit_pretrained(decided: BudgetedSettings, cost: Cost, room: Room, timed: Timed) -> None:
     """Encode once for all trainings, train the head, and unfreeze the last blocks if the remaining time allows it."""
-    pictures = (cost.images + cost.validation_images) * cost.loading
-    once = pictures + (cost.images + cost.validation_images) * cost.encoding
-    if once > left:
-        refuse_budget(once)
-    more = (left / 2 - once) / (cost.images * (cost.encoding + cost.loading))
-    views = max(1, min(MAX_VIEWS, 1 + int(more)))
-    decided.set("augmented_views", views, say(
-        "half of the budget encodes {n} augmented views per image at {ms} ms each",
-        n=views, ms=number(1e3 * (cost.encoding + cost.loading), 1),
-    ))  # fmt: skip
-    spent = once + (views - 1) * cost.images * (cost.encoding + cost.loading)
-    epoch = timed.trainings * (
-        cost.images * (cost.step + cost.loading) + cost.validation_images * cost.encoding
+    views = room.fill(decided.settings, cost)
+    reason = say(
+        "what half of the time was enough for, at {ms} ms per augmented view and image",
+        ms=number(1e3 * (cost.encoding + cost.loading), 1),
     )
-    epochs = min(MAX_FINETUNE_EPOCHS, int((left - spent) / epoch))
+    given = decided.settings.augmented_views
+    set_views = decided.set if given == "auto" or given <= views else decided.limit
+    set_views("augmented_views", views, reason)
+    validation = cost.validation_images * cost.step / 3
+    epoch = cost.images * (cost.step + cost.loading) + validation
+    room.expect(finetune=epoch, validation=validation)
+    left = room.left
+    epochs = min(MAX_FINETUNE_EPOCHS, int(left / (timed.trainings * epoch)))
     reason = say(
         "{left} s remain, and an epoch with unfrozen blocks takes {epoch} s",
-        left=number(max(0.0, left - spent), 0),
-        epoch=number(epoch, 0),
+        left=number(max(0.0, left), 0),
+        epoch=number(timed.trainings * epoch, 0),
     )
     decided.set("unfreeze", FINETUNED_BLOCKS if epochs >= MIN_FINETUNE_EPOCHS else 0, reason)
     if epochs >= MIN_FINETUNE_EPOCHS:
         decided.set("finetune_epochs", epochs, reason)
 
 
-def _fit_from_scratch(decided: BudgetedSettings, cost: Cost, left: float, timed: Timed) -> None:
-    """Choose the largest image size at which enough epochs fit."""
-    usual, largest = decided.settings.image_size, timed.median_side
+def _fit_from_scratch(decided: BudgetedSettings, cost: Cost, room: Room, timed: Timed) -> None:
+    """Choose the largest image size at which enough epochs fit; at the smallest one as many images as one epoch has."""
+    usual, largest, left = decided.settings.image_size, timed.median_side, room.left
     sizes = (
         [cost.image_size]
         if usual != "auto"
         else [s for s in IMAGE_SIZES if s <= min(cost.image_size, largest)] or [64]
     )
+    images = cost.images + cost.validation_images
     for side in sizes:
         step = cost.step * (side / cost.image_size) ** 2
-        epoch = timed.trainings * (
-            cost.images * (step + cost.loading) + cost.validation_images * (step / 3 + cost.loading)
-        )
-        epochs = int((left - (cost.images + cost.validation_images) * cost.loading) / epoch)
+        validation = cost.validation_images * (step / 3 + cost.loading)
+        epoch = cost.images * (step + cost.loading) + validation
+        epochs = int((left - images * cost.loading) / (timed.trainings * epoch))
         if epochs >= ENOUGH_EPOCHS:
             break
-    if epochs < 1:
-        refuse_budget(epoch)
+    share = min(1.0, left / (timed.trainings * epoch + images * cost.loading))
+    share = max(LEAST_SHARE, share)
     decided.set("image_size", side, say(
         "the largest size at which {enough} epochs fit, or the smallest; the median image side is {largest} pixels",
         enough=ENOUGH_EPOCHS, largest=largest,
     ))  # fmt: skip
-    decided.set("epochs", min(MAX_EPOCHS, epochs), say(
+    decided.set("epochs", min(MAX_EPOCHS, max(1, epochs)), say(
         "an epoch takes {epoch} s at this image size, and {left} s are available",
-        epoch=number(epoch, 1), left=number(left, 0),
+        epoch=number(timed.trainings * epoch, 1), left=number(max(0.0, left), 0),
     ))  # fmt: skip
+    room.fill(decided.settings, cost, share)
+    room.expect(finetune=share * epoch, validation=share * validation)
 
 
 CLASSIFY_BUDGET = TaskBudget(
     timed_side=lambda settings, network: None,
     time_network=_time_network,
-    overhead=lambda cost, trainings: 0.0,
     fit=_fit,
 )

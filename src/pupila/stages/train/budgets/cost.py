@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.splits import SplitFile
@@ -16,8 +16,7 @@ from pupila.learning.models.network import Network
 from pupila.stages.train.settings import TrainSettings
 
 MAX_EPOCHS, MIN_FINETUNE_EPOCHS = 60, 3
-RESERVE = 20.0  # seconds for the start, the export and its parity check
-SPARE = 0.8  # share of the remaining time that is planned; other processes need the rest
+LEAST_SHARE = 0.02  # of the images; with less time the first epoch is shortened
 _IMAGES_TIMED = 8  # images
 
 
@@ -84,8 +83,12 @@ class BudgetedSettings:
     def set(self, name: str, value: Any, reason: str) -> None:
         """Decide a setting that the user did not set."""
         if name not in self.settings.model_fields_set:
-            self.settings = self.settings.model_copy(update={name: value})
-            self.reasons[name] = reason
+            self.limit(name, value, reason)
+
+    def limit(self, name: str, value: Any, reason: str) -> None:
+        """Decide a setting for which there is no more time, whoever set it."""
+        self.settings = self.settings.model_copy(update={name: value})
+        self.reasons[name] = reason
 
 
 def list_training_rows(splits: SplitFile) -> list[int]:
@@ -103,14 +106,38 @@ class TaskBudget:
     time_network: Callable[
         [TrainSettings, Network, str], tuple[float, float]
     ]  # device; see encoding, step of `Cost`
-    overhead: Callable[[Cost, int], float]  # number of trainings to seconds besides the epochs
-    fit: Callable[[BudgetedSettings, Cost, float, Timed], None]  # seconds left; decides the settings
+    fit: Callable[[BudgetedSettings, Cost, "Room", Timed], None]  # decides the settings
 
 
-def refuse_budget(needed: float) -> None:
-    """Say that not one epoch fits, and how many seconds it needs."""
+class Room(Protocol):
+    """The time that a budget leaves, and what it is spent on before the training."""
+
+    @property
+    def left(self) -> float:
+        """Seconds that training may still take."""
+
+    def expect(self, **seconds: float) -> None:
+        """Record what epochs of the phases and a validation cost: see `BudgetLog.expected`."""
+
+    def fill(self, settings: TrainSettings, cost: Cost, share: float = 1.0) -> int:
+        """Prepare and encode a share of the images; the number of augmented views for which there was time."""
+
+
+def refuse_budget(start: float, finish: float, budget: float) -> None:
+    """Say that no model can be ready in time.
+
+    Args:
+        start: seconds that passed before the training.
+        finish: seconds that the export and its checks are expected to take.
+        budget: seconds.
+
+    Raises:
+        PupilaError: always.
+    """
     raise PupilaError(
-        say("The budget is too short"), actual=say("not enough time for one epoch"),
-        expected=say("at least {n} s", n=number(needed / SPARE + RESERVE, 0)),
-        remedy=say("a longer --budget, or fewer images"),
+        say("The budget is too short"),
+        actual=say("{start} s have passed before the training, and its end takes about {finish} s, of {budget} s",
+                   start=number(start, 0), finish=number(finish, 0), budget=number(budget, 0)),
+        expected=say("at least {n} s", n=number(1.2 * (start + finish), 0)),
+        remedy=say("a longer --budget, or end other work on this machine"),
     )  # fmt: skip

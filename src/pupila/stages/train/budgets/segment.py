@@ -5,15 +5,16 @@ import torch
 from pupila.core.messages import number, say
 from pupila.learning.models.network import Network
 from pupila.stages.train.budgets.cost import (
+    LEAST_SHARE,
     MAX_EPOCHS,
     MIN_FINETUNE_EPOCHS,
     BudgetedSettings,
     Cost,
+    Room,
     TaskBudget,
     Timed,
-    refuse_budget,
 )
-from pupila.stages.train.measure import time_step
+from pupila.stages.train.measure import has_bfloat16, time_step
 from pupila.stages.train.planning.mask_sizes import TILE_SIDE, TOO_COARSE, MaskSizes
 from pupila.stages.train.settings import TrainSettings
 
@@ -23,8 +24,6 @@ MIN_TILE_EPOCHS = 6  # of all tiles; with fewer, images are resized instead
 MAX_HEAD_EPOCHS = 3  # of a decoder alone
 # Cost of a step that trains the decoder, or also the deeper half of the encoder, relative to one that trains all.
 HEAD_COST, HALF_COST = 0.65, 0.8
-TUNING_SECONDS = 0.25  # per validation image, for post-processing
-EXPORT_SECONDS = 15.0  # for the trial export
 
 
 def _pick_timed_side(settings: TrainSettings, network: Network) -> int:
@@ -34,20 +33,26 @@ def _pick_timed_side(settings: TrainSettings, network: Network) -> int:
 
 def _time_network(settings: TrainSettings, network: Network, device: str) -> tuple[float, float]:
     step = time_step(network, device)
-    if settings.precision in ("auto", "bfloat16"):
+    if settings.precision in ("auto", "bfloat16") and has_bfloat16(device):  # emulated it takes half a minute
         step = min(step, time_step(network, device, torch.bfloat16))
     return 0.0, step
 
 
-def _count_overhead(cost: Cost, trainings: int) -> float:
-    return TUNING_SECONDS * cost.validation_images * max(1, trainings - 1) + EXPORT_SECONDS
-
-
-def _fit(decided: BudgetedSettings, cost: Cost, left: float, timed: Timed) -> None:
+def _fit(decided: BudgetedSettings, cost: Cost, room: Room, timed: Timed) -> None:
     data, stride = timed.data, timed.network.stride
     labelled = [row for row in timed.rows if data.images["target"][row] is not None]
     scenes = MaskSizes(data, labelled, max(timed.median_side, stride), stride)
-    _fit_masks(decided, cost, left, scenes, timed.trainings, timed.network.pretrained)
+    epoch = _fit_masks(decided, cost, room.left, scenes, timed.trainings, timed.network.pretrained)
+    if decided.settings.view == "auto":
+        decided.limit("view", "resize", say("default"))
+    share = max(LEAST_SHARE, min(1.0, room.left / epoch))
+    room.fill(decided.settings, cost, share)
+    epoch *= share / timed.trainings
+    validating = cost.validation_images / max(1, cost.validation_images + cost.images)
+    finetune = (
+        epoch if decided.settings.unfreeze == "all" or not timed.network.pretrained else HALF_COST * epoch
+    )
+    room.expect(head=HEAD_COST * epoch, finetune=finetune, validation=validating * epoch)
 
 
 def _fit_masks(
@@ -57,8 +62,12 @@ def _fit_masks(
     scenes: MaskSizes,
     trainings: int,
     pretrained: bool,
-) -> None:
-    """Choose the largest image size at which enough epochs fit, tiles if it would lose a class, then the epochs."""
+) -> float:
+    """Choose the largest image size at which enough epochs fit, tiles if it would lose a class, then the epochs.
+
+    Returns:
+        Seconds of an epoch over all layers, of all trainings.
+    """
 
     def seconds(side: int, inputs: float) -> float:
         """Seconds of an epoch with this many inputs per image."""
@@ -84,16 +93,15 @@ def _fit_masks(
     if decided.settings.view == "tile":
         side = TILE_SIDE if decided.settings.image_size == "auto" else side
         epoch = seconds(side, max(1.0, scenes.pixels / side**2))
-    if left < epoch:
-        refuse_budget(epoch)
     decided.set("image_size", side, say(
         "the largest size at which {enough} epochs fit, or the smallest; {tile} for tiles",
         enough=ENOUGH_MASK_EPOCHS, tile=TILE_SIDE,
     ))  # fmt: skip
     _share_epochs(decided, min(MAX_EPOCHS, left / epoch), say(
         "an epoch takes {epoch} s at this image size, and {left} s are available",
-        epoch=number(epoch, 1), left=number(left, 0),
+        epoch=number(epoch, 1), left=number(max(0.0, left), 0),
     ), pretrained)  # fmt: skip
+    return epoch
 
 
 def _share_epochs(decided: BudgetedSettings, whole: float, reason: str, pretrained: bool) -> None:
@@ -105,7 +113,7 @@ def _share_epochs(decided: BudgetedSettings, whole: float, reason: str, pretrain
     finetune = max(1, int((whole - HEAD_COST * head) / (1.0 if settings.unfreeze == "all" else HALF_COST)))
     few = finetune < MIN_FINETUNE_EPOCHS and settings.unfreeze == settings.finetune_epochs == "auto"
     if not pretrained:
-        decided.set("epochs", int(whole), reason)
+        decided.set("epochs", max(1, int(whole)), reason)
     elif few or settings.unfreeze == 0:
         decided.set("unfreeze", 0, reason)
         decided.set("epochs", max(1, int(whole / HEAD_COST)), reason)
@@ -114,6 +122,4 @@ def _share_epochs(decided: BudgetedSettings, whole: float, reason: str, pretrain
         decided.set("finetune_epochs", finetune, reason)
 
 
-SEGMENT_BUDGET = TaskBudget(
-    timed_side=_pick_timed_side, time_network=_time_network, overhead=_count_overhead, fit=_fit
-)
+SEGMENT_BUDGET = TaskBudget(timed_side=_pick_timed_side, time_network=_time_network, fit=_fit)

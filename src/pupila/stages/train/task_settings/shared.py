@@ -91,5 +91,5 @@ class BudgetSettings(Settings):
 
     budget: str | None = Field(
         default=None,
-        description="time limit of the training, such as 90s, 15m or 2h",
+        description="time limit of the whole command, such as 90s, 15m or 2h; it ends with a bundle",
     )

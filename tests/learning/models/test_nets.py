@@ -59,7 +59,7 @@ def test_the_big_net_has_the_convolutions_of_a_resnet_18() -> None:
 
 
 def test_the_head_is_dense_or_linear_as_requested() -> None:
-    dense = build_head(8, describe_head(3, ClassifierSettings(head_width=5, dropout=0.25)))
+    dense = build_head(8, describe_head(3, ClassifierSettings(head="dense", head_width=5, dropout=0.25)))
     assert [tuple(p.shape) for p in dense.parameters()] == [(5, 8), (5,), (3, 5), (3,)]
     assert [part.p for part in dense.modules() if isinstance(part, nn.Dropout)] == [0.25]
     assert [

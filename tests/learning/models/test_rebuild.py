@@ -146,7 +146,7 @@ def test_every_task_can_be_rebuilt() -> None:
 
 
 def test_a_description_that_does_not_fit_the_weights_is_refused(tmp_path: Path) -> None:
-    network = BUILDERS["classify"](ClassifierSettings(model="lenet", weights="none"), 3, 32)
+    network = BUILDERS["classify"](ClassifierSettings(model="lenet", weights="none", head="dense"), 3, 32)
     bundle = bundle_of(network, tmp_path / "bundle", ["a", "b", "c"])
     assert bundle.info.head is not None
     other = bundle.info.head.model_copy(update={"widths": [64, 3]})

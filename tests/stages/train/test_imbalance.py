@@ -48,7 +48,7 @@ def make_plan(data: Dataset, **overrides: Any) -> ClassifyTrainPlan:
         "finetune_lr": 1e-4, "batch_size": 8, "augmented_views": 1, "device": "cpu", "precision": "float32",
         "engine": "torch", "threads": 1, "data_hash": "", "splits_hash": "", "classes": data.classes, "workers": 0,
         "schedule": "constant", "warmup_epochs": 0.0, "augment": "none", "loss": "cross_entropy",
-        "finetune_epochs": 1,
+        "finetune_epochs": 1, "head": "dense", "fit": "squash", "crop_share": 1.0, "interpolation": "bilinear",
     }  # fmt: skip
     return ClassifyTrainPlan.model_validate({**decided, **overrides})
 

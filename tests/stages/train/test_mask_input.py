@@ -21,7 +21,7 @@ WIDE, HIGH = 600, 400  # pixels
 
 
 def draw(folder: Path, width: int, count: int = 12) -> Dataset:
-    """Roads of this width in pixels, upright and lying."""
+    """Roads of this width in pixels, along both axes."""
     for part in ("images", "masks"):
         (folder / part).mkdir(parents=True)
     for number in range(count):

@@ -28,16 +28,16 @@ pupila.convert("data", to=1, out="x")  # 14
 """
 
 
-@pytest.mark.parametrize("floor", write_options.FILES)
-def test_the_file_is_up_to_date(floor: str) -> None:
-    assert write_options.find_file(floor).read_text() == write_options.text(floor), (
+@pytest.mark.parametrize("module", write_options.MODULES)
+def test_the_file_is_up_to_date(module: str) -> None:
+    assert write_options.find_file(module).read_text() == write_options.text(module), (
         "run python -m pupila.cli.write_options"
     )
 
 
 @pytest.mark.parametrize("name", write_options.OPTIONS)
 def test_every_setting_is_an_option_of_a_type_that_exists(name: str) -> None:
-    options = importlib.import_module(f"pupila.{write_options.find_floor(name)}.options")
+    options = importlib.import_module(f"pupila.{write_options.find_module(name)}")
     hints = typing.get_type_hints(getattr(options, name))
     for entry in write_options.OPTIONS[name][2]:
         stage, _, single = entry.partition(".")

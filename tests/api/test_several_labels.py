@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import pupila
-from pupila.api.options import TrainOptions
+from pupila.api.train_options import TrainOptions
 from pupila.cli.run import run
 from tests.real_labels import write_real_labels
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import pupila
-from pupila.api.options import TrainOptions
+from pupila.api.train_options import TrainOptions
 from pupila.cli.run import run
 from pupila.demo.faults import PLANTED, plant_faults
 from pupila.demo.packages import WITH, WITHOUT, draw_products, write_shop

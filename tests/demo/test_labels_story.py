@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import pupila
-from pupila.api.options import TrainOptions
+from pupila.api.train_options import TrainOptions
 from pupila.demo import labels_story
 from pupila.demo.octagons import WARNINGS
 

@@ -1,4 +1,4 @@
-"""Writes `options.py`, the typed keyword arguments of the Python functions, from the models of their settings.
+"""Writes the typed keyword arguments of the Python functions, `options.py` and `train_options.py`, from the settings.
 
 An editor completes them and a type checker checks them (PEP 692); at run time the models check them. Run
 `python -m pupila.cli.write_options` after a setting was added, renamed or reworded; a test refuses a file that is not
@@ -16,7 +16,12 @@ from pydantic.fields import FieldInfo
 from pupila.cli.stages import COMMANDS, LAYOUT, STAGES
 from pupila.core.settings import COMMON, EXPERT, Settings
 
-FILES = {"api": ("",), "experiments": ("SweepOptions",)}  # floor -> its classes; "": all others
+# Module -> its classes; "": all others.
+MODULES = {
+    "api.options": ("",),
+    "api.train_options": ("TrainOptions",),
+    "experiments.options": ("SweepOptions",),
+}
 # The class -> what it is for, the classes that it extends, and its stages; `stage.field` is one field of a stage.
 OPTIONS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     "BandOptions": ("How the bands of TIFFs become colours.", (), ("predict",)),
@@ -39,37 +44,38 @@ Written by `python -m pupila.cli.write_options` from the models of the settings,
 """
 
 '''
-_TYPES = """from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypedDict
-"""
 _WIDTH, _DOC_WIDTH = 114, 118  # of lines of code, and of a docstring
 # Flags that in Python are another function.
 ELSEWHERE = {"sweep": ("replay", "test_images", "positives", "chosen")}
 _UNSTATED = (None, "''", "[]", "()", "{}")  # defaults that say nothing
 
 
-def find_file(floor: str) -> Path:
-    """The file of a floor."""
-    return Path(__file__).parents[1] / floor / "options.py"
+def find_file(module: str) -> Path:
+    """The file of a module."""
+    return Path(__file__).parents[1].joinpath(*module.split(".")).with_suffix(".py")
 
 
-def find_floor(name: str) -> str:
-    """The floor of a class."""
-    return next((floor for floor, names in FILES.items() if name in names), "api")
+def find_module(name: str) -> str:
+    """The module of a class."""
+    return next((module for module, names in MODULES.items() if name in names), "api.options")
 
 
-def text(floor: str) -> str:
-    """The content of the file of a floor."""
-    own = [name for name in OPTIONS if find_floor(name) == floor]
+def text(module: str) -> str:
+    """The content of the file of a module."""
+    own = [name for name in OPTIONS if find_module(name) == module]
     parents = sorted({parent for name in own for parent in OPTIONS[name][1]} - set(own))
     content = "".join(map(_class, own))
-    if not parents:
-        return _HEAD + _TYPES + content
-    typed = [name for name in ("Any", "Literal") if name in content]
+    typed = [name for name in ("Any", "Literal", "TypedDict") if name in content]
     containers = [name for name in ("Mapping", "Sequence") if f"{name}[" in content]
+    sources: dict[str, list[str]] = {}
+    for parent in parents:
+        sources.setdefault(find_module(parent), []).append(parent)
+    imports = "".join(
+        f"\nfrom pupila.{source} import {', '.join(names)}\n" for source, names in sorted(sources.items())
+    )
     return (
-        f"{_HEAD}from collections.abc import {', '.join(containers)}\nfrom typing import {', '.join(typed)}\n\n"
-        f"from pupila.api.options import {', '.join(parents)}\n{content}"
+        f"{_HEAD}from collections.abc import {', '.join(containers)}\nfrom typing import {', '.join(typed)}\n"
+        f"{imports}{content}"
     )
 
 
@@ -197,5 +203,5 @@ def _literal(value: object) -> str:
 
 
 if __name__ == "__main__":
-    for each in FILES:
+    for each in MODULES:
         find_file(each).write_text(text(each), encoding="utf-8")

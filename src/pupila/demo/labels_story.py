@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 from pupila.api.evaluate import evaluate
-from pupila.api.options import TrainOptions
+from pupila.api.train_options import TrainOptions
 from pupila.artifacts.dataset.open import open as open_data
 from pupila.core.messages import number, percent, say
 from pupila.demo.octagons import TABLE, UNKNOWN, WARNINGS, write_octagon_photos

@@ -11,7 +11,7 @@ from pathlib import Path
 from pupila.api.collect import collect
 from pupila.api.evaluate import evaluate
 from pupila.api.label import plan_labelling
-from pupila.api.options import TrainOptions
+from pupila.api.train_options import TrainOptions
 from pupila.artifacts.dataset.open import open as open_data
 from pupila.core.messages import number, percent, say
 from pupila.demo.labeller import GroundTruth, Loopback, nearest_label, run_loopback

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 from pupila.api.doctor import doctor
 from pupila.api.explore import explore
-from pupila.api.options import TrainOptions
 from pupila.api.split import split
 from pupila.api.train import train
+from pupila.api.train_options import TrainOptions
 from pupila.artifacts.bundle.predictor import Predictor
 from pupila.artifacts.dataset.open import open as open_data
 from pupila.artifacts.dataset.splits import Assignment, SplitFile

@@ -7,8 +7,8 @@ from pathlib import Path
 from pupila.api.doctor import doctor
 from pupila.api.evaluate import evaluate
 from pupila.api.explore import explore
-from pupila.api.options import TrainOptions
 from pupila.api.split import split
+from pupila.api.train_options import TrainOptions
 from pupila.artifacts.dataset.open import open as open_data
 from pupila.core.messages import number, say
 from pupila.demo.faults import PLANTED, plant_faults

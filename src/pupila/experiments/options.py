@@ -6,7 +6,7 @@ Written by `python -m pupila.cli.write_options` from the models of the settings,
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from pupila.api.options import TrainOptions
+from pupila.api.train_options import TrainOptions
 
 
 class SweepOptions(TrainOptions, total=False):

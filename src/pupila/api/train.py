@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from pupila.api.data import find_agreed_split, open_labelled, open_with
 from pupila.api.inputs import Data, Path, path_text
-from pupila.api.options import TrainOptions
 from pupila.api.split import plan_split, split
+from pupila.api.train_options import TrainOptions
 from pupila.core import files
 from pupila.core.errors import PupilaError, describe_type
 from pupila.core.extras import public
@@ -71,15 +71,17 @@ class TrainCall:
     settings: Mapping[str, Any]
 
 
-def train_by_clock(call: TrainCall, clock: "CommandClock") -> "TrainedRun":
+def train_by_clock(call: TrainCall, clock: "CommandClock | None" = None) -> "TrainedRun":
     """See `train`; a budget counts from the start of the clock.
 
     Args:
         call: the arguments of `train`.
-        clock: of the command.
+        clock: of the command; None: it began with its process.
     """
     from pupila.stages.track.target import parse_target
+    from pupila.stages.train.clock import CommandClock
 
+    clock = clock or CommandClock.start_with_process()
     track, out, resume, tell = call.track, call.out, call.resume, call.tell
     target = parse_target(track) if track is not None else None  # before what takes seconds to load
     from pupila.learning.models.settings import DEFAULT_MODELS

@@ -40,7 +40,6 @@ def train(
     """Train, and print the outcome."""
     from pupila.api import train as api
     from pupila.artifacts.run.folder import REPORT_FILE
-    from pupila.stages.train.clock import CommandClock
     from pupila.stages.train.page import describe_run
 
     config = given_settings(ctx)
@@ -54,7 +53,7 @@ def train(
         print(dump_json(_round_floats(plan), indent=1))
         return
     call = api.TrainCall(data, out, resume, _print_line, track, config)
-    run = api.train_by_clock(call, CommandClock.start_with_process())
+    run = api.train_by_clock(call)
     print()
     for sentence in describe_run(run.plan, run.state, run.bundle.info):
         print(sentence)

@@ -5,48 +5,17 @@ from typing import ClassVar, Literal
 from pydantic import Field, PositiveInt
 
 from pupila.core.messages import mark
-from pupila.learning.models.settings import ClassifierSettings
-from pupila.stages.train.settings import TrainPlan, TrainSettings
-from pupila.stages.train.task_settings.shared import (
-    BudgetSettings,
-    CriterionSettings,
-    InputPlan,
-    InputSettings,
-    RecipeSettings,
-    ViewSettings,
-)
+from pupila.stages.train.settings import TrainPlan
+from pupila.stages.train.task_settings.shared import ClassifierTrainSettings, InputPlan
 
 
-class ClassifyTrainSettings(
-    TrainSettings,
-    ClassifierSettings,
-    CriterionSettings,
-    InputSettings,
-    ViewSettings,
-    BudgetSettings,
-    RecipeSettings,
-):
+class ClassifyTrainSettings(ClassifierTrainSettings):
     """What the user asked for in a training of a classifier."""
 
     notes: ClassVar[dict[str, str]] = {
-        "model": mark(
-            "lenet, resnet_small, resnet_dropout, or any timm classifier; auto means mobilenetv2_100"
-        ),
-        "image_size": mark("auto means the default of the model"),
+        **ClassifierTrainSettings.notes,
         "epochs": mark("auto means 20, and 1 of a logistic head"),
-        "unfreeze": mark("auto decides by a short trial, see batch_norm"),
-        "batch_norm": mark("auto decides by a short trial"),
-        "recipe": mark("auto means standard"),
-        "finetune_epochs": mark("auto means 10"),
-        "lr": mark("auto means 1e-3, sgd 0.01"),
-        "batch_size": mark("auto means 32"),
-        "augment": mark("auto means A1"),
         "loss": mark("cross_entropy or focal; auto means cross_entropy"),
-        "augmented_views": mark("auto means epochs, at most 10; of a logistic head 4, the first unchanged"),
-        "head": mark(
-            "auto means logistic with pretrained weights, dense where a setting of its epochs is given"
-        ),
-        "budget": mark("decides image_size, epochs, augmented_views and unfreeze"),
     }
 
     sampling: Literal["natural", "balanced"] = Field(

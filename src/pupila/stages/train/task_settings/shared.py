@@ -1,10 +1,13 @@
 """Settings that some tasks share and others lack."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveInt
 
+from pupila.core.messages import mark
 from pupila.core.settings import Settings
+from pupila.learning.models.settings import ClassifierSettings
+from pupila.stages.train.settings import TrainSettings
 
 
 class CriterionSettings(Settings):
@@ -93,3 +96,30 @@ class BudgetSettings(Settings):
         default=None,
         description="time limit of the whole command, such as 90s, 15m or 2h; it ends with a bundle",
     )
+
+
+class ClassifierTrainSettings(
+    TrainSettings,
+    ClassifierSettings,
+    CriterionSettings,
+    InputSettings,
+    ViewSettings,
+    BudgetSettings,
+    RecipeSettings,
+):
+    """What the trainings of classifiers share, with one class per image or several."""
+
+    notes: ClassVar[dict[str, str]] = {
+        "model": mark("lenet, resnet_small, resnet_dropout, or any timm classifier; auto means mobilenetv2_100"),
+        "image_size": mark("auto means the default of the model"),
+        "unfreeze": mark("auto decides by a short trial, see batch_norm"),
+        "batch_norm": mark("auto decides by a short trial"),
+        "recipe": mark("auto means standard"),
+        "finetune_epochs": mark("auto means 10"),
+        "lr": mark("auto means 1e-3, sgd 0.01"),
+        "batch_size": mark("auto means 32"),
+        "augment": mark("auto means A1"),
+        "augmented_views": mark("auto means epochs, at most 10; of a logistic head 4, the first unchanged"),
+        "head": mark("auto means logistic with pretrained weights, dense where a setting of its epochs is given"),
+        "budget": mark("decides image_size, epochs, augmented_views and unfreeze"),
+    }  # fmt: skip

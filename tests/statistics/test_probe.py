@@ -21,7 +21,7 @@ def test_features_that_are_the_targets_are_predicted_and_noise_is_not() -> None:
 
 
 def test_what_only_a_group_knows_is_worth_nothing() -> None:
-    groups = ALONE // 6  # ten groups, each of one class, told apart by a feature of their own
+    groups = ALONE // 6  # ten groups, each of one class, each with a feature of its own
     targets = np.eye(2)[groups % 2]
     features = np.eye(10)[groups]
     assert r2(features, targets, groups) < 0.1

@@ -8,7 +8,6 @@ import numpy as np
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.splits import SplitFile
 from pupila.core.messages import number, say, say_count
-from pupila.core.vocabulary import TRAIN
 from pupila.imaging.images.decode import Array
 from pupila.imaging.images.preprocess import Preprocessing
 from pupila.learning.features import FeatureRequest, Features, fill_features
@@ -16,6 +15,7 @@ from pupila.learning.loader.images import ResizedImages
 from pupila.learning.loader.views import AugmentedViews
 from pupila.learning.models.network import Network
 from pupila.learning.pool import EncoderPool
+from pupila.stages.train.budgets.cost import list_training_rows
 from pupila.stages.train.measure import pick_engine, resolve_device
 from pupila.stages.train.settings import skips_training
 from pupila.stages.train.trials.trial import Trials
@@ -61,8 +61,7 @@ def choose_fit(
 
 def _draw_sample(splits: SplitFile, targets: Array) -> list[int]:
     """Rows of the training split, or of all folds, that have a target: the same ones for every seed."""
-    rows = [row for row, a in enumerate(splits.images) if a.split == TRAIN or a.fold is not None]
-    rows = [row for row in rows if np.isfinite(targets[row]).any()]
+    rows = [row for row in list_training_rows(splits) if np.isfinite(targets[row]).any()]
     some = np.random.default_rng(0).permutation(len(rows))[:SAMPLE]
     return [rows[place] for place in sorted(some.tolist())]
 

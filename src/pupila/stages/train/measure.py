@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -163,10 +165,15 @@ def _measure_once(label: str, network: Network, device: str, measure: Callable[[
         threads,
         torch.__version__,
     ]
-    path = files.cache_folder() / "measured" / f"{files.sha256(json.dumps(key).encode())[:24]}.json"
+    path = find_measured(key)
     try:
         return float(json.loads(files.read_from_cache(path) or b""))
     except (ValueError, TypeError):
         seconds = measure()
         files.write_to_cache(path, json.dumps(seconds).encode())
         return seconds
+
+
+def find_measured(key: list[Any]) -> Path:
+    """The file of the cache with what was measured once under a key, as JSON."""
+    return files.cache_folder() / "measured" / f"{files.sha256(json.dumps(key).encode())[:24]}.json"

@@ -7,6 +7,7 @@ import torch
 
 from pupila.core import files
 from pupila.learning.models.network import Network
+from pupila.stages.train.measure import find_measured
 
 # Seconds on a machine without other work, until a run has been timed: at all, and per image of validation.
 _FIRST = {False: (10.0, 0.02), True: (6.0, 0.0)}  # by whether the encoder is frozen
@@ -43,4 +44,4 @@ def _find_place(network: Network, frozen: bool) -> Path:
         frozen,
         torch.__version__,
     ]
-    return files.cache_folder() / "measured" / f"{files.sha256(json.dumps(key).encode())[:24]}.json"
+    return find_measured(key)

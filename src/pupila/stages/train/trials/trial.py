@@ -166,11 +166,11 @@ class Trials:
         if plan.schedule != "plateau":  # which needs each score
             trainer.validate = _skip_early_epochs(trainer.validate, {plan.epochs, plan.finetune_epochs})
         torch.manual_seed(plan.seed)
-        parts: list[_Untold] = []
+        parts: list[_Unrecorded] = []
 
         def make_checkpointer(part: str) -> Checkpointer:
             share = 1.0 if part == FINETUNE else _HEAD_EPOCH
-            parts.append(_Untold(part, lambda: advance(share)))
+            parts.append(_Unrecorded(part, lambda: advance(share)))
             return parts[-1]
 
         train_split(trainer, plan, make_checkpointer)
@@ -192,7 +192,7 @@ def _count_epochs(plan: TrainPlan) -> float:
     return plan.epochs * _HEAD_EPOCH + (plan.finetune_epochs if plan.unfreeze else 0)
 
 
-class _Untold(Checkpointer):
+class _Unrecorded(Checkpointer):
     """Stores only the outcomes of validation; a phase ends with the weights of its last epoch."""
 
     def __init__(self, part: str, on_epoch: Callable[[], None]) -> None:

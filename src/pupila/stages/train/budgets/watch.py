@@ -9,11 +9,10 @@ from pupila.learning.pacing import Replan
 from pupila.stages.train.budgets.cost import MAX_EPOCHS, MIN_FINETUNE_EPOCHS
 
 _ROUNDING = 3  # decimals of recorded seconds
+_TOLERANCE = 1e-6  # seconds
 _MORE = 1.25  # fewer additional epochs than this factor gives are not worth another learning rate
-_STEADY, _WORSE = (
-    1.2,
-    1.5,
-)  # slowness up to which a machine is as it was, and how much slower it may still become
+_STEADY = 1.2  # the slowness up to which a machine is as it was
+_WORSE = 1.5  # how much slower than that it may still become
 _FIRST_STEPS = 3  # of an epoch, before its time can be projected
 
 
@@ -177,7 +176,8 @@ class BudgetWatch:
         if len(self._steps) > window:
             recent = (now - self._steps[-1 - window]) * steps / window
             self._slowness = max(1.0, recent / max(whole - validation, 1e-9))
-        return now + validation * self._caution >= self._find_end(part)
+        next_step = (now - self._steps[-2]) if len(self._steps) > 1 else 0.0
+        return now + next_step + validation * self._caution > self._find_end(part) + _TOLERANCE
 
     def shorten(self, part: str, epoch: int, step: int, steps: int) -> None:
         """See `Pacer`."""

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.architecture import glossary
-from tests.architecture.words import check
+from tests.architecture.words import Checked, check
 
 ROOT = Path(__file__).parent.parent
 
@@ -83,8 +83,12 @@ def build(folder: Path, files: dict[str, str]) -> Path:
     return folder
 
 
-def test_the_words_are_the_fields() -> None:
-    checked = check(ROOT)
+@pytest.fixture(scope="module")
+def checked() -> Checked:
+    return check(ROOT)
+
+
+def test_the_words_are_the_fields(checked: Checked) -> None:
     assert not checked.violations, f"\n{len(checked.violations)}\n" + "\n".join(map(str, checked.violations))
 
 
@@ -126,8 +130,7 @@ def test_every_ban_says_what_to_write_instead() -> None:
     assert len({(ban.pattern, ban.scope) for ban in bans}) == len(bans)
 
 
-def test_the_guard_says_how_much_it_checked(capsys: pytest.CaptureFixture[str]) -> None:
-    checked = check(ROOT)
+def test_the_guard_says_how_much_it_checked(checked: Checked, capsys: pytest.CaptureFixture[str]) -> None:
     bans = len(glossary.NAMES) + len(glossary.PHRASES)
     with capsys.disabled():
         print(

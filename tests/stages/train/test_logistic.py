@@ -50,7 +50,7 @@ def train(
 
 
 def test_auto_is_logistic_unless_a_setting_needs_epochs(data: Path) -> None:
-    plan = make_plan(data)
+    plan = make_plan(data, unfreeze=0)
     assert (plan.head, plan.epochs, plan.l2, plan.augmented_views) == (
         "logistic",
         1,
@@ -65,16 +65,16 @@ def test_auto_is_logistic_unless_a_setting_needs_epochs(data: Path) -> None:
         {"sampling": "balanced"},
         {"dropout": 0.1},
     ):
-        plan = make_plan(data, **setting)
+        plan = make_plan(data, unfreeze=0, **setting)
         assert plan.head == "dense" and next(iter(setting)) in plan.reasons["head"]
     assert make_plan(data, unfreeze=1, optimizer="sgd").head == "logistic"  # fine-tuning has an optimizer
-    assert make_plan(data, augment="none").augmented_views == 1
+    assert make_plan(data, augment="none", unfreeze=0).augmented_views == 1
     scratch: Any = api_plan(data, model="lenet")
     assert scratch.head == "dense"
 
 
 def test_r3s_recipe_is_expressed_as_before(data: Path) -> None:
-    plan = make_plan(data, head="dense", epochs=10, optimizer="adam")
+    plan = make_plan(data, head="dense", epochs=10, optimizer="adam", unfreeze=0)
     assert (plan.head, plan.epochs, plan.optimizer, plan.lr) == ("dense", 10, "adam", 1e-3)
     assert plan.augmented_views == 10
 
@@ -84,12 +84,12 @@ def test_r3s_recipe_is_expressed_as_before(data: Path) -> None:
 )  # fmt: skip
 def test_what_a_logistic_head_can_not_honour_is_refused(data: Path, setting: dict[str, Any]) -> None:
     with pytest.raises(PupilaError, match="has no effect"):
-        make_plan(data, head="logistic", **setting)
+        make_plan(data, head="logistic", unfreeze=0, **setting)
 
 
 def test_an_l2_without_a_logistic_head_is_refused(data: Path) -> None:
     with pytest.raises(PupilaError, match=r"l2=0\.1 has no effect"):
-        make_plan(data, head="dense", l2=0.1)
+        make_plan(data, head="dense", l2=0.1, unfreeze=0)
 
 
 def test_one_epoch_is_logged_with_its_choice_and_resumed_without_fitting(data: Path, tmp_path: Path) -> None:
@@ -150,7 +150,12 @@ def test_the_linear_probe_stands_beside_every_trained_network(
     assert validation.probe.metric == "macro_f1"
     report = (tmp_path / "run" / "report.html").read_text()
     card = (tmp_path / "run" / "bundle" / "card.md").read_text()
-    assert all("Linear probe: Macro F1" in text for text in (report, card, str(run.summary())))
+    evaluated = pupila.evaluate(run, data, split="validation")
+    page = Path(evaluated.report).read_text()
+    assert all(
+        "Linear probe on validation: macro F1" in text for text in (report, card, str(run.summary()), page)
+    )
+    assert evaluated.evaluation.probe == validation.probe
 
     def refuse(*_: Any) -> Any:
         raise AssertionError("the probe is cached")

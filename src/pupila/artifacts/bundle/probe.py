@@ -1,9 +1,9 @@
-"""The linear probe beside a network in a sentence, for its card, the page of its run and that of its sweep."""
+"""The linear probe beside a network in a sentence: for its card and the pages of its run, sweep and evaluation."""
 
 from pupila.artifacts.bundle.validation import ProbeComparison
 from pupila.core.messages import number, say, signed_number
 from pupila.statistics.estimate import p_text
-from pupila.statistics.metrics.titles import sentence_title
+from pupila.statistics.metrics.titles import metric_title
 from pupila.statistics.tests import SIGNIFICANT
 
 
@@ -21,11 +21,14 @@ def describe_probe(probe: ProbeComparison | None) -> list[str]:
         if difference.low is None
         else say("difference {difference}, 95 % CI {interval}, {p}", **figures)
     )
-    values = {"metric": sentence_title(probe.metric), "value": number(difference.other), "evidence": evidence}
+    values = {"metric": metric_title(probe.metric), "value": number(difference.other), "evidence": evidence}
     if probe.p_value >= SIGNIFICANT:
-        return [say("Linear probe: {metric} {value}. The network does not beat it ({evidence}).", **values)]
-    if difference.first > difference.other:
-        return [
-            say("Linear probe: {metric} {value}. The network is significantly better ({evidence}).", **values)
-        ]
-    return [say("Linear probe: {metric} {value}. The network is significantly worse ({evidence}).", **values)]
+        verdict = say("The network does not beat it")
+    elif difference.first > difference.other:
+        verdict = say("The network is significantly better")
+    else:
+        verdict = say("The network is significantly worse")
+    sentence = say(
+        "Linear probe on validation: {metric} {value}. {verdict} ({evidence}).", verdict=verdict, **values
+    )
+    return [sentence]

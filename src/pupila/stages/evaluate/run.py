@@ -105,6 +105,8 @@ def evaluate_models(
     if by:
         slices = report_slices(evaluator.image_scores(evaluation_set, models[0]), by)
         report = report.model_copy(update={"slices": slices})
+    if not isinstance(sources[0], TableSource) and (validation := sources[0].bundle.info.validation):
+        report = report.model_copy(update={"probe": validation.probe})
     return EvaluationResult(report, models, evaluator.extra_files(evaluation_set))
 
 

@@ -1,5 +1,6 @@
 """The summary of an evaluation in sentences: results first, then warnings."""
 
+from pupila.artifacts.bundle.probe import describe_probe
 from pupila.artifacts.report.evaluation.report import EvaluationReport
 from pupila.core.messages import say, say_count
 from pupila.core.vocabulary import REDRAW
@@ -12,7 +13,7 @@ from pupila.stages.evaluate.stress.sentences import stress_sentences
 def sentences(e: EvaluationReport) -> list[str]:
     """The summary, most important first."""
     writer = EVALUATORS[e.task]
-    verdict = writer.verdict(e) + slice_sentences(e.slices) + stress_sentences(e)
+    verdict = writer.verdict(e) + describe_probe(e.probe) + slice_sentences(e.slices) + stress_sentences(e)
     return verdict + _warnings(e) + writer.warnings(e)
 
 

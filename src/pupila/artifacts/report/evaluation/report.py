@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from pupila.artifacts.bundle.validation import ProbeComparison
 from pupila.artifacts.report.evaluation.slices import SliceReport
 from pupila.artifacts.report.evaluation.stress import StressReport
 from pupila.core.records import Record
@@ -60,3 +61,4 @@ class EvaluationReport(EvaluationHead):
     comparisons: Sequence[Comparison]
     stress: StressReport | None = None  # None: there was no stress test
     slices: list[SliceReport] = Field(default_factory=list)  # of the first model, by what the user named
+    probe: ProbeComparison | None = None  # beside the first model on validation; None: it has none

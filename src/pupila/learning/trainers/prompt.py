@@ -37,13 +37,20 @@ from pupila.learning.trainers.settings import PromptSettings
 from pupila.learning.trainers.spool import MOST_BYTES, ArraySpool
 from pupila.learning.trainers.trainer import SplitRows, join_samples, to_device
 from pupila.statistics.metrics.calibration import fit_temperature
-from pupila.statistics.metrics.segment import confusion_counts, iou
+from pupila.statistics.metrics.segment import iou
 from pupila.tasks.prompt import NO_POINT, DecoderOutput, Prompt, mask_probability, scale_prompt, select_mask
 from pupila.tasks.prompt_strategies import PROMPT_STRATEGIES
 from pupila.tasks.segment import foreground_classes
 from pupila.tasks.task import PredictionSettings, PreprocessedImage
-from pupila.tasks.tuning.segment import MaskPredictions, quantise_foreground
+from pupila.tasks.tuning.segment import (
+    LEVELS,
+    THRESHOLDS,
+    MaskPredictions,
+    count_thresholds,
+    quantise_foreground,
+)
 
+_FIRST_LEVELS = [round(threshold * LEVELS) for threshold in THRESHOLDS]
 _SAMPLED = 500  # cells per mask for fitting the temperature
 
 
@@ -136,13 +143,17 @@ class PromptTrainer:
         return PromptHeadTrainer(self)
 
     def validate(self, module: nn.Module, epoch: int) -> EpochResult:
-        """Validation metrics: mean IoU for each prompt strategy, and their mean."""
+        """Validation metrics: mean IoU for each prompt strategy, and their mean.
+
+        They are those at the best of the thresholds of which one is tuned after the last epoch: an epoch whose masks
+        are good but too large or too small at 0.5 is not lost for it.
+        """
         if not self.split.validation:
             return EpochResult(score=float(epoch), loss=None, collapsed=False, metrics={})
 
         def score_prompt(raw: RawPrompt) -> tuple[RawPrompt, Array, tuple[Array, Array]]:
             probability = self._probability(raw.logits, raw.prompt, raw.target.shape, self._spec)
-            counts = confusion_counts(raw.target, (probability >= 0.5).astype(np.uint8), 2)
+            counts = count_thresholds(quantise_foreground(probability), raw.target, _FIRST_LEVELS)
             return raw, counts, self._sample_cells(raw)
 
         outputs: PromptOutputs | None = empty_outputs()
@@ -153,7 +164,7 @@ class PromptTrainer:
                 outputs.add(raw, sample)
             else:  # they no longer fit into memory
                 outputs = None
-        result = _summarise(results)
+        result = summarise_prompts(results)
         self._best.offer(module, result.score, outputs)
         return result
 
@@ -290,28 +301,36 @@ def _is_frozen(module: nn.Module) -> bool:
     return encoder is None or not any(p.requires_grad for p in encoder.parameters())
 
 
-def _summarise(results: list[tuple[PromptedTarget, Array, float]]) -> EpochResult:
-    """The metrics of the target, the (2, 2) pixel counts and the loss of each prompt."""
-    matrices = {
-        strategy.name: np.stack([count for target, count, _ in results if target.strategy == strategy.name])
-        for strategy in PROMPT_STRATEGIES
-    }
-    scores = {name: float(iou(each)[:, 1].mean()) for name, each in matrices.items()}
-    predicted = np.concatenate(list(matrices.values())).sum(axis=(0, 1)).astype(bool)
-    score = float(np.mean(list(scores.values())))
+def summarise_prompts(results: list[tuple[PromptedTarget, Array, float]]) -> EpochResult:
+    """The metrics of an epoch at the best threshold.
+
+    Args:
+        results: of each prompt: its target, the (T, 2, 2) pixel counts for all `THRESHOLDS`, and the loss.
+    """
+    counts = np.stack([count for _, count, _ in results])  # (N, T, 2, 2)
+    scores = iou(counts.reshape(-1, 2, 2))[:, 1].reshape(counts.shape[:2])
+    means = scores.mean(axis=0)
+    best = min(np.flatnonzero(means == means.max()), key=lambda place: abs(THRESHOLDS[place] - 0.5))
+    chosen = np.asarray(scores[:, best])
+    by_strategy = {
+        strategy.name: float(np.mean([
+            score for (target, *_), score in zip(results, chosen, strict=True) if target.strategy == strategy.name
+        ])) for strategy in PROMPT_STRATEGIES
+    }  # fmt: skip
+    score = float(np.mean(list(by_strategy.values())))
     return EpochResult(
         score=score,
         loss=float(np.mean([loss for *_, loss in results])),
-        collapsed=int(predicted.sum()) < 2,
-        metrics={"mean_iou": score, **{f"mean_iou_{name}": v for name, v in scores.items()}},
-        outcomes=_outcomes(results),
+        collapsed=int(counts[:, best].sum(axis=(0, 1)).astype(bool).sum()) < 2,
+        metrics={"mean_iou": score, **{f"mean_iou_{name}": v for name, v in by_strategy.items()}},
+        outcomes=_outcomes([target for target, *_ in results], chosen),
     )
 
 
-def _outcomes(results: list[tuple[PromptedTarget, Array, float]]) -> Outcomes:
-    """The IoU of each target for each strategy; the strategies of a target come one after the other."""
+def _outcomes(targets: list[PromptedTarget], scores: Array) -> Outcomes:
+    """The (N,) IoU of each target for each strategy; the strategies of a target come one after the other."""
     strategies = len(PROMPT_STRATEGIES)
-    prompted = [target for target, *_ in results[::strategies]]
-    scores = iou(np.stack([count for _, count, _ in results]))[:, 1].reshape(-1, strategies)
+    prompted = targets[::strategies]
     classes = compact_indices(np.array([target.class_index for target in prompted]))
-    return Outcomes.of_epoch([target.row for target in prompted], classes, scores.astype(np.float32))
+    values = scores.reshape(-1, strategies).astype(np.float32)
+    return Outcomes.of_epoch([target.row for target in prompted], classes, values)

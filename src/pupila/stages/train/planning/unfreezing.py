@@ -49,7 +49,7 @@ def decide_unfreezing(settings: Any, plan: Any, trials: Trials) -> Any:
     tried = [("frozen", rate) for rate in rates if "frozen" in states]
     tried += [("trained", rates[-1])] if "trained" in states else []
     image = time_step(network, plan.device, PRECISIONS[precision]) * len(tried)
-    epochs, splits = _limit(trials, image, plan.seed)
+    epochs, splits = _limit(trials, image)
     unfrozen = {"unfreeze": "all", "precision": precision, "finetune_epochs": epochs}
     frozen = [] if _asks_for_unfreezing(settings) else [Candidate(say("frozen encoder"), {"unfreeze": 0})]
     names = {
@@ -66,9 +66,11 @@ def decide_unfreezing(settings: Any, plan: Any, trials: Trials) -> Any:
             for state, rate in tried
         ),
     ]
-    results = trials.run(plan, candidates, splits)
+    results = trials.run(plan, candidates[: len(frozen) + 1], splits)
     if not results:
         return plan
+    if not frozen or results[1].score > results[0].score:
+        results = trials.run(plan, candidates, splits)
     decided = {k: v for k, v in choose(results).settings.items() if k != "finetune_epochs"}
     reasons = {**plan.reasons, "unfreeze": describe(results)}
     if decided["unfreeze"]:
@@ -86,13 +88,13 @@ def _asks_for_unfreezing(settings: Any) -> bool:
     return any(getattr(settings, name) != fields[name].default for name in _OF_UNFROZEN_BLOCKS)
 
 
-def _limit(trials: Trials, seconds: float, seed: int) -> tuple[int, list[SplitRows]]:
+def _limit(trials: Trials, seconds: float) -> tuple[int, list[SplitRows]]:
     """Epochs and splits of a trial whose steps take so many seconds per image: on folds where they are cheap enough."""
     split = trials.split
     epochs = int(TRIAL_SECONDS / (seconds * max(1, len(split.train))))
     folds = min(MAX_FOLDS, 1 + epochs // TRIAL_EPOCHS)  # an epoch of K folds takes as long as K - 1 epochs
     if len(split.validation) < FEW_IMAGES and folds > 1:
-        return TRIAL_EPOCHS, trials.fold_rows(folds, seed)
+        return TRIAL_EPOCHS, trials.fold_rows(folds)
     rows = split.train[:: max(1, round(2 / max(epochs, 0.1)))]
     thinned = SplitRows.of(trials.splits, rows, split.validation)
     return min(max(epochs, 2), TRIAL_EPOCHS), [thinned]

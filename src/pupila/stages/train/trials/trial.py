@@ -6,19 +6,21 @@
     plan = plan.model_copy(update={**chosen.settings, "reasons": {**plan.reasons, "unfreeze": describe(results)}})
 
 A candidate trains for the epochs that its settings say, at the image size of the plan: whoever makes the candidates
-limits their epochs, by `time_step` and not by a clock, so that the same plan always gives the same results. The results
-are cached on this machine under the content of plan and candidates. A resumed run reads its plan and tries nothing.
+limits their epochs, by `time_step` and not by a clock, so that the same plan always gives the same results. The result
+of each candidate is cached on this machine under the content of its plan. A resumed run reads its plan and tries
+nothing.
 """
 
 import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, ValidationError
 from torch import nn
 
 from pupila.artifacts.dataset.manifest import Dataset
@@ -32,6 +34,7 @@ from pupila.core.progress import progress
 from pupila.core.records import Record
 from pupila.core.vocabulary import TRAIN, VALIDATION
 from pupila.learning.ema import AveragedWeights
+from pupila.learning.linear import divide_groups
 from pupila.learning.loop import Checkpointer, EpochResult, State
 from pupila.learning.models.network import Network
 from pupila.learning.pool import EncoderPool
@@ -58,8 +61,10 @@ class Candidate:
 class TrialResult(Record):
     """The result of one candidate."""
 
-    name: str = Field(description="of the candidate")
-    settings: dict[str, Any] = Field(description="of the plan, which the candidate has changed")
+    name: str = Field(default="", description="of the candidate")
+    settings: dict[str, Any] = Field(
+        default_factory=dict, description="of the plan, which the candidate has changed"
+    )
     scores: list[float] = Field(description="of each validation image in [0, 1], higher is better")
     seconds: float = Field(description="time of the trial")
 
@@ -99,21 +104,18 @@ class Trials:
         train, validation = ([row for row, a in images if a.split == name] for name in (TRAIN, VALIDATION))
         return SplitRows.of(self.splits, train, validation)
 
-    def fold_rows(self, count: int, seed: int) -> list[SplitRows]:
+    def fold_rows(self, count: int) -> list[SplitRows]:
         """Folds of all rows of `split`: each group is in one of them, and equal targets are spread over them."""
-        rows, targets = [*self.split.train, *self.split.validation], self.data.images["target"].to_list()
-        groups: dict[int, list[int]] = {}
-        for row in sorted(rows):
-            groups.setdefault(self.splits.images[row].component, []).append(row)
-        drawn = np.random.default_rng(seed).permutation(len(groups))
-        shuffled = [list(groups.values())[place] for place in drawn]
-        folds: list[list[int]] = [[] for _ in range(count)]
-        for group in sorted(shuffled, key=lambda group: str(targets[group[0]])):
-            min(folds, key=len).extend(group)
+        rows, targets = (
+            sorted([*self.split.train, *self.split.validation]),
+            self.data.images["target"].to_list(),
+        )
+        names, indices = np.unique([str(targets[row]) for row in rows], return_inverse=True)
+        groups = np.array([self.splits.images[row].component for row in rows])
+        fold_of, places = divide_groups(np.eye(len(names))[indices], groups, count), np.array(rows)
         return [
-            SplitRows.of(self.splits, [row for row in rows if row not in {*fold}], fold)
-            for fold in folds
-            if fold
+            SplitRows.of(self.splits, places[fold_of != fold].tolist(), places[fold_of == fold].tolist())
+            for fold in np.unique(fold_of)
         ]
 
     def run(
@@ -130,33 +132,27 @@ class Trials:
         if not all(split.validation and split.train for split in splits):
             return []
         plans = [plan.model_copy(update={**c.settings, "patience": 1_000_000}) for c in candidates]
-        key = [[p.model_dump(mode="json", exclude=_BESIDE) for p in plans], self.build(plan).weights_hash,
-               [[split.train, split.validation] for split in splits]]  # fmt: skip
-        name = f"{files.sha256(dump_json(key, sort_keys=True).encode())[:24]}.json"
-        path = files.cache_folder() / "trials" / name
-        try:
-            results = _RESULTS.validate_json(files.read_from_cache(path) or b"")
-        except ValidationError:
-            results = self._train_all(plans, candidates, splits)
-            files.write_to_cache(path, _RESULTS.dump_json(results))
+        shared = [self.build(plan).weights_hash, [[split.train, split.validation] for split in splits]]
+        paths = [_result_file([p.model_dump(mode="json", exclude=_BESIDE), *shared]) for p in plans]
+        results = [_read_result(path) for path in paths]
+        missing = [place for place, result in enumerate(results) if result is None]
+        trained = self._train_all([plans[place] for place in missing], splits) if missing else []
+        for place, result in zip(missing, trained, strict=True):
+            files.write_to_cache(paths[place], result.model_dump_json().encode())
+            results[place] = result
         return [
-            r.model_copy(update={"name": c.name, "settings": c.settings})
-            for r, c in zip(results, candidates, strict=True)
-        ]
+            r.model_copy(update={"name": c.name, "settings": json.loads(dump_json(c.settings))})
+            for r, c in zip(results, candidates, strict=True) if r is not None
+        ]  # fmt: skip
 
-    def _train_all(
-        self, plans: Sequence[TrainPlan], candidates: Sequence[Candidate], splits: Sequence[SplitRows]
-    ) -> list[TrialResult]:
+    def _train_all(self, plans: Sequence[TrainPlan], splits: Sequence[SplitRows]) -> list[TrialResult]:
         state, results = torch.get_rng_state(), []
         total = len(splits) * sum(map(_count_epochs, plans))
         with progress(say("trying settings, epochs"), max(1, round(total))) as advance:
-            for plan, candidate in zip(plans, candidates, strict=True):
+            for plan in plans:
                 start = time.monotonic()
                 scores = [score for split in splits for score in self._train(plan, split, advance)]
-                results.append(TrialResult(
-                    name=candidate.name, settings=json.loads(dump_json(candidate.settings)), scores=scores,
-                    seconds=round(time.monotonic() - start, 1),
-                ))  # fmt: skip
+                results.append(TrialResult(scores=scores, seconds=round(time.monotonic() - start, 1)))
         torch.set_rng_state(state)
         return results
 
@@ -176,7 +172,7 @@ class Trials:
         train_split(trainer, plan, make_checkpointer)
         outcomes = parts[-1].outcomes
         assert outcomes is not None  # there are validation images
-        return score_images(plan.task, outcomes)
+        return score_images(plan.task, outcomes, plan.classes)
 
 
 def _skip_early_epochs(
@@ -231,7 +227,17 @@ class _Unrecorded(Checkpointer):
         return False
 
 
-_RESULTS = TypeAdapter(list[TrialResult])
+def _result_file(key: Any) -> Path:
+    """Where the result of one candidate is cached."""
+    name = f"{files.sha256(dump_json(key, sort_keys=True).encode())[:24]}.json"
+    return files.cache_folder() / "trials" / name
+
+
+def _read_result(path: Path) -> TrialResult | None:
+    try:
+        return TrialResult.model_validate_json(files.read_from_cache(path) or b"")
+    except ValidationError:
+        return None
 
 
 def choose(results: Sequence[TrialResult], margin: float = MARGIN) -> TrialResult:

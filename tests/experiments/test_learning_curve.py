@@ -140,9 +140,12 @@ def test_what_cannot_be_predicted_says_why() -> None:
     assert (
         "can't be predicted: mean Dice between 0.80 and 0.95, wider than 0.10" in wide[0] and len(wide) == 2
     )
-    unfitted = predictable(0.87, (0.9, 0.9, 0.9)).model_copy(update={"now": None, "twice": None, "failed": 2})
+    unfitted = predictable(0.87, (0.9, 0.9, 0.9)).model_copy(
+        update={"now": None, "twice": None, "failed": 2, "waiting": 1}
+    )
     few = describe_curve(unfitted)
-    assert "6 trainings with 6 sizes" in few[0] and "2 trainings have no score" in few[-1]
+    assert "6 trainings with 6 sizes" in few[0] and "2 trainings have no score" in few[-2]
+    assert few[-1].startswith("1 training has not ended")
 
 
 def test_the_page_marks_what_is_extrapolated() -> None:

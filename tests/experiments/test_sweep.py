@@ -112,7 +112,7 @@ def test_a_sweep_in_the_same_folder_is_refused_or_resumed(whole: Sweep, data: Pa
     with pytest.raises(PupilaError, match=r"Another sweep.*other settings"):
         opened(data, out, grid={"lr": [1e-3, 1e-2], "seed": [1, 2]}, epochs=3)
     with pytest.raises(PupilaError, match="no sweep to resume"):
-        opened(data, out / "elsewhere", True, grid={"lr": [1e-3]})
+        pupila.sweep(data, out=out / "elsewhere", resume=True)
     before = {path: path.read_bytes() for path in out.rglob("result.json")}
     again = run(data, out, True, grid={"lr": [1e-3, 1e-2], "seed": [1, 2]})
     assert again.table_hash == whole.table_hash

@@ -195,6 +195,8 @@ def test_a_learning_curve_has_a_table_and_no_winner(tmp_path: Path) -> None:
     result = conclude(tmp_path, cells)
     assert result.sentences[0].startswith("No winner: the cells of a learning curve")
     assert result.table["share"].to_list() == [0.5, 1.0] and len(result.details.configurations) == 2
+    page = Path(result.report).read_text()
+    assert "learning-curve.html" in page and "<td>50.0 %</td>" in page and "<svg" not in page
 
 
 def test_one_cell_has_no_comparison(tmp_path: Path) -> None:

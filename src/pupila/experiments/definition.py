@@ -8,7 +8,7 @@ from typing import Any, Self
 from pupila.api.inputs import Data, is_path, path_text
 from pupila.api.train import divide_settings, open_training
 from pupila.artifacts.run.log import LogCallback
-from pupila.artifacts.sweep.definition import SWEEP_FILE, SweepFile
+from pupila.artifacts.sweep.definition import SweepFile
 from pupila.artifacts.sweep.folder import Sweep, is_sweep, write_sweep
 from pupila.core import files
 from pupila.core.errors import PupilaError
@@ -114,7 +114,7 @@ def open_sweep(
     """Open the data, and write the definition of the sweep into its folder, or compare it with the one that is there.
 
     Raises:
-        PupilaError: another sweep is in the folder; or this one, and `resume` is not set; or there is none to resume.
+        PupilaError: another sweep is in the folder; or this one, and `resume` is not set.
     """
     _check_folder(out, resume)
     opened, splits = open_training(data, definition.reading, definition.folds, tell)
@@ -154,17 +154,12 @@ def _describe(data: Data, definition: Definition, inputs: SweepInputs, jobs: int
 
 
 def _check_folder(out: str | None, resume: bool) -> None:
-    """Refuse, before anything is read, a folder that no sweep can be written to, or that has none to resume."""
+    """Refuse, before anything is read, a folder that no sweep can be written to."""
     if out is None:
         return
     if files.is_remote(out):
         raise PupilaError(
             say("A sweep can only be written to a local disk"), actual=out, expected=say("a local folder"),
-        )  # fmt: skip
-    if resume and not is_sweep(out):
-        raise PupilaError(
-            say("There is no sweep to resume in {folder}", folder=out), actual=say("no {name}", name=SWEEP_FILE),
-            expected=say("the folder of a sweep"), remedy=say("start one there without --resume"),
         )  # fmt: skip
     if not resume and not is_sweep(out) and Path(out).exists() and any(Path(out).iterdir()):
         raise PupilaError(

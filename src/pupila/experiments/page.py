@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pupila.artifacts.report.page import Page, Section, Table
 from pupila.artifacts.report.sweep import Configuration, SweepReport, SweepRow
 from pupila.artifacts.run.log import EpochLog
-from pupila.core.messages import integer, number, say, signed_number
+from pupila.core.messages import integer, number, percent, say, signed_number
 from pupila.experiments.importance import describe_importance
 from pupila.experiments.pictures import draw_grid, draw_levels, draw_search
 from pupila.experiments.space import value_text
@@ -43,7 +43,8 @@ def make_sweep_page(report: SweepReport, log: list[EpochLog], folder: str) -> Pa
 
 
 def _picture_sections(report: SweepReport) -> list[Section]:
-    if all(configuration.score.value is None for configuration in report.configurations):
+    of_curve = any(row.share is not None for row in report.rows)  # which has a page of its own
+    if of_curve or all(configuration.score.value is None for configuration in report.configurations):
         return []
     if report.search:
         sentences = describe_importance(report.importance) if report.importance else []
@@ -85,6 +86,10 @@ def _tabulate_configurations(report: SweepReport) -> Table:
     if any(configuration.comparison is not None for configuration in report.configurations):
         gaps, p_values = zip(*map(_comparison_cells, report.configurations), strict=True)
         columns |= {say("winner minus this (95 % CI)"): gaps, say("p, Holm-corrected"): p_values}
+    firsts = [report.rows[configuration.rows[0]] for configuration in report.configurations]
+    if any(row.share is not None for row in firsts):
+        columns[say("share")] = ["" if row.share is None else percent(row.share) for row in firsts]
+        columns[say("repeat")] = ["" if row.repeat is None else integer(row.repeat + 1) for row in firsts]
     if any(len(configuration.rows) > 1 for configuration in report.configurations):
         columns[say("seeds")] = [_count_seeds(configuration) for configuration in report.configurations]
     sizes = [configuration.parameters for configuration in report.configurations]

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from pupila.artifacts.bundle.probe import describe_probe
 from pupila.artifacts.dataset.splits import count_images
+from pupila.artifacts.report.learning_curve import CURVE_PAGE
 from pupila.artifacts.report.sweep import Configuration, SweepReport, Winner
 from pupila.core.messages import integer, listing, number, say, say_count, translate
 from pupila.core.vocabulary import REDRAW
@@ -59,7 +60,10 @@ def _explain_no_winner(report: SweepReport) -> str:
     ended = [row for row in report.rows if row.state in ("completed", "collapsed", "failed", "impossible")]
     reason = next((row.reason for row in ended if row.reason), "")
     if any(row.share is not None for row in report.rows):
-        return say("No winner: the cells of a learning curve are trained on different shares of the images.")
+        return say(
+            "No winner: the cells of a learning curve are trained on different shares of the images. What they tell is "
+            "in {file}.", file=CURVE_PAGE,
+        )  # fmt: skip
     if not ended:
         return say("No winner: no cell has ended yet.")
     if "completed" in states:

@@ -5,7 +5,7 @@ import numpy as np
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.splits import SplitFile
 from pupila.artifacts.report.learning_curve import CurvePoint, LearningCurve, SizeSummary
-from pupila.artifacts.sweep.folder import Sweep
+from pupila.artifacts.sweep.folder import FINISHED, Sweep
 from pupila.core.vocabulary import TRAIN
 from pupila.experiments.learning_curve.shares import split_share
 from pupila.statistics.estimate import Estimate
@@ -16,14 +16,15 @@ _DRAWN = 40  # sizes at which the curve is drawn
 
 def read_curve(sweep: Sweep, data: Dataset, splits: SplitFile) -> LearningCurve:
     """The learning curve of the cells that have ended."""
-    points, failed, images, groups = [], 0, 0, 0
+    points, failed, waiting, images, groups = [], 0, 0, 0, 0
     for cell in sweep.cells:
         share, result = cell.entry.share, cell.result
         if share is None:
             continue
         estimate = result.metrics.get(result.metric) if result is not None else None
         if result is None or estimate is None or estimate.value is None:
-            failed += 1
+            ended = cell.state in FINISHED
+            failed, waiting = failed + ended, waiting + (not ended)
             continue
         images, groups = result.images, result.groups
         part = split_share(splits, data, share)
@@ -36,7 +37,8 @@ def read_curve(sweep: Sweep, data: Dataset, splits: SplitFile) -> LearningCurve:
         ))  # fmt: skip
     law = fit_power_law(np.array([p.images for p in points]), np.array([p.score for p in points]))
     curve = LearningCurve(
-        metric=sweep.info.metric, points=points, failed=failed, validation_images=images, validation_groups=groups,
+        metric=sweep.info.metric, points=points, failed=failed, waiting=waiting, validation_images=images,
+        validation_groups=groups,
         data_hash=sweep.info.data_hash, splits_hash=sweep.info.splits_hash, widest=WIDEST,
     )  # fmt: skip
     if law is None:

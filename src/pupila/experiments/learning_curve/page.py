@@ -30,6 +30,11 @@ def describe_curve(curve: LearningCurve) -> list[str]:
             "{n} training has no score and is missing from the curve.",
             "{n} trainings have no score and are missing from the curve.", curve.failed,
         ))  # fmt: skip
+    if curve.waiting:
+        sentences.append(say_count(
+            "{n} training has not ended and is missing from the curve: --resume continues.",
+            "{n} trainings have not ended and are missing from the curve: --resume continues.", curve.waiting,
+        ))  # fmt: skip
     return sentences
 
 

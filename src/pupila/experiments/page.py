@@ -43,8 +43,7 @@ def make_sweep_page(report: SweepReport, log: list[EpochLog], folder: str) -> Pa
 
 
 def _picture_sections(report: SweepReport) -> list[Section]:
-    of_curve = any(row.share is not None for row in report.rows)  # which has a page of its own
-    if of_curve or all(configuration.score.value is None for configuration in report.configurations):
+    if report.is_curve or all(configuration.score.value is None for configuration in report.configurations):
         return []
     if report.search:
         sentences = describe_importance(report.importance) if report.importance else []
@@ -86,8 +85,8 @@ def _tabulate_configurations(report: SweepReport) -> Table:
     if any(configuration.comparison is not None for configuration in report.configurations):
         gaps, p_values = zip(*map(_comparison_cells, report.configurations), strict=True)
         columns |= {say("winner minus this (95 % CI)"): gaps, say("p, Holm-corrected"): p_values}
-    firsts = [report.rows[configuration.rows[0]] for configuration in report.configurations]
-    if any(row.share is not None for row in firsts):
+    if report.is_curve:
+        firsts = [report.rows[configuration.rows[0]] for configuration in report.configurations]
         columns[say("share")] = ["" if row.share is None else percent(row.share) for row in firsts]
         columns[say("repeat")] = ["" if row.repeat is None else integer(row.repeat + 1) for row in firsts]
     if any(len(configuration.rows) > 1 for configuration in report.configurations):

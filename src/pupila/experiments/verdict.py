@@ -59,7 +59,7 @@ def _explain_no_winner(report: SweepReport) -> str:
     states = [row.state for row in report.rows]
     ended = [row for row in report.rows if row.state in ("completed", "collapsed", "failed", "impossible")]
     reason = next((row.reason for row in ended if row.reason), "")
-    if any(row.share is not None for row in report.rows):
+    if report.is_curve:
         return say(
             "No winner: the cells of a learning curve are trained on different shares of the images. What they tell is "
             "in {file}.", file=CURVE_PAGE,

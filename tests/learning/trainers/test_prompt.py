@@ -8,9 +8,9 @@ from pupila.learning.trainers.prompt import summarise_prompts
 from pupila.learning.trainers.prompt_outputs import PromptedTarget
 from pupila.statistics.metrics.segment import confusion_counts, iou
 from pupila.tasks.prompt_strategies import PROMPT_STRATEGIES
-from pupila.tasks.tuning.segment import LEVELS, THRESHOLDS, count_thresholds, quantise_foreground
+from pupila.tasks.tuning.segment import THRESHOLDS, count_thresholds, first_level, quantise_foreground
 
-FIRST_LEVELS = [round(threshold * LEVELS) for threshold in THRESHOLDS]
+FIRST_LEVELS = [first_level(threshold) for threshold in THRESHOLDS]
 TARGET = np.zeros((8, 8), np.uint8)
 TARGET[2:6, 2:6] = 1
 

@@ -106,7 +106,7 @@ def test_a_histogram_counts_what_the_mask_of_each_threshold_counts(unlabelled: b
     levels = rng.integers(0, LEVELS + 1, (30, 40)).astype(np.uint8)
     target = rng.integers(0, 2, (30, 40)).astype(np.uint8)
     target[:3] = IGNORE if unlabelled else target[:3]
-    first = [0, *(first_level(PostProcessing(threshold=value)) for value in THRESHOLDS), 255]
+    first = [0, *(first_level(value) for value in THRESHOLDS), 255]
     expected = [figures.confusion_counts(target, (levels >= level).astype(np.uint8), 2) for level in first]
     assert np.array_equal(count_thresholds(levels, target, first), np.stack(expected))
 
@@ -115,7 +115,7 @@ def test_the_middle_level_is_a_half_and_rounding_is_to_the_nearest() -> None:
     foreground = np.array([[0.0, 0.5, 1.0, 0.4990, 0.4961]], np.float32)
     # 0.4990 x 254 = 126.7 and 0.4961 x 254 = 126.0
     assert quantise(np.stack([1 - foreground, foreground])).tolist() == [[0, 127, 254, 127, 126]]
-    assert first_level(PostProcessing()) == 127
+    assert first_level(None) == 127
 
 
 def test_of_three_classes_the_most_probable_is_kept_and_no_threshold_is_tried() -> None:

@@ -151,6 +151,11 @@ class SweepReport(Record):
     )
     winner: Winner | None = Field(default=None, description="null: no cell was completed")
 
+    @property
+    def is_curve(self) -> bool:
+        """Whether its cells are those of a learning curve, which has a page of its own."""
+        return any(row.share is not None for row in self.rows)
+
 
 def read_sweep_report(uri: str) -> SweepReport:
     """The content of a sweep's `report.json`.

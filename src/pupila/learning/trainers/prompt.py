@@ -43,14 +43,14 @@ from pupila.tasks.prompt_strategies import PROMPT_STRATEGIES
 from pupila.tasks.segment import foreground_classes
 from pupila.tasks.task import PredictionSettings, PreprocessedImage
 from pupila.tasks.tuning.segment import (
-    LEVELS,
     THRESHOLDS,
     MaskPredictions,
     count_thresholds,
+    first_level,
     quantise_foreground,
 )
 
-_FIRST_LEVELS = [round(threshold * LEVELS) for threshold in THRESHOLDS]
+_FIRST_LEVELS = [first_level(threshold) for threshold in THRESHOLDS]
 _SAMPLED = 500  # cells per mask for fitting the temperature
 
 

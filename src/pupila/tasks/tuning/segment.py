@@ -190,7 +190,9 @@ class PostProcessingTuner:
         def count_image(number: int) -> Array:
             levels, target = self.predictions.levels[number], self.predictions.targets[number]
             if plain:
-                return count_thresholds(levels, target, [first_level(candidate) for candidate in candidates])
+                return count_thresholds(
+                    levels, target, [first_level(candidate.threshold) for candidate in candidates]
+                )
             masks = (self._mask(levels, candidate) for candidate in candidates)
             return np.stack([figures.confusion_counts(target, mask, classes) for mask in masks])
 
@@ -220,14 +222,13 @@ class PostProcessingTuner:
 
     def _mask(self, levels: Array, post_processing: PostProcessing) -> Array:
         if self.predictions.classes == 2:
-            levels = (levels >= first_level(post_processing)).astype(np.uint8)
+            levels = (levels >= first_level(post_processing.threshold)).astype(np.uint8)
         return post_process(levels, post_processing, self.spec)
 
 
-def first_level(post_processing: PostProcessing) -> int:
-    """The lowest level that counts as foreground."""
-    threshold = 0.5 if post_processing.threshold is None else post_processing.threshold
-    return round(threshold * LEVELS)
+def first_level(threshold: float | None) -> int:
+    """The lowest level that counts as foreground; without a threshold that of 0.5."""
+    return round((0.5 if threshold is None else threshold) * LEVELS)
 
 
 def count_thresholds(levels: Array, target: Array, first: list[int]) -> Array:

@@ -30,6 +30,13 @@ def _plain_installation(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(installation, "find_installation", lambda: installation.Installation())
 
 
+@pytest.fixture(autouse=True)
+def _no_trials(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A training decides by rules alone, in seconds, but in tests that are marked as being about trials."""
+    if "trials" not in request.keywords:
+        monkeypatch.setattr("pupila.stages.train.trials.trial.Trials.run", lambda *_: [])
+
+
 def _shared(variable: str, folder: str) -> Callable[[str], Path]:
     root = Path(os.environ.get(variable, REPOSITORY.parent / "shared" / folder))
 

@@ -1,6 +1,5 @@
 """fastai's `vision_learner` and `fine_tune`, with the resizing and the augmentation of its book."""
 
-import copy
 import time
 from typing import Any
 
@@ -32,28 +31,26 @@ from benchmarks.accuracy.methods.common import (
 from pupila.core.vocabulary import TEST, TRAIN, VALIDATION
 
 _ITEM, _BATCH, _MOST_EPOCHS = 256, 32, 30
+_RATE = 2e-3  # of fine_tune
+_UNFROZEN, _PREDICTING = 1.1, 0.5  # cost of an unfrozen epoch, and of predicting, in frozen epochs
 HALF = ([0.5] * 3, [0.5] * 3)  # mean and standard deviation that the encoder has seen
 
 
-def count_epochs(job: Job, learn: Any, tests: int) -> int:
-    """Epochs of the second phase that the limit buys beside the first one, by three steps that are undone.
+def fine_tune(job: Job, learn: Any, tests: int, monitor: str) -> None:
+    """fastai's `fine_tune`, whose second phase has as many epochs as the measured first one leaves time for.
 
-    A frozen epoch costs nearly as much as any other, as the images pass the encoder: it is counted as one.
+    A frozen epoch costs nearly as much as any other: its batch norm learns, so that gradients pass the encoder.
     """
-    state, seconds = copy.deepcopy(learn.model.state_dict()), []
-    for _ in range(3):
-        start = time.process_time()
-        inputs, targets = learn.dls.train.one_batch()
-        learn.model.train()
-        learn.loss_func(learn.model(inputs), targets).backward()
-        seconds.append(time.process_time() - start)
-    learn.model.zero_grad()
-    learn.model.load_state_dict(state)
-    image_seconds = min(seconds) / len(inputs)
-    train, validation = len(learn.dls.train_ds), len(learn.dls.valid_ds)
-    epoch = image_seconds * (train + 0.4 * validation) * 1.1  # the optimizer's share
-    left = job.seconds_left() - image_seconds * 0.5 * tests
-    return max(1, min(_MOST_EPOCHS, int(left / epoch) - 1))
+    best = SaveModelCallback(monitor=monitor)
+    start = time.process_time()
+    learn.freeze()
+    learn.fit_one_cycle(1, slice(_RATE), pct_start=0.99, cbs=best)
+    epoch = (time.process_time() - start) * _UNFROZEN
+    left = job.seconds_left() - epoch * _PREDICTING * tests / len(learn.dls.train_ds)
+    epochs = min(_MOST_EPOCHS, int(left / epoch))
+    if epochs:
+        learn.unfreeze()
+        learn.fit_one_cycle(epochs, slice(_RATE / 200, _RATE / 2), pct_start=0.3, div=5.0, cbs=best)
 
 
 def load_items(job: Job) -> tuple[list[Any], list[int]]:
@@ -80,9 +77,8 @@ def main() -> None:
         path=job.out, **OPTIONS,
     )  # fmt: skip
     learn.model[0].model.load_state_dict(encoder_state())
-    epochs = count_epochs(job, learn, len(job.task.in_split(TEST)))
     with learn.no_bar(), learn.no_logging():
-        learn.fine_tune(epochs, cbs=SaveModelCallback(monitor="accuracy"))
+        fine_tune(job, learn, len(job.task.in_split(TEST)), "accuracy")
         test = learn.dls.test_dl(job.task.in_split(TEST))
         probabilities, _ = learn.get_preds(dl=test)
     write_predictions(job, np.asarray(probabilities.argmax(1)))

@@ -13,7 +13,6 @@ from fastai.vision.all import (
     Normalize,
     Resize,
     ResizeMethod,
-    SaveModelCallback,
     aug_transforms,
     unet_learner,
 )
@@ -28,7 +27,7 @@ from benchmarks.accuracy.methods.common import (
     read_job,
     write_mask,
 )
-from benchmarks.accuracy.methods.fastai_classes import HALF, count_epochs, load_items
+from benchmarks.accuracy.methods.fastai_classes import HALF, fine_tune, load_items
 from pupila.core.vocabulary import TEST
 
 _BATCH, _NO_LABEL = 8, 255
@@ -65,9 +64,8 @@ def main() -> None:
         loss_func=CrossEntropyLossFlat(axis=1, ignore_index=_NO_LABEL), path=job.out,
     )  # fmt: skip
     test = job.task.in_split(TEST)
-    epochs = count_epochs(job, learn, len(test))
     with learn.no_bar(), learn.no_logging():
-        learn.fine_tune(epochs, cbs=SaveModelCallback(monitor="dice_multi"))
+        fine_tune(job, learn, len(test), "dice_multi")
         probabilities, _ = learn.get_preds(dl=learn.dls.test_dl(test))
     for image, chances in zip(test, probabilities, strict=True):
         write_mask(job, image, chances.argmax(0).numpy())

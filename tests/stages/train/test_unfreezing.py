@@ -120,20 +120,37 @@ def test_what_the_user_has_set_is_not_tried(data: Dataset) -> None:
     assert plan.finetune_lr == 2e-4 and [c.settings["finetune_lr"] for c in trials.candidates] == [2e-4, 2e-4]
 
 
-def test_a_trial_on_few_images_uses_folds_and_an_expensive_one_fewer_images(
+def test_a_trial_on_few_images_has_folds_and_a_slow_one_fewer_epochs_and_images(
     data: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, trials = decided(data)
     assert len(trials.splits_used) == unfreezing.MAX_FOLDS
-    monkeypatch.setattr(unfreezing, "time_step", lambda *_: 1 / 3)  # for 3 candidates, 1 s for each image
+    count = len(trials.split.train)
+    monkeypatch.setattr(
+        unfreezing, "time_step", lambda *_: 60 / count / 3.5
+    )  # three whole epochs in the time
+    _, trials = decided(data)
+    assert trials.splits_used == [trials.split] and trials.candidates[1].settings["finetune_epochs"] == 3
+    monkeypatch.setattr(unfreezing, "time_step", lambda *_: 60 / count / 1.5)  # two epochs of three quarters
     _, trials = decided(data)
     (split,) = trials.splits_used
-    assert split == trials.split and trials.candidates[1].settings["finetune_epochs"] == 3
-    monkeypatch.setattr(unfreezing, "time_step", lambda *_: 10.0)
-    _, trials = decided(data)
-    (split,) = trials.splits_used
-    assert 0 < len(split.train) < len(trials.split.train)
+    assert len(split.train) == int(0.75 * count) == len(set(split.train))
+    assert split.validation == trials.split.validation
     assert trials.candidates[1].settings["finetune_epochs"] == 2
+
+
+def test_a_trial_that_would_see_too_few_images_is_left_out_with_a_word(
+    data: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unfreezing, "time_step", lambda *_: 10.0)  # 3 of the images in two epochs
+    plan, trials = decided(data)
+    assert not hasattr(trials, "candidates") and plan.unfreeze == 0
+    seconds = 10 * len(trials.split.train)
+    assert plan.reasons["unfreeze"] == (
+        f"not tried: one epoch with unfrozen blocks takes {seconds} s on this machine"
+    )
+    plan, _ = decided(data, cutmix=1.0)  # which unfreezes
+    assert (plan.unfreeze, plan.finetune_lr, plan.batch_norm) == ("all", 1e-4, "frozen")
 
 
 def test_the_strong_recipe_gives_what_the_user_did_not(data: Dataset) -> None:
@@ -166,6 +183,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(path)
 
 
+@pytest.mark.trials
 def test_a_resumed_run_repeats_the_decision_without_a_trial(
     data: Dataset, weights: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -56,8 +56,8 @@ def _warnings(e: EvaluationReport) -> list[str]:
         ))  # fmt: skip
     if e.validation_based:
         texts.append(say(
-            "Epochs and thresholds were selected on these images, so the figures are optimistically biased; only the "
-            "test split gives an unbiased estimate."
+            "Epochs, thresholds, settings and temperatures can depend on these images, which biases the figures "
+            "optimistically; only the test split gives an unbiased estimate."
         ))  # fmt: skip
     texts += [
         say_count(

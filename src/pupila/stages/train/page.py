@@ -214,7 +214,10 @@ def describe_run(plan: TrainPlan, state: RunState, info: BundleInfo) -> list[str
     if plan.epochs == 1 and not plan.unfreeze:
         return [
             *sentences,
-            say("No epoch was selected on validation. Evaluate the model on the sealed test split."),
+            say(
+                "No epoch was selected on validation, but settings and the temperature can depend on it. "
+                "Evaluate the model on the sealed test split."
+            ),
         ]
     sentences.append(
         say("These figures are optimistically biased: the epoch was selected on validation. "

@@ -18,6 +18,8 @@ from pupila.stages.train.trials import trial
 from pupila.stages.train.trials.scores import score_images
 from pupila.stages.train.trials.trial import Candidate, TrialResult, Trials, choose, describe
 
+pytestmark = pytest.mark.trials
+
 CANDIDATES = [Candidate("still", {"lr": 1e-12}), Candidate("learning", {"lr": 3e-3})]
 
 
@@ -64,6 +66,26 @@ def test_the_candidate_that_learns_wins_and_the_decision_is_repeated(
     monkeypatch.setenv("PUPILA_CACHE", str(data.root) + "-other")
     again = trials.run(plan, CANDIDATES)
     assert [result.scores for result in again] == [result.scores for result in first]
+
+
+def test_an_interrupted_trial_resumes_after_the_last_candidate_that_ended(
+    data: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, trials = prepare(data)
+    trained, train_split = [], trial.train_split
+
+    def interrupt(trainer: Any, plan: Any, checkpointer: Any) -> Any:
+        if len(trained) == 1:
+            trained.append("interrupted")
+            raise KeyboardInterrupt
+        trained.append(plan.lr)
+        return train_split(trainer, plan, checkpointer)
+
+    monkeypatch.setattr(trial, "train_split", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        trials.run(plan, CANDIDATES)
+    assert len(trials.run(plan, CANDIDATES)) == 2
+    assert trained == [1e-12, "interrupted", 3e-3]
 
 
 def test_test_images_are_never_tried(data: Dataset) -> None:

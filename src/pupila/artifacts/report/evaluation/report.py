@@ -24,7 +24,7 @@ class EvaluationHead(Record):
     data_hash: str
     splits_hash: str
     leaking: bool  # whether the split leaks
-    validation_based: bool  # whether epochs and thresholds were selected on these images
+    validation_based: bool  # whether epochs, thresholds, settings or temperatures can depend on these images
     split: str  # or "out-of-fold"
     test_accesses: int  # evaluations of the test split so far; 0: another split
 

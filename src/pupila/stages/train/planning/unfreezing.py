@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pupila.core.messages import mark, say, translate
+from pupila.core.messages import mark, number, say, translate
 from pupila.learning.loop import PRECISIONS
 from pupila.learning.trainers.trainer import SplitRows
 from pupila.stages.train.measure import measure_precision, time_step
@@ -13,8 +13,12 @@ STRONG: dict[str, Any] = {
     "unfreeze": "all", "finetune_epochs": 20, "finetune_lr": 5e-4, "layer_decay": 0.8, "ema_decay": 0.99, "cutmix": 1.0,
     "label_smoothing": 0.1, "augment": "wide",
 }  # fmt: skip
-TRIAL_SECONDS = 60.0  # of all candidates together, as measured before the first one
+TRIAL_SECONDS = (
+    60.0  # of one candidate with unfrozen blocks, by the time of a step; most trials end after the first
+)
 TRIAL_EPOCHS = 4  # with unfrozen blocks, at most
+LEAST_EPOCHS = 2
+LEAST_SHARE, ENOUGH = 0.5, 400  # of the training images: a trial on fewer than both decides by noise
 RATE_SHARES = (0.1, 0.5)  # of lr: a tenth keeps what was learned from photos, a half learns other images
 FEW_IMAGES = 200  # of validation; with fewer, folds of the training images validate as well
 MAX_FOLDS = 3
@@ -48,10 +52,10 @@ def decide_unfreezing(settings: Any, plan: Any, trials: Trials) -> Any:
         rates = [plan.lr * share for share in RATE_SHARES]
     tried = [("frozen", rate) for rate in rates if "frozen" in states]
     tried += [("trained", rates[-1])] if "trained" in states else []
-    image = time_step(network, plan.device, PRECISIONS[precision]) * len(tried)
-    epochs, splits = _limit(trials, image)
-    unfrozen = {"unfreeze": "all", "precision": precision, "finetune_epochs": epochs}
+    step = time_step(network, plan.device, PRECISIONS[precision])
+    epochs, splits = _limit(trials, step)
     frozen = [] if _asks_for_unfreezing(settings) else [Candidate(say("frozen encoder"), {"unfreeze": 0})]
+    unfrozen = {"unfreeze": "all", "precision": precision, "finetune_epochs": epochs}
     names = {
         "frozen": mark("all blocks at {lr}, batch norm frozen"),
         "trained": mark("all blocks at {lr}, batch norm trained"),
@@ -66,13 +70,12 @@ def decide_unfreezing(settings: Any, plan: Any, trials: Trials) -> Any:
             for state, rate in tried
         ),
     ]
-    results = trials.run(plan, candidates[: len(frozen) + 1], splits)
-    if not results:
-        return plan
-    if not frozen or results[1].score > results[0].score:
+    results = trials.run(plan, candidates[: len(frozen) + 1], splits) if splits else []
+    if results and (not frozen or results[1].score > results[0].score):
         results = trials.run(plan, candidates, splits)
-    decided = {k: v for k, v in choose(results).settings.items() if k != "finetune_epochs"}
-    reasons = {**plan.reasons, "unfreeze": describe(results)}
+    chosen = choose(results).settings if results else candidates[0].settings
+    decided = {name: value for name, value in chosen.items() if name != "finetune_epochs"}
+    reasons = {**plan.reasons, "unfreeze": describe(results) if results else _explain_no_trial(trials, step)}
     if decided["unfreeze"]:
         reasons |= {"batch_norm": reasons["unfreeze"]} if len(states) > 1 else {}
         reasons |= {"finetune_lr": reasons["unfreeze"]} if len(rates) > 1 else {}
@@ -88,13 +91,28 @@ def _asks_for_unfreezing(settings: Any) -> bool:
     return any(getattr(settings, name) != fields[name].default for name in _OF_UNFROZEN_BLOCKS)
 
 
-def _limit(trials: Trials, seconds: float) -> tuple[int, list[SplitRows]]:
-    """Epochs and splits of a trial whose steps take so many seconds per image: on folds where they are cheap enough."""
-    split = trials.split
-    epochs = int(TRIAL_SECONDS / (seconds * max(1, len(split.train))))
+def _limit(trials: Trials, step: float) -> tuple[int, list[SplitRows]]:
+    """Epochs and splits of a trial with `step` seconds per image; none where the time allows too few images.
+
+    Where validation images are few and the time allows it, the splits are folds.
+    """
+    split, images = trials.split, TRIAL_SECONDS / step  # of all epochs together
+    epochs = int(images / max(1, len(split.train)))
     folds = min(MAX_FOLDS, 1 + epochs // TRIAL_EPOCHS)  # an epoch of K folds takes as long as K - 1 epochs
     if len(split.validation) < FEW_IMAGES and folds > 1:
         return TRIAL_EPOCHS, trials.fold_rows(folds)
-    rows = split.train[:: max(1, round(2 / max(epochs, 0.1)))]
-    thinned = SplitRows.of(trials.splits, rows, split.validation)
-    return min(max(epochs, 2), TRIAL_EPOCHS), [thinned]
+    if epochs >= LEAST_EPOCHS:
+        return min(epochs, TRIAL_EPOCHS), [split]
+    count = int(images / LEAST_EPOCHS)
+    if count < min(ENOUGH, LEAST_SHARE * len(split.train)):
+        return LEAST_EPOCHS, []
+    rows = [split.train[len(split.train) * place // count] for place in range(count)]
+    return LEAST_EPOCHS, [SplitRows.of(trials.splits, rows, split.validation)]
+
+
+def _explain_no_trial(trials: Trials, step: float) -> str:
+    """Why nothing was tried."""
+    if not trials.split.validation:
+        return say("not tried: there are no validation images")
+    seconds = number(step * len(trials.split.train), 0)
+    return say("not tried: one epoch with unfrozen blocks takes {seconds} s on this machine", seconds=seconds)

@@ -7,13 +7,13 @@
 
 A candidate trains for the epochs that its settings say, at the image size of the plan: whoever makes the candidates
 limits their epochs, by `time_step` and not by a clock, so that the same plan always gives the same results. The result
-of each candidate is cached on this machine under the content of its plan. A resumed run reads its plan and tries
-nothing.
+of each candidate is cached on this machine under the content of its plan as soon as it is trained, so that an
+interrupted trial resumes. A resumed run reads its plan and tries nothing.
 """
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -136,7 +136,7 @@ class Trials:
         paths = [_result_file([p.model_dump(mode="json", exclude=_BESIDE), *shared]) for p in plans]
         results = [_read_result(path) for path in paths]
         missing = [place for place, result in enumerate(results) if result is None]
-        trained = self._train_all([plans[place] for place in missing], splits) if missing else []
+        trained = self._train_all([plans[place] for place in missing], splits) if missing else iter(())
         for place, result in zip(missing, trained, strict=True):
             files.write_to_cache(paths[place], result.model_dump_json().encode())
             results[place] = result
@@ -145,16 +145,16 @@ class Trials:
             for r, c in zip(results, candidates, strict=True) if r is not None
         ]  # fmt: skip
 
-    def _train_all(self, plans: Sequence[TrainPlan], splits: Sequence[SplitRows]) -> list[TrialResult]:
-        state, results = torch.get_rng_state(), []
+    def _train_all(self, plans: Sequence[TrainPlan], splits: Sequence[SplitRows]) -> Iterator[TrialResult]:
+        """The result of each plan as soon as it is trained."""
+        state = torch.get_rng_state()
         total = len(splits) * sum(map(_count_epochs, plans))
         with progress(say("trying settings, epochs"), max(1, round(total))) as advance:
             for plan in plans:
                 start = time.monotonic()
                 scores = [score for split in splits for score in self._train(plan, split, advance)]
-                results.append(TrialResult(scores=scores, seconds=round(time.monotonic() - start, 1)))
+                yield TrialResult(scores=scores, seconds=round(time.monotonic() - start, 1))
         torch.set_rng_state(state)
-        return results
 
     def _train(self, plan: TrainPlan, split: SplitRows, advance: Callable[[float], None]) -> list[float]:
         """The score of each validation image after a training."""

@@ -215,7 +215,7 @@ def describe_run(plan: TrainPlan, state: RunState, info: BundleInfo) -> list[str
         return [
             *sentences,
             say(
-                "No epoch was selected on validation, but settings and the temperature can depend on it. "
+                "No epoch was selected on validation, but settings, thresholds and temperatures can depend on it. "
                 "Evaluate the model on the sealed test split."
             ),
         ]

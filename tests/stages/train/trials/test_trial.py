@@ -12,6 +12,7 @@ import pupila
 from pupila.api.split import plan_split
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.run.outcomes import Outcomes
+from pupila.stages.train import phases
 from pupila.stages.train.config import TrainConfig
 from pupila.stages.train.preparation import build_network, find_training, prepare_training
 from pupila.stages.train.trials import trial
@@ -72,14 +73,14 @@ def test_an_interrupted_trial_resumes_after_the_last_candidate_that_ended(
     data: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan, trials = prepare(data)
-    trained, train_split = [], trial.train_split
+    trained: list[Any] = []
 
     def interrupt(trainer: Any, plan: Any, checkpointer: Any) -> Any:
         if len(trained) == 1:
             trained.append("interrupted")
             raise KeyboardInterrupt
         trained.append(plan.lr)
-        return train_split(trainer, plan, checkpointer)
+        return phases.train_split(trainer, plan, checkpointer)
 
     monkeypatch.setattr(trial, "train_split", interrupt)
     with pytest.raises(KeyboardInterrupt):

@@ -105,6 +105,14 @@ def test_the_encoder_stays_frozen_unless_another_candidate_is_better(data: Datas
     assert plan.reasons["batch_norm"] == plan.reasons["unfreeze"]
 
 
+def test_the_others_are_not_tried_where_the_first_wins_by_noise_alone(
+    data: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unfreezing, "choose", lambda results: results[0])  # none beats it by a standard error
+    plan, trials = decided(data, (0.5, 0.6, 0.9, 0.9))
+    assert len(trials.candidates) == 2 and plan.unfreeze == 0
+
+
 def test_what_the_user_has_set_is_not_tried(data: Dataset) -> None:
     plan, trials = decided(data, unfreeze=1)
     assert plan.unfreeze == 1 and not hasattr(trials, "candidates")

@@ -13,12 +13,10 @@ STRONG: dict[str, Any] = {
     "unfreeze": "all", "finetune_epochs": 20, "finetune_lr": 5e-4, "layer_decay": 0.8, "ema_decay": 0.99, "cutmix": 1.0,
     "label_smoothing": 0.1, "augment": "wide",
 }  # fmt: skip
-TRIAL_SECONDS = (
-    60.0  # of one candidate with unfrozen blocks, by the time of a step; most trials end after the first
-)
+TRIAL_SECONDS = 60.0  # of one candidate with unfrozen blocks, by the time of a step; most trials have one
 TRIAL_EPOCHS = 4  # with unfrozen blocks, at most
 LEAST_EPOCHS = 2
-LEAST_SHARE, ENOUGH = 0.5, 400  # of the training images: a trial on fewer than both decides by noise
+LEAST_SHARE, ENOUGH = 0.5, 400  # of the training images: on fewer than either a trial decides by noise
 RATE_SHARES = (0.1, 0.5)  # of lr: a tenth keeps what was learned from photos, a half learns other images
 FEW_IMAGES = 200  # of validation; with fewer, folds of the training images validate as well
 MAX_FOLDS = 3
@@ -71,7 +69,7 @@ def decide_unfreezing(settings: Any, plan: Any, trials: Trials) -> Any:
         ),
     ]
     results = trials.run(plan, candidates[: len(frozen) + 1], splits) if splits else []
-    if results and (not frozen or results[1].score > results[0].score):
+    if results and (not frozen or choose(results) is not results[0]):
         results = trials.run(plan, candidates, splits)
     chosen = choose(results).settings if results else candidates[0].settings
     decided = {name: value for name, value in chosen.items() if name != "finetune_epochs"}

@@ -13,10 +13,10 @@ STRONG: dict[str, Any] = {
     "unfreeze": "all", "finetune_epochs": 20, "finetune_lr": 5e-4, "layer_decay": 0.8, "ema_decay": 0.99, "cutmix": 1.0,
     "label_smoothing": 0.1, "augment": "wide",
 }  # fmt: skip
-TRIAL_SECONDS = 60.0  # of one candidate with unfrozen blocks, by the time of a step; most trials have one
-TRIAL_EPOCHS = 4  # with unfrozen blocks, at most
-LEAST_EPOCHS = 2
-LEAST_SHARE, ENOUGH = 0.5, 400  # of the training images: on fewer than either a trial decides by noise
+FINETUNE_EPOCHS, LEAST_EPOCHS = 10, 5  # of a fine-tuning that "auto" decides on
+FINETUNE_SECONDS = 120.0  # of such a fine-tuning, by the time of a step: more is for the user to ask for
+TRIAL_SECONDS = 48.0  # of one candidate with unfrozen blocks, likewise; most trials have one
+TRIAL_EPOCHS, LEAST_TRIAL_EPOCHS = 4, 2  # with unfrozen blocks
 RATE_SHARES = (0.1, 0.5)  # of lr: a tenth keeps what was learned from photos, a half learns other images
 FEW_IMAGES = 200  # of validation; with fewer, folds of the training images validate as well
 MAX_FOLDS = 3
@@ -27,7 +27,9 @@ _OF_UNFROZEN_BLOCKS = {
 
 def default_settings(loss: str) -> dict[str, Any]:
     """What "auto" means for a classifier where no trial decides."""
-    return {"loss": loss, "epochs": 20, "finetune_epochs": 10, "batch_norm": "frozen", "recipe": "standard"}
+    return {
+        "loss": loss, "epochs": 20, "finetune_epochs": FINETUNE_EPOCHS, "batch_norm": "frozen", "recipe": "standard",
+    }  # fmt: skip
 
 
 def decide_unfreezing(settings: Any, plan: Any, trials: Trials) -> Any:
@@ -50,9 +52,12 @@ def decide_unfreezing(settings: Any, plan: Any, trials: Trials) -> Any:
         rates = [plan.lr * share for share in RATE_SHARES]
     tried = [("frozen", rate) for rate in rates if "frozen" in states]
     tried += [("trained", rates[-1])] if "trained" in states else []
-    step = time_step(network, plan.device, PRECISIONS[precision])
-    epochs, splits = _limit(trials, step)
+    epoch = time_step(network, plan.device, PRECISIONS[precision]) * len(trials.split.train)
+    fitting = min(FINETUNE_EPOCHS, int(FINETUNE_SECONDS / max(epoch, 1e-9)))
     frozen = [] if _asks_for_unfreezing(settings) else [Candidate(say("frozen encoder"), {"unfreeze": 0})]
+    if frozen and fitting < LEAST_EPOCHS:
+        return plan.model_copy(update={"reasons": {**plan.reasons, "unfreeze": _explain_no_trial(epoch)}})
+    epochs, splits = _limit(trials, epoch)
     unfrozen = {"unfreeze": "all", "precision": precision, "finetune_epochs": epochs}
     names = {
         "frozen": mark("all blocks at {lr}, batch norm frozen"),
@@ -73,11 +78,16 @@ def decide_unfreezing(settings: Any, plan: Any, trials: Trials) -> Any:
         results = trials.run(plan, candidates, splits)
     chosen = choose(results).settings if results else candidates[0].settings
     decided = {name: value for name, value in chosen.items() if name != "finetune_epochs"}
-    reasons = {**plan.reasons, "unfreeze": describe(results) if results else _explain_no_trial(trials, step)}
+    reasons = {**plan.reasons, "unfreeze": describe(results) if results else _explain_no_trial(epoch)}
     if decided["unfreeze"]:
         reasons |= {"batch_norm": reasons["unfreeze"]} if len(states) > 1 else {}
         reasons |= {"finetune_lr": reasons["unfreeze"]} if len(rates) > 1 else {}
         reasons |= {"precision": fastest} if fastest else {}
+        if frozen:
+            decided["finetune_epochs"] = fitting
+            reasons["finetune_epochs"] = say("as many as take {seconds} s, from {least} to {most}",
+                                             seconds=number(FINETUNE_SECONDS, 0), least=LEAST_EPOCHS,
+                                             most=FINETUNE_EPOCHS)  # fmt: skip
     return plan.model_copy(update={**decided, "reasons": reasons})
 
 
@@ -89,28 +99,22 @@ def _asks_for_unfreezing(settings: Any) -> bool:
     return any(getattr(settings, name) != fields[name].default for name in _OF_UNFROZEN_BLOCKS)
 
 
-def _limit(trials: Trials, step: float) -> tuple[int, list[SplitRows]]:
-    """Epochs and splits of a trial with `step` seconds per image; none where the time allows too few images.
+def _limit(trials: Trials, epoch: float) -> tuple[int, list[SplitRows]]:
+    """Epochs and splits of a trial with `epoch` seconds for each; none where the time allows too few.
 
     Where validation images are few and the time allows it, the splits are folds.
     """
-    split, images = trials.split, TRIAL_SECONDS / step  # of all epochs together
-    epochs = int(images / max(1, len(split.train)))
+    epochs = int(TRIAL_SECONDS / max(epoch, 1e-9))
     folds = min(MAX_FOLDS, 1 + epochs // TRIAL_EPOCHS)  # an epoch of K folds takes as long as K - 1 epochs
-    if len(split.validation) < FEW_IMAGES and folds > 1:
+    if len(trials.split.validation) < FEW_IMAGES and folds > 1:
         return TRIAL_EPOCHS, trials.fold_rows(folds)
-    if epochs >= LEAST_EPOCHS:
-        return min(epochs, TRIAL_EPOCHS), [split]
-    count = int(images / LEAST_EPOCHS)
-    if count < min(ENOUGH, LEAST_SHARE * len(split.train)):
-        return LEAST_EPOCHS, []
-    rows = [split.train[len(split.train) * place // count] for place in range(count)]
-    return LEAST_EPOCHS, [SplitRows.of(trials.splits, rows, split.validation)]
+    return min(epochs, TRIAL_EPOCHS), [trials.split] if epochs >= LEAST_TRIAL_EPOCHS else []
 
 
-def _explain_no_trial(trials: Trials, step: float) -> str:
+def _explain_no_trial(epoch: float) -> str:
     """Why nothing was tried."""
-    if not trials.split.validation:
-        return say("not tried: there are no validation images")
-    seconds = number(step * len(trials.split.train), 0)
-    return say("not tried: one epoch with unfrozen blocks takes {seconds} s on this machine", seconds=seconds)
+    return say(
+        "not tried: an epoch with unfrozen blocks takes {seconds} s on this machine, and there are {limit} s; "
+        "--budget or --unfreeze all gives more",
+        seconds=number(epoch, 0), limit=number(FINETUNE_SECONDS, 0),
+    )  # fmt: skip

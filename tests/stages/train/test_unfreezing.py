@@ -160,6 +160,18 @@ def test_a_fine_tuning_that_auto_decides_on_ends_in_two_minutes(
     plan, trials = decided(data, cutmix=1.0)  # too slow for a trial
     assert not hasattr(trials, "candidates")
     assert (plan.unfreeze, plan.finetune_lr, plan.batch_norm) == ("all", 1e-4, "frozen")
+    assert plan.reasons["unfreeze"] == (
+        "not tried: 2 epochs with unfrozen blocks take longer than 48 s on this machine"
+    )
+
+
+def test_without_a_validation_image_nothing_is_tried_and_the_plan_says_so(
+    data: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Tried, "run", lambda *_: [])  # as `Trials` does then
+    plan, _ = decided(data)
+    assert plan.unfreeze == 0
+    assert plan.reasons["unfreeze"] == "not tried: there are no validation images"
 
 
 def test_the_strong_recipe_gives_what_the_user_did_not(data: Dataset) -> None:

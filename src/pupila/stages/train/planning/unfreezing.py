@@ -56,7 +56,7 @@ def decide_unfreezing(settings: Any, plan: Any, trials: Trials) -> Any:
     fitting = min(FINETUNE_EPOCHS, int(FINETUNE_SECONDS / max(epoch, 1e-9)))
     frozen = [] if _asks_for_unfreezing(settings) else [Candidate(say("frozen encoder"), {"unfreeze": 0})]
     if frozen and fitting < LEAST_EPOCHS:
-        return plan.model_copy(update={"reasons": {**plan.reasons, "unfreeze": _explain_no_trial(epoch)}})
+        return plan.model_copy(update={"reasons": {**plan.reasons, "unfreeze": _explain_too_slow(epoch)}})
     epochs, splits = _limit(trials, epoch)
     unfrozen = {"unfreeze": "all", "precision": precision, "finetune_epochs": epochs}
     names = {
@@ -78,7 +78,10 @@ def decide_unfreezing(settings: Any, plan: Any, trials: Trials) -> Any:
         results = trials.run(plan, candidates, splits)
     chosen = choose(results).settings if results else candidates[0].settings
     decided = {name: value for name, value in chosen.items() if name != "finetune_epochs"}
-    reasons = {**plan.reasons, "unfreeze": describe(results) if results else _explain_no_trial(epoch)}
+    reasons = {
+        **plan.reasons,
+        "unfreeze": describe(results) if results else _explain_no_results(bool(splits)),
+    }
     if decided["unfreeze"]:
         reasons |= {"batch_norm": reasons["unfreeze"]} if len(states) > 1 else {}
         reasons |= {"finetune_lr": reasons["unfreeze"]} if len(rates) > 1 else {}
@@ -111,10 +114,20 @@ def _limit(trials: Trials, epoch: float) -> tuple[int, list[SplitRows]]:
     return min(epochs, TRIAL_EPOCHS), [trials.split] if epochs >= LEAST_TRIAL_EPOCHS else []
 
 
-def _explain_no_trial(epoch: float) -> str:
-    """Why nothing was tried."""
+def _explain_too_slow(epoch: float) -> str:
+    """Why the encoder stays frozen without a trial."""
     return say(
         "not tried: an epoch with unfrozen blocks takes {seconds} s on this machine, and there are {limit} s; "
         "--budget or --unfreeze all gives more",
         seconds=number(epoch, 0), limit=number(FINETUNE_SECONDS, 0),
+    )  # fmt: skip
+
+
+def _explain_no_results(has_time: bool) -> str:
+    """Why the first candidate is taken as it is."""
+    if has_time:
+        return say("not tried: there are no validation images")
+    return say(
+        "not tried: {epochs} epochs with unfrozen blocks take longer than {limit} s on this machine",
+        epochs=LEAST_TRIAL_EPOCHS, limit=number(TRIAL_SECONDS, 0),
     )  # fmt: skip

@@ -114,9 +114,11 @@ class TrainOptions(LayoutOptions, BandOptions, total=False):
     label_smoothing: float
     """probability mass given to the other classes; multi-label classification: with bce; an absent class has half of
     it as its target [default: 0.0]."""
-    class_weights: Literal["none", "inverse", "effective"]
-    """weight classes by inverse frequency, or by the effective number of images; multi-label classification: inverse
-    weights the presence of a class by negatives / positives [default: 'none']."""
+    class_weights: Literal["auto", "none", "inverse", "inverse_sqrt", "effective"]
+    """weight classes by inverse frequency, its square root, or the effective number of images; classification: auto
+    means inverse_sqrt of a logistic head with cross_entropy, else none; multi-label classification: inverse weights
+    the presence of a class by negatives / positives; auto means none; segmentation: auto means none [default:
+    'auto']."""
     # train: classification, multi-label classification
     recipe: Literal["auto", "standard", "strong"]
     """preset of the settings that are not given; strong: all blocks at rates by layer, averaged weights, cutmix,

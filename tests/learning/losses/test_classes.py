@@ -176,6 +176,13 @@ def test_inverse_weights_give_every_class_the_same_say() -> None:
     )  # 40 / (2 classes * n), none for an absent class
 
 
+def test_the_square_root_weights_rare_classes_without_giving_them_the_same_say() -> None:
+    weights = class_weights(np.array([90, 10, 0]), "inverse_sqrt")
+    assert weights is not None
+    # 1/sqrt(90) and 1/sqrt(10) have the ratio 1 to 3; the mean over 100 images is 1: (90 + 30) w = 100
+    assert weights.tolist() == pytest.approx([5 / 6, 5 / 2, 0.0])
+
+
 def test_effective_weights_are_by_the_effective_number() -> None:
     counts = np.array([300, 100])
     weights = class_weights(counts, "effective")
@@ -185,7 +192,7 @@ def test_effective_weights_are_by_the_effective_number() -> None:
     assert 1 < weights[1] / weights[0] < 3  # milder than by inverse frequency
 
 
-@pytest.mark.parametrize("kind", ["inverse", "effective"])
+@pytest.mark.parametrize("kind", ["inverse", "inverse_sqrt", "effective"])
 def test_weights_have_mean_1_over_the_images(kind: str) -> None:
     counts = np.array([70, 25, 5, 0])
     weights = class_weights(counts, kind)

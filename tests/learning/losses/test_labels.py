@@ -141,6 +141,8 @@ def test_the_weight_of_a_present_class_is_negatives_over_positives() -> None:
     assert positive_weights(targets, "none") is None
     weights = positive_weights(targets, "inverse")
     assert weights is not None and weights.tolist() == [3, 1, 1, 1]
+    root = positive_weights(targets, "inverse_sqrt")
+    assert root is not None and root.tolist() == pytest.approx([3**0.5, 1, 1, 1])
     effective = positive_weights(targets, "effective")
     assert effective is not None and effective.dtype == torch.float32
     assert effective[0] == pytest.approx((1 - EFFECTIVE_BETA**6) / (1 - EFFECTIVE_BETA**2))

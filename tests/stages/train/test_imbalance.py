@@ -81,7 +81,7 @@ def test_natural_sampling_takes_each_image_once(data: Dataset) -> None:
     assert sorted(drawn) == TRAIN.train
 
 
-@pytest.mark.parametrize("kind", ["none", "inverse", "effective"])
+@pytest.mark.parametrize("kind", ["none", "inverse", "inverse_sqrt", "effective"])
 @pytest.mark.parametrize("loss", sorted(LOSSES.keys() - set(OVERLAP_LOSSES)))
 def test_class_weights_reach_every_loss_and_are_of_the_training_images(
     data: Dataset, loss: str, kind: str
@@ -98,7 +98,8 @@ def test_class_weights_reach_every_loss_and_are_of_the_training_images(
 
 
 @pytest.mark.parametrize("overrides", [
-    {"class_weights": "inverse"}, {"class_weights": "effective"}, {"sampling": "balanced"}, {"loss": "focal"},
+    {"class_weights": "inverse"}, {"class_weights": "inverse_sqrt"}, {"class_weights": "effective"},
+    {"sampling": "balanced"}, {"loss": "focal"},
     {"loss": "focal", "class_weights": "inverse"}, {"loss": "focal", "focal_gamma": 1.0}, {"label_smoothing": 0.1},
     {"optimizer": "adam"}, {"optimizer": "sgd"}, {"weight_decay": 0.1}, {"clip_norm": 0.1}, {"seed": 24},
     {"schedule": "cosine"}, {"warmup_epochs": 1.0}, {"lr": 1e-2}, {"batch_size": 5}, {"augment": "A1"},

@@ -73,6 +73,14 @@ def test_auto_is_logistic_unless_a_setting_needs_epochs(data: Path) -> None:
     assert scratch.head == "dense"
 
 
+def test_a_logistic_head_weights_rare_classes_unless_something_else_does(data: Path) -> None:
+    plan = make_plan(data, unfreeze=0)
+    assert plan.class_weights == "inverse_sqrt" and "rare" in plan.reasons["class_weights"]
+    assert make_plan(data, unfreeze=0, class_weights="none").class_weights == "none"
+    for setting in ({"loss": "focal"}, {"epochs": 3}, {"sampling": "balanced"}):
+        assert make_plan(data, unfreeze=0, **setting).class_weights == "none"
+
+
 def test_r3s_recipe_is_expressed_as_before(data: Path) -> None:
     plan = make_plan(data, head="dense", epochs=10, optimizer="adam", unfreeze=0)
     assert (plan.head, plan.epochs, plan.optimizer, plan.lr) == ("dense", 10, "adam", 1e-3)

@@ -188,7 +188,8 @@ def class_weights(counts: NDArray[Any], kind: str) -> Tensor | None:
 
     Args:
         counts: (C,) training images of each class, of masks the sum of its shares; a class without any gets weight 0.
-        kind: "none"; "inverse": by 1 / n; "effective": by (1 - beta) / (1 - beta ** n).
+        kind: "none"; "inverse": by 1 / n; "inverse_sqrt": by its square root; "effective": by
+            (1 - beta) / (1 - beta ** n).
 
     Returns:
         (C,) float32, or None for "none".
@@ -198,6 +199,10 @@ def class_weights(counts: NDArray[Any], kind: str) -> Tensor | None:
     if kind == "none":
         return None
     n = np.where(counts > 0, counts, 1).astype(np.float64)
-    raw = 1 / n if kind == "inverse" else (1 - EFFECTIVE_BETA) / (1 - EFFECTIVE_BETA**n)
-    raw = np.where(counts > 0, raw, 0.0)
+    by_count = {
+        "inverse": 1 / n,
+        "inverse_sqrt": n**-0.5,
+        "effective": (1 - EFFECTIVE_BETA) / (1 - EFFECTIVE_BETA**n),
+    }
+    raw = np.where(counts > 0, by_count[kind], 0.0)
     return torch.tensor(raw * counts.sum() / (raw * counts).sum(), dtype=torch.float32)

@@ -139,8 +139,8 @@ def positive_weights(targets: NDArray[Any], kind: str) -> Tensor | None:
 
     Args:
         targets: (N, C) of the training images: 1 present, 0 absent, -1 unknown.
-        kind: "none"; "inverse": negatives / positives; "effective": the same of their effective numbers, which for n is
-            (1 - beta ** n) / (1 - beta).
+        kind: "none"; "inverse": negatives / positives; "inverse_sqrt": its square root; "effective": that of their
+            effective numbers, which for n is (1 - beta ** n) / (1 - beta).
 
     Returns:
         (C,) float32, 1 for a class without positives or without negatives; None for "none".
@@ -152,5 +152,7 @@ def positive_weights(targets: NDArray[Any], kind: str) -> Tensor | None:
     positives, negatives = ((targets == value).sum(axis=0).astype(np.float64) for value in (PRESENT, ABSENT))
     if kind == "effective":
         positives, negatives = (1 - EFFECTIVE_BETA**positives, 1 - EFFECTIVE_BETA**negatives)
+    elif kind == "inverse_sqrt":
+        positives, negatives = np.sqrt(positives), np.sqrt(negatives)
     both = (positives > 0) & (negatives > 0)
     return torch.tensor(np.where(both, negatives / np.where(both, positives, 1), 1.0), dtype=torch.float32)

@@ -56,7 +56,7 @@ class CriterionSettings(LossSettings, Protocol):
 
     @property
     def class_weights(self) -> str:
-        """none, inverse or effective."""
+        """none, inverse, inverse_sqrt or effective."""
 
 
 class UnfreezingSettings(Protocol):

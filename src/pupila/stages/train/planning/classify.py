@@ -1,6 +1,7 @@
 """Plan the training of classifiers."""
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -9,6 +10,7 @@ from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
 from pupila.imaging.images.decode import Array
 from pupila.learning.losses.classes import LOSSES, OVERLAP_LOSSES
+from pupila.learning.models.settings import LOGISTIC
 from pupila.stages.train.inputs import choose_fit
 from pupila.stages.train.planning.head import needs_of_head, settle_head
 from pupila.stages.train.planning.inputs import check_inputs, prepare_inputs
@@ -36,7 +38,7 @@ def _check(settings: ClassifyTrainSettings, data: Dataset) -> None:
             say("Too few classes to train"), actual=say("one class: {names}", names=listing(data.classes)),
             expected=say("at least two classes"),
         )  # fmt: skip
-    if settings.class_weights != "none" and settings.sampling == "balanced":
+    if settings.class_weights not in ("auto", "none") and settings.sampling == "balanced":
         raise conflicting_settings(
             f"class_weights={settings.class_weights}, sampling=balanced",
             say("only one of them: together they count rare classes twice"),
@@ -52,6 +54,21 @@ def _check(settings: ClassifyTrainSettings, data: Dataset) -> None:
         parse_objective(settings.threshold, data.classes)
     check_inputs(settings)
     check_criterion(settings, _LOSSES)
+
+
+def _settle(settings: ClassifyTrainSettings, images: int) -> tuple[Any, dict[str, str]]:
+    """With the head decided, and how a logistic one weights its classes."""
+    settled, reasons = settle_head(settings, images)
+    if (
+        settings.class_weights != "auto"
+        or settled.head != LOGISTIC
+        or settings.loss not in ("auto", "cross_entropy")
+    ):
+        return settled, reasons
+    reasons["class_weights"] = say(
+        "of a logistic head: rare classes count more, without outweighing the common ones"
+    )
+    return settled.model_copy(update={"class_weights": "inverse_sqrt"}), reasons
 
 
 def _list_targets(data: Dataset) -> Array:
@@ -73,7 +90,7 @@ CLASSIFY_PLANNER = TaskPlanner(
     pick_unfreeze=freeze_all,
     pick_precision=pick_head_precision,
     needs=needs_of_head,
-    settle=settle_head,
+    settle=_settle,
     decide_by_trial=decide_unfreezing,
     recipes={"strong": STRONG},
 )

@@ -45,7 +45,7 @@ def _check(settings: SegmentTrainSettings, data: Dataset) -> None:
     require_training(settings, say("A segmentation model needs training"))
     check_criterion(settings, _LOSSES)
     names = loss_names(settings.loss) if settings.loss != "auto" else ["cross_entropy"]
-    if settings.class_weights != "none" and all(name in OVERLAP_LOSSES for name in names):
+    if settings.class_weights not in ("auto", "none") and all(name in OVERLAP_LOSSES for name in names):
         raise PupilaError(
             say("{loss} ignores class_weights", loss=settings.loss),
             remedy=say("--loss dice+cross_entropy or omit --class-weights"),
@@ -54,7 +54,10 @@ def _check(settings: SegmentTrainSettings, data: Dataset) -> None:
 
 def _default_settings(network: Network) -> dict[str, Any]:
     epochs = HEAD_EPOCHS if network.pretrained else 40
-    return {"loss": "dice+cross_entropy", "epochs": epochs, "finetune_epochs": 24, "batch_norm": "frozen"}
+    return {
+        "loss": "dice+cross_entropy", "epochs": epochs, "finetune_epochs": 24, "batch_norm": "frozen",
+        "class_weights": "none",
+    }  # fmt: skip
 
 
 def _prepare(settings: SegmentTrainSettings, preprocessing: Preprocessing) -> Preprocessing:

@@ -29,6 +29,7 @@ def default_settings(loss: str) -> dict[str, Any]:
     """What "auto" means for a classifier where no trial decides."""
     return {
         "loss": loss, "epochs": 20, "finetune_epochs": FINETUNE_EPOCHS, "batch_norm": "frozen", "recipe": "standard",
+        "class_weights": "none",
     }  # fmt: skip
 
 

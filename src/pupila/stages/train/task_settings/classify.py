@@ -6,7 +6,7 @@ from pydantic import Field, PositiveInt
 
 from pupila.core.messages import mark
 from pupila.stages.train.settings import TrainPlan
-from pupila.stages.train.task_settings.shared import ClassifierTrainSettings, InputPlan
+from pupila.stages.train.task_settings.shared import ClassifierTrainSettings, ClassWeights, InputPlan
 
 
 class ClassifyTrainSettings(ClassifierTrainSettings):
@@ -16,6 +16,7 @@ class ClassifyTrainSettings(ClassifierTrainSettings):
         **ClassifierTrainSettings.notes,
         "epochs": mark("auto means 20, and 1 of a logistic head"),
         "loss": mark("cross_entropy or focal; auto means cross_entropy"),
+        "class_weights": mark("auto means inverse_sqrt of a logistic head with cross_entropy, else none"),
     }
 
     sampling: Literal["natural", "balanced"] = Field(
@@ -33,6 +34,7 @@ class ClassifyTrainPlan(TrainPlan, InputPlan, ClassifyTrainSettings):
     """The plan of a classifier."""
 
     task: Literal["classify"] = Field(default="classify", description="name of the task")
+    class_weights: ClassWeights = Field(default="none", description="how classes are weighted in the loss")
     batch_norm: Literal["frozen", "trained"] = Field(
         default="frozen", description="statistics of batch norm in unfrozen blocks"
     )

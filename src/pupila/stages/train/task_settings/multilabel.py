@@ -6,7 +6,7 @@ from pydantic import Field, NonNegativeFloat, PositiveInt
 
 from pupila.core.messages import mark
 from pupila.stages.train.settings import TrainPlan
-from pupila.stages.train.task_settings.shared import ClassifierTrainSettings, InputPlan
+from pupila.stages.train.task_settings.shared import ClassifierTrainSettings, ClassWeights, InputPlan
 
 
 class MultilabelTrainSettings(ClassifierTrainSettings):
@@ -17,7 +17,9 @@ class MultilabelTrainSettings(ClassifierTrainSettings):
         "epochs": mark("at least 1; auto means 20, and 1 of a logistic head"),
         "loss": mark("one of bce, focal and asymmetric; auto means bce"),
         "label_smoothing": mark("with bce; an absent class has half of it as its target"),
-        "class_weights": mark("inverse weights the presence of a class by negatives / positives"),
+        "class_weights": mark(
+            "inverse weights the presence of a class by negatives / positives; auto means none"
+        ),
     }
 
     gamma_positive: NonNegativeFloat = Field(
@@ -38,6 +40,7 @@ class MultilabelTrainPlan(TrainPlan, InputPlan, MultilabelTrainSettings):
     """The plan of a multi-label classifier."""
 
     task: Literal["multilabel"] = Field(default="multilabel", description="name of the task")
+    class_weights: ClassWeights = Field(default="none", description="how classes are weighted in the loss")
     batch_norm: Literal["frozen", "trained"] = Field(
         default="frozen", description="statistics of batch norm in unfrozen blocks"
     )

@@ -7,7 +7,12 @@ from pydantic import Field, NonNegativeInt
 from pupila.core.messages import mark
 from pupila.learning.models.settings import EncoderSettings
 from pupila.stages.train.settings import TrainPlan, TrainSettings
-from pupila.stages.train.task_settings.shared import BudgetSettings, CriterionSettings, UnfreezingSettings
+from pupila.stages.train.task_settings.shared import (
+    BudgetSettings,
+    ClassWeights,
+    CriterionSettings,
+    UnfreezingSettings,
+)
 
 
 class SegmentTrainSettings(
@@ -28,6 +33,7 @@ class SegmentTrainSettings(
         "augment": mark("auto means medium"),
         "loss": mark("cross_entropy, focal, dice or tversky; auto means dice+cross_entropy, for a "
                      "rare class tried against tversky+cross_entropy"),
+        "class_weights": mark("auto means none"),
         "batch_norm": mark("auto means frozen"),
         "budget": mark("decides image_size, view, epochs and unfreeze"),
     }  # fmt: skip
@@ -55,6 +61,7 @@ class SegmentTrainPlan(TrainPlan, SegmentTrainSettings):
     task: Literal["segment"] = Field(default="segment", description="name of the task")
     view: Literal["resize", "tile"] = Field(description="resized images, or tiles at full resolution")
     overlap: NonNegativeInt = Field(description="overlap of neighbouring tiles in prediction, in pixels")
+    class_weights: ClassWeights = Field(default="none", description="how classes are weighted in the loss")
     batch_norm: Literal["frozen", "trained"] = Field(
         default="frozen", description="statistics of batch norm in unfrozen blocks"
     )

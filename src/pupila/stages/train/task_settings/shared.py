@@ -9,6 +9,8 @@ from pupila.core.settings import Settings
 from pupila.learning.models.settings import ClassifierSettings
 from pupila.stages.train.settings import TrainSettings
 
+ClassWeights = Literal["none", "inverse", "inverse_sqrt", "effective"]
+
 
 class CriterionSettings(Settings):
     """The loss, where users choose it."""
@@ -20,9 +22,9 @@ class CriterionSettings(Settings):
     label_smoothing: float = Field(
         default=0.0, ge=0, lt=1, description="probability mass given to the other classes"
     )
-    class_weights: Literal["none", "inverse", "effective"] = Field(
-        default="none",
-        description="weight classes by inverse frequency, or by the effective number of images",
+    class_weights: Literal["auto", "none", "inverse", "inverse_sqrt", "effective"] = Field(
+        default="auto",
+        description="weight classes by inverse frequency, its square root, or the effective number of images",
     )
 
 

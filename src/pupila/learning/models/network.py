@@ -186,7 +186,12 @@ class Unfrozen(nn.Module):
 
     def forward(self, pixels: Tensor) -> Any:
         """(N, 3, H, W) to (N, C) logits, of masks (N, C, H, W)."""
-        return self.head(self.encoder(pixels))
+        features = self.encoder(pixels)
+        if not isinstance(features, Tensor) or features.ndim > 2:
+            return self.head(features)
+        # In a lower precision, a head that standardises its features would subtract large numbers without their digits.
+        with torch.autocast(features.device.type, enabled=False):
+            return self.head(features.float())
 
     def train(self, mode: bool = True) -> "Unfrozen":
         """Training mode for the trained parts; frozen parts stay in evaluation mode."""

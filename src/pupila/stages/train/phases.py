@@ -11,6 +11,7 @@ from torch import nn
 from pupila.core.threads import prefetch
 from pupila.learning.fit_once import fit_once
 from pupila.learning.loop import Batch, Checkpointer, Phase, State, fit
+from pupila.learning.memory import reused_memory
 from pupila.learning.trainers.trainer import HeadTrainer, TaskTrainer, to_device
 from pupila.stages.train.settings import TrainPlan
 
@@ -31,6 +32,7 @@ class TrainedSplit:
         return any(state.interrupted for state in self.states.values())
 
 
+@reused_memory()
 def train_split(
     trainer: TaskTrainer, plan: TrainPlan, make_checkpointer: Callable[[str], Checkpointer]
 ) -> TrainedSplit:

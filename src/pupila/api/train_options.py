@@ -53,15 +53,16 @@ class TrainOptions(LayoutOptions, BandOptions, total=False):
     """options of timm.create_model, such as options.pad_type=same."""
     unfreeze: int | Literal["auto", "all"]
     """number of last encoder blocks to fine-tune after the head; auto without pretrained weights: all;
-    classification, multi-label classification: auto decides by a short trial, see batch_norm; segmentation: auto
-    means half of the blocks, or all where 24 epochs or more are affordable; promptable models: auto means 0 [default:
-    'auto']."""
+    classification, multi-label classification: auto means as many as can be fine-tuned in two minutes: all, the last
+    3, or 0; segmentation: auto means half of the blocks, or all where 24 epochs or more are affordable; promptable
+    models: auto means 0 [default: 'auto']."""
     finetune_epochs: int | Literal["auto"]
-    """passes with unfrozen blocks; classification, multi-label classification, promptable models: auto means 10;
-    segmentation: auto means 6 to 48, so that every data set costs about the same [default: 'auto']."""
+    """passes with unfrozen blocks; classification, multi-label classification: auto means 10, or 5 to 10 where
+    unfreeze is auto, too; segmentation: auto means 6 to 48, so that every data set costs about the same; promptable
+    models: auto means 10 [default: 'auto']."""
     finetune_lr: float | Literal["auto"]
-    """learning rate of unfrozen blocks and of a head trained with them; auto: a tenth of lr; segmentation: the
-    decoder keeps lr [default: 'auto']."""
+    """learning rate of unfrozen blocks and of a head trained with them; auto: a tenth of lr; classification,
+    multi-label classification: auto means 0.3 of lr; segmentation: the decoder keeps lr [default: 'auto']."""
     optimizer: Literal["adam", "adamw", "sgd"]
     """update rule of the weights; sgd uses momentum 0.9 [default: 'adamw']."""
     weight_decay: float
@@ -98,8 +99,7 @@ class TrainOptions(LayoutOptions, BandOptions, total=False):
     # train: classification, multi-label classification, segmentation
     batch_norm: Literal["auto", "frozen", "trained"]
     """statistics of batch norm in the unfrozen blocks of a pretrained encoder: as they came, or those of the training
-    images; classification, multi-label classification: auto decides by a short trial; segmentation: auto means frozen
-    [default: 'auto']."""
+    images; classification, multi-label classification, segmentation: auto means frozen [default: 'auto']."""
     budget: str | None
     """time limit of the whole command, such as 90s, 15m or 2h; it ends with a bundle; classification, multi-label
     classification: decides image_size, epochs, augmented_views and unfreeze; segmentation: decides image_size, view,

@@ -123,7 +123,7 @@ def test_every_auto_is_decided_with_a_reason(data: Dataset) -> None:
     assert autos <= set(created.reasons)
     assert "auto" not in created.model_dump().values()
     assert all(created.reasons.values())
-    assert (created.unfreeze, created.lr, created.finetune_lr, created.image_size) == (0, 1e-3, 1e-4, 32)
+    assert (created.unfreeze, created.lr, created.finetune_lr, created.image_size) == (0, 1e-3, 3e-4, 32)
     assert (created.batch_size, created.augmented_views, created.device, created.precision) == (
         32,
         4,

@@ -18,7 +18,9 @@ from pupila.core.messages import number, say
 from pupila.core.threads import CORES
 from pupila.learning.engine import BFLOAT16_ENGINE, make_encoder
 from pupila.learning.loop import PRECISIONS
-from pupila.learning.models.network import Network, WholeNetwork
+from pupila.learning.memory import reused_memory
+from pupila.learning.models.built import own_encoder
+from pupila.learning.models.network import Network, Unfrozen
 
 _STEP = 8  # images of a timed step
 _LONG = 2.0  # seconds
@@ -77,18 +79,20 @@ def pick_engine(network: Network, device: str) -> EngineChoice:
     return EngineChoice(best, reason, taken[best])
 
 
-def time_step(network: Network, device: str, dtype: torch.dtype = torch.float32) -> float:
+def time_step(
+    network: Network, device: str, dtype: torch.dtype = torch.float32, unfreeze: int | str = "all"
+) -> float:
     """Seconds per image, forward and backward: the faster of two steps after a warm-up; no weight changes."""
 
     def measure() -> float:
-        whole = WholeNetwork(network).to(device).to(memory_format=torch.channels_last)
+        whole = Unfrozen(own_encoder(network), unfreeze).to(device).to(memory_format=torch.channels_last)
         whole.eval()  # batch norm's statistics stay as they are
         shape = (_STEP, 3, network.preprocessing.height, network.preprocessing.width)
         pixels = torch.zeros(shape, device=device).contiguous(memory_format=torch.channels_last)
 
         def step() -> None:
             with torch.autocast(device, dtype, enabled=dtype != torch.float32):
-                whole(pixels)[0].float().sum().backward()
+                whole(pixels).float().sum().backward()
             if device == "cuda":
                 torch.cuda.synchronize()
 
@@ -96,7 +100,7 @@ def time_step(network: Network, device: str, dtype: torch.dtype = torch.float32)
         whole.zero_grad(set_to_none=True)
         return seconds
 
-    return _measure_once(f"step {dtype}", network, device, measure)
+    return _measure_once(f"step {dtype} {unfreeze}", network, device, measure)
 
 
 def measure_precision(network: Network, device: str) -> tuple[str, str]:
@@ -169,7 +173,8 @@ def _measure_once(label: str, network: Network, device: str, measure: Callable[[
     try:
         return float(json.loads(files.read_from_cache(path) or b""))
     except (ValueError, TypeError):
-        seconds = measure()
+        with reused_memory():  # as in training
+            seconds = measure()
         files.write_to_cache(path, json.dumps(seconds).encode())
         return seconds
 

@@ -36,6 +36,7 @@ PLANNERS: dict[str, TaskPlanner] = {
 }
 MAX_VIEWS = 10  # per image, where "auto" decides
 MAX_SIZES = {"image_size": MAX_SIDE, "batch_size": 65536, "epochs": 1_000_000, "workers": 1024}
+FINETUNE_SHARE = 0.1  # of lr, the rate of unfrozen blocks, unless the task has another
 MIN_STEPS = 10  # per epoch; below it "auto" halves the batch
 
 
@@ -69,7 +70,7 @@ def decide(settings: TrainSettings, data: Dataset, splits: SplitFile, network: N
     rate = auto("lr", rate, say("default of {optimizer}", optimizer=settings.optimizer))
     device = resolve_device(settings.device)
     auto("device", device, say("no GPU found") if device == "cpu" else say("fastest available device"))
-    views = defaults.pop("augmented_views", MAX_VIEWS)
+    views, share = defaults.pop("augmented_views", MAX_VIEWS), defaults.pop("finetune_share", FINETUNE_SHARE)
     values = {name: auto(name, value, say("default")) for name, value in defaults.items()}
     values |= {
         "model": settings.model if network.task.takes_prompts else network.name, "encoder": network.encoder_name,
@@ -77,7 +78,8 @@ def decide(settings: TrainSettings, data: Dataset, splits: SplitFile, network: N
         "image_size": network.preprocessing.height,
         **network.preprocessing.model_dump(include={"overlap", "fit", "crop_share", "interpolation"}),
         "unfreeze": unfreeze, "lr": rate, "device": device,
-        "finetune_lr": auto("finetune_lr", rate / 10, say("a tenth of lr")), "precision": settings.precision,
+        "finetune_lr": auto("finetune_lr", rate * share, say("{share} of lr", share=share)),
+        "precision": settings.precision,
     }  # fmt: skip
     if "augmented_views" in model.model_fields:
         picked = auto("augmented_views", *_pick_views(values["epochs"], values["augment"], views))

@@ -99,30 +99,6 @@ def test_test_images_are_never_tried(data: Dataset) -> None:
     assert {trials.splits.images[row].fold for row in trials.split.train} == {1, 2}
 
 
-def test_folds_are_safe_for_groups_and_spread_the_classes(data: Dataset) -> None:
-    _, trials = prepare(data)
-    folds = trials.fold_rows(3)
-    rows = sorted(row for fold in folds for row in fold.validation)
-    assert rows == sorted([*trials.split.train, *trials.split.validation])
-    targets = data.images["target"].to_list()
-    for fold in folds:
-        assert {*fold.train} | {*fold.validation} == {*rows} and not {*fold.train} & {*fold.validation}
-        groups = [
-            {trials.splits.images[row].component for row in part} for part in (fold.train, fold.validation)
-        ]
-        assert not groups[0] & groups[1]
-        counts = [sum(targets[row] == name for row in fold.validation) for name in data.classes]
-        assert max(counts) - min(counts) <= 1
-    assert folds == trials.fold_rows(3)
-
-
-def test_each_image_is_scored_once_by_a_network_that_did_not_learn_from_it(data: Dataset) -> None:
-    plan, trials = prepare(data)
-    folds = trials.fold_rows(3)
-    (only,) = trials.run(plan, CANDIDATES[1:], folds)
-    assert len(only.scores) == sum(len(fold.validation) for fold in folds)
-
-
 def result(*scores: float) -> TrialResult:
     return TrialResult(name="x", settings={}, scores=list(scores), seconds=1)
 

@@ -1,9 +1,9 @@
 """Train candidate settings for a short time on the real images, and compare them on the same validation images.
 
-    candidates = [Candidate(say("frozen"), {"unfreeze": 0}), Candidate(say("unfrozen"), {"unfreeze": "all"})]
+    candidates = [Candidate(say("resize"), {"view": "resize"}), Candidate(say("tile"), {"view": "tile"})]
     results = trials.run(plan, candidates)
     chosen = choose(results)
-    plan = plan.model_copy(update={**chosen.settings, "reasons": {**plan.reasons, "unfreeze": describe(results)}})
+    plan = plan.model_copy(update={**chosen.settings, "reasons": {**plan.reasons, "view": describe(results)}})
 
 A candidate trains for the epochs that its settings say, at the image size of the plan: whoever makes the candidates
 limits their epochs, by `time_step` and not by a clock, so that the same plan always gives the same results. The result
@@ -34,7 +34,6 @@ from pupila.core.progress import progress
 from pupila.core.records import Record
 from pupila.core.vocabulary import TRAIN, VALIDATION
 from pupila.learning.ema import AveragedWeights
-from pupila.learning.linear import divide_groups
 from pupila.learning.loop import Checkpointer, EpochResult, State
 from pupila.learning.models.network import Network
 from pupila.learning.pool import EncoderPool
@@ -104,39 +103,22 @@ class Trials:
         train, validation = ([row for row, a in images if a.split == name] for name in (TRAIN, VALIDATION))
         return SplitRows.of(self.splits, train, validation)
 
-    def fold_rows(self, count: int) -> list[SplitRows]:
-        """Folds of all rows of `split`: each group is in one of them, and equal targets are spread over them."""
-        rows, targets = (
-            sorted([*self.split.train, *self.split.validation]),
-            self.data.images["target"].to_list(),
-        )
-        names, indices = np.unique([str(targets[row]) for row in rows], return_inverse=True)
-        groups = np.array([self.splits.images[row].component for row in rows])
-        fold_of, places = divide_groups(np.eye(len(names))[indices], groups, count), np.array(rows)
-        return [
-            SplitRows.of(self.splits, places[fold_of != fold].tolist(), places[fold_of == fold].tolist())
-            for fold in np.unique(fold_of)
-        ]
-
-    def run(
-        self, plan: TrainPlan, candidates: Sequence[Candidate], splits: Sequence[SplitRows] = ()
-    ) -> list[TrialResult]:
+    def run(self, plan: TrainPlan, candidates: Sequence[Candidate]) -> list[TrialResult]:
         """Train each candidate and score it on each validation image; none where there is no validation image.
 
         Args:
             plan: with every setting that no candidate changes.
             candidates: from the cheapest to the most expensive one.
-            splits: to train on one after the other; none: on `split` alone.
         """
-        splits = splits or [self.split]
-        if not all(split.validation and split.train for split in splits):
+        split = self.split
+        if not (split.validation and split.train):
             return []
         plans = [plan.model_copy(update={**c.settings, "patience": 1_000_000}) for c in candidates]
-        shared = [self.build(plan).weights_hash, [[split.train, split.validation] for split in splits]]
+        shared = [self.build(plan).weights_hash, split.train, split.validation]
         paths = [_result_file([p.model_dump(mode="json", exclude=_BESIDE), *shared]) for p in plans]
         results = [_read_result(path) for path in paths]
         missing = [place for place, result in enumerate(results) if result is None]
-        trained = self._train_all([plans[place] for place in missing], splits) if missing else iter(())
+        trained = self._train_all([plans[place] for place in missing], split) if missing else iter(())
         for place, result in zip(missing, trained, strict=True):
             files.write_to_cache(paths[place], result.model_dump_json().encode())
             results[place] = result
@@ -145,14 +127,14 @@ class Trials:
             for r, c in zip(results, candidates, strict=True) if r is not None
         ]  # fmt: skip
 
-    def _train_all(self, plans: Sequence[TrainPlan], splits: Sequence[SplitRows]) -> Iterator[TrialResult]:
+    def _train_all(self, plans: Sequence[TrainPlan], split: SplitRows) -> Iterator[TrialResult]:
         """The result of each plan as soon as it is trained."""
         state = torch.get_rng_state()
-        total = len(splits) * sum(map(_count_epochs, plans))
+        total = sum(map(_count_epochs, plans))
         with progress(say("trying settings, epochs"), max(1, round(total))) as advance:
             for plan in plans:
                 start = time.monotonic()
-                scores = [score for split in splits for score in self._train(plan, split, advance)]
+                scores = self._train(plan, split, advance)
                 yield TrialResult(scores=scores, seconds=round(time.monotonic() - start, 1))
         torch.set_rng_state(state)
 

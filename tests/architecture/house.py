@@ -23,8 +23,8 @@ ORDERED: dict[str, tuple[str, ...]] = {
                    "drift", "metrics"),
     "imaging": ("images", "geotiff", "masks", "regions", "contours", "tiles", "corruptions", "duplicates"),
     "artifacts": ("dataset", "predictions", "bundle", "registry", "run", "sweep", "report", "web"),
-    "learning": ("models", "losses", "augment", "loader", "features", "optimizers", "ema", "mixing", "pacing", "loop",
-                 "fit_once", "linear", "export", "engine", "pool", "trainers"),
+    "learning": ("models", "losses", "augment", "loader", "features", "optimizers", "ema", "memory", "mixing", "pacing",
+                 "loop", "fit_once", "linear", "export", "engine", "pool", "trainers"),
 }  # fmt: skip
 # The rooms of floors on which neighbours are strangers, and meet in files.
 STRANGERS: dict[str, tuple[str, ...]] = {

@@ -16,8 +16,8 @@ _USUAL = {_MMAP_THRESHOLD: 32 << 20, _TRIM_THRESHOLD: 64 << 20, _MMAP_MAX: 65536
 def reused_memory() -> Iterator[None]:
     """Within it memory that is freed stays with the process, and is given back at the end.
 
-    glibc maps each block of many megabytes anew and unmaps it when it is freed, so that every activation of every step
-    is filled with zeros by the kernel first. Other C libraries are left as they are.
+    glibc maps each block of many megabytes for itself and unmaps it when it is freed, so that the kernel fills every
+    activation of every step with zeros first. Other C libraries are left as they are.
     """
     glibc = _find_glibc()
     if glibc is None:

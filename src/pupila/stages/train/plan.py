@@ -77,9 +77,8 @@ def decide(settings: TrainSettings, data: Dataset, splits: SplitFile, network: N
         "options": network.options, "weights": network.weights_file or settings.weights,
         "image_size": network.preprocessing.height,
         **network.preprocessing.model_dump(include={"overlap", "fit", "crop_share", "interpolation"}),
-        "unfreeze": unfreeze, "lr": rate, "device": device,
+        "unfreeze": unfreeze, "lr": rate, "device": device, "precision": settings.precision,
         "finetune_lr": auto("finetune_lr", rate * share, say("{share} of lr", share=share)),
-        "precision": settings.precision,
     }  # fmt: skip
     if "augmented_views" in model.model_fields:
         picked = auto("augmented_views", *_pick_views(values["epochs"], values["augment"], views))

@@ -13,9 +13,10 @@ STRONG: dict[str, Any] = {
     "unfreeze": "all", "finetune_epochs": 20, "finetune_lr": 5e-4, "layer_decay": 0.8, "ema_decay": 0.99, "cutmix": 1.0,
     "label_smoothing": 0.1, "augment": "wide",
 }  # fmt: skip
-FINETUNE_EPOCHS, LEAST_EPOCHS = 10, 5  # of a fine-tuning that "auto" decides on
-FINETUNE_SECONDS = 120.0  # of such a fine-tuning, by the time of a step: more is for the user to ask for
 FEW_BLOCKS = 3  # the last ones, where all take longer
+FINETUNE_EPOCHS = 10  # of a fine-tuning that "auto" decides on, at most
+LEAST_EPOCHS: dict[int | str, int] = {"all": 5, FEW_BLOCKS: 3}  # of blocks, tried in this order
+FINETUNE_SECONDS = 120.0  # of such a fine-tuning, by the time of a step: more is for the user to ask for
 RATE_SHARE = 0.3  # of lr, for unfrozen blocks
 OVERHEAD = 1.25  # time of an epoch over that of its steps: images are augmented, and epochs validated
 _OF_UNFROZEN_BLOCKS = {
@@ -45,25 +46,24 @@ def decide_unfreezing(settings: Any, plan: Any, trials: Trials) -> Any:
     network = trials.build(plan)
     if settings.unfreeze != "auto" or not network.pretrained or not plan.epochs:
         return plan
-    asked = _asks_for_unfreezing(settings)
-    if not asked and not trials.split.validation:
+    required = _asks_for_unfreezing(settings)
+    if not required and not trials.split.validation:
         return _explain(plan, say("no validation images, which show whether unfrozen blocks are better"))
     precision, reasons = plan.precision, dict(plan.reasons)
     if settings.precision == "auto":
         precision, reasons["precision"] = measure_precision(network, plan.device)
     blocks, epochs, slowest = _pick_blocks(network, plan, precision, len(trials.split.train))
-    if asked:
+    if required:
         blocks, epochs = "all", plan.finetune_epochs
-        reasons["unfreeze"] = say("asked for by a setting of unfrozen blocks")
+        reasons["unfreeze"] = say("a setting of unfrozen blocks was given")
     elif not blocks:
         return _explain(plan, _explain_too_slow(slowest))
     else:
         reasons["unfreeze"] = say(
             "an epoch's weights replace those of the frozen encoder where they score higher on validation"
         )
-        reasons["finetune_epochs"] = say("as many as take {seconds} s, from {least} to {most}",
-                                         seconds=number(FINETUNE_SECONDS, 0), least=LEAST_EPOCHS,
-                                         most=FINETUNE_EPOCHS)  # fmt: skip
+        reasons["finetune_epochs"] = say("as many as take {seconds} s, at most {most}",
+                                         seconds=number(FINETUNE_SECONDS, 0), most=FINETUNE_EPOCHS)  # fmt: skip
     decided = {"unfreeze": blocks, "precision": precision, "finetune_epochs": epochs, "reasons": reasons}
     return plan.model_copy(update=decided)
 
@@ -71,9 +71,11 @@ def decide_unfreezing(settings: Any, plan: Any, trials: Trials) -> Any:
 def _pick_blocks(network: Network, plan: Any, precision: str, images: int) -> tuple[int | str, int, float]:
     """How many blocks can be fine-tuned in the time, for how many epochs, and the seconds of the last epoch timed."""
     seconds = 0.0
-    for blocks in ("all", min(FEW_BLOCKS, network.body.depth)):
+    for blocks, least in LEAST_EPOCHS.items():
+        if blocks == FEW_BLOCKS >= network.body.depth:
+            continue  # which are all
         seconds = OVERHEAD * images * time_step(network, plan.device, PRECISIONS[precision], blocks)
-        if LEAST_EPOCHS * seconds <= FINETUNE_SECONDS:
+        if least * seconds <= FINETUNE_SECONDS:
             return blocks, min(FINETUNE_EPOCHS, int(FINETUNE_SECONDS / max(seconds, 1e-9))), seconds
     return 0, 0, seconds
 
@@ -96,5 +98,5 @@ def _explain_too_slow(epoch: float) -> str:
     return say(
         "an epoch with the last {blocks} blocks unfrozen takes {seconds} s on this machine, and there are {limit} s "
         "for at least {least}; --budget or --unfreeze {blocks} gives more",
-        blocks=FEW_BLOCKS, seconds=number(epoch, 0), limit=number(FINETUNE_SECONDS, 0), least=LEAST_EPOCHS,
+        blocks=FEW_BLOCKS, seconds=number(epoch, 0), limit=number(FINETUNE_SECONDS, 0), least=LEAST_EPOCHS[FEW_BLOCKS],
     )  # fmt: skip

@@ -117,7 +117,7 @@ class ClassifierTrainSettings(
         "unfreeze": mark("auto means as many as can be fine-tuned in two minutes: all, the last 3, or 0"),
         "batch_norm": mark("auto means frozen"),
         "recipe": mark("auto means standard"),
-        "finetune_epochs": mark("auto means 10, or 5 to 10 where unfreeze is auto, too"),
+        "finetune_epochs": mark("auto means 10, or 3 to 10 where unfreeze is auto, too"),
         "finetune_lr": mark("auto means 0.3 of lr"),
         "lr": mark("auto means 1e-3, sgd 0.01"),
         "batch_size": mark("auto means 32"),

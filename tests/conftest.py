@@ -35,7 +35,7 @@ def _no_trials(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
     """A training decides by rules alone, in seconds, but in tests that are marked as being about trials."""
     if "trials" not in request.keywords:
         monkeypatch.setattr("pupila.stages.train.trials.trial.Trials.run", lambda *_: [])
-        monkeypatch.setattr("pupila.stages.train.planning.unfreezing.time_step", lambda *_: 1e6)
+        monkeypatch.setattr("pupila.stages.train.planning.unfreezing.time_step", lambda *_, **__: 1e6)
 
 
 def _shared(variable: str, folder: str) -> Callable[[str], Path]:

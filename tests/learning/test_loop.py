@@ -151,6 +151,15 @@ def test_the_best_epoch_is_the_first_of_equals_and_its_weights_are_left(tmp_path
     assert all(line.lr == 0.1 and line.train_loss > 0 for line in lines)
 
 
+def test_of_equal_scores_the_lower_loss_is_better() -> None:
+    state = State()
+    for loss in (0.5, 0.3, 0.4):
+        state = state.after(EpochResult(score=0.7, loss=loss, collapsed=False, metrics={}), PHASE)
+    assert (state.best_epoch, state.best_loss, state.stale) == (2, 0.3, 1)
+    state = state.after(EpochResult(score=0.6, loss=0.1, collapsed=False, metrics={}), PHASE)
+    assert (state.best_epoch, state.stale) == (2, 2)
+
+
 def test_what_could_answer_before_has_to_be_beaten(tmp_path: Path) -> None:
     phase = replace(PHASE, can_predict=True)
     fresh = flat(module())
@@ -213,7 +222,7 @@ def test_the_state_comes_back_from_its_file(optimizer: str, tmp_path: Path) -> N
     for number in range(2):
         functional.cross_entropy(net(torch.randn(4, 3)), torch.tensor([0, 1, 0, 1])).backward()  # type: ignore[no-untyped-call]
         ours.step()
-        state = State(number + 1, 1, 0.25, number, 0, 0.5)
+        state = State(epoch=number + 1, best_epoch=1, best_score=0.25, stale=number, factor=0.5)
         earlier = Checkpointer(str(tmp_path), "finetune")
         if not state.stale:
             earlier.save_best(net)

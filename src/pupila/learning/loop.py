@@ -70,6 +70,11 @@ class EpochResult:
     example: bytes | None = None  # a PNG of example predictions, after some epochs
     outcomes: Outcomes | None = None  # of the validation images; None without validation
 
+    @property
+    def rank(self) -> tuple[float, float]:
+        """Orders epochs, higher is better: by score, of equal scores by loss. Few images give many equal scores."""
+        return self.score, 0.0 if self.loss is None else -self.loss
+
 
 @dataclass(frozen=True, slots=True)
 class State:
@@ -78,6 +83,7 @@ class State:
     epoch: int = 0  # completed epochs
     best_epoch: int = 0
     best_score: float = -math.inf
+    best_loss: float = math.inf  # of that epoch; 0 without validation
     stale: int = 0  # epochs since the best
     collapsed: int = 0  # consecutive collapsed epochs
     factor: float = 1.0  # of the learning rate, by plateau
@@ -85,13 +91,14 @@ class State:
 
     def after(self, result: EpochResult, phase: Phase) -> "State":
         """The state one epoch later."""
-        better = result.score > self.best_score
+        better = result.rank > (self.best_score, -self.best_loss)
         stale = 0 if better else self.stale + 1
         halve = phase.schedule == "plateau" and stale > 0 and stale % PLATEAU_EPOCHS == 0
         return State(
             epoch=self.epoch + 1,
             best_epoch=self.epoch + 1 if better else self.best_epoch,
             best_score=result.score if better else self.best_score,
+            best_loss=-result.rank[1] if better else self.best_loss,
             stale=stale,
             collapsed=self.collapsed + 1 if result.collapsed else 0,
             factor=self.factor / 2 if halve else self.factor,
@@ -135,7 +142,8 @@ def fit(
         learner = _Learner(module, optimizer, averaged)
         state = checkpointer.restore(module, optimizer, averaged)
         if phase.can_predict and not state.epoch:
-            state = replace(state, best_score=validate(module, -1).score)
+            score, loss = validate(module, -1).rank
+            state = replace(state, best_score=score, best_loss=-loss)
             checkpointer.save_best(module)
         with progress(say("epochs"), phase.epochs - state.epoch) as advance:
             while not state.ends(phase := _replan(phase, checkpointer, state)):

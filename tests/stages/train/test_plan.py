@@ -62,7 +62,7 @@ def _measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan, "pick_engine", lambda *_: EngineChoice("onnxruntime", "it was measured", 0.01))
     monkeypatch.setattr(measure, "cpu_features", lambda: ["AVX2", "AVX512_BF16"])
     seconds = {torch.float32: 0.010, torch.bfloat16: 0.005}
-    monkeypatch.setattr(measure, "time_step", lambda network, device, dtype: seconds[dtype])
+    monkeypatch.setattr(measure, "time_step", lambda network, device, dtype, alone: seconds[dtype])
 
 
 def network(pretrained: bool = False) -> Network:
@@ -176,7 +176,7 @@ def test_without_weights_all_blocks_are_trained(data: Dataset) -> None:
 
 @pytest.mark.parametrize(("overrides", "field", "value"), [
     ({"optimizer": "sgd"}, "lr", 0.01),
-    ({"lr": 0.2}, "finetune_lr", 0.02),
+    ({"lr": 0.2}, "finetune_lr", 0.06),
     ({"epochs": 4}, "augmented_views", 4),
     ({"epochs": 0, "unfreeze": 1}, "augmented_views", 1),
 ])  # fmt: skip
@@ -194,7 +194,7 @@ def test_a_lower_precision_is_used_if_it_is_faster_by_a_tenth(
     assert decided(data, unfreeze=1).precision == "bfloat16"
     assert decided(data, unfreeze=1, precision="float32").precision == "float32"
     monkeypatch.setattr(
-        measure, "time_step", lambda network, device, dtype: 0.01 + 0.0005 * (dtype != torch.bfloat16)
+        measure, "time_step", lambda network, device, dtype, alone: 0.01 + 0.0005 * (dtype != torch.bfloat16)
     )
     assert decided(data, unfreeze=1).precision == "float32"
     monkeypatch.setattr(measure, "cpu_features", lambda: ["AVX2"])

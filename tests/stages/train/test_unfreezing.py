@@ -48,7 +48,9 @@ def set_epoch(monkeypatch: pytest.MonkeyPatch, seconds: float, few: float | None
     """Give an epoch with all blocks unfrozen, or a few, these seconds."""
     taken = {"all": seconds, unfreezing.FEW_BLOCKS: seconds if few is None else few}
     monkeypatch.setattr(
-        unfreezing, "time_step", lambda _n, _d, _t, blocks: taken[blocks] / unfreezing.OVERHEAD / TRAINING
+        unfreezing,
+        "time_step",
+        lambda _n, _d, _t, blocks, alone: taken[blocks] / unfreezing.OVERHEAD / TRAINING,
     )
 
 

@@ -12,13 +12,13 @@ class BestOutputs(Generic[Outputs]):
     """Outputs of the module whose validation had the best score, known again by its weights."""
 
     def __init__(self) -> None:
-        self._score, self._weights = float("-inf"), ""
+        self._rank, self._weights = (float("-inf"), float("-inf")), ""
         self._outputs: Outputs | None = None
 
-    def offer(self, module: nn.Module, score: float, outputs: Outputs | None) -> None:
-        """Keep the outputs if the score is the best so far; None: they were too large, and nothing is kept."""
-        if score > self._score:
-            self._score, self._outputs = score, outputs
+    def offer(self, module: nn.Module, rank: tuple[float, float], outputs: Outputs | None) -> None:
+        """Keep the outputs if the rank is the best so far; None: they were too large, and nothing is kept."""
+        if rank > self._rank:
+            self._rank, self._outputs = rank, outputs
             self._weights = "" if outputs is None else hash_weights(module)
 
     def take(self, module: nn.Module) -> Outputs | None:

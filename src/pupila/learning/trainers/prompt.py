@@ -165,7 +165,7 @@ class PromptTrainer:
             else:  # they no longer fit into memory
                 outputs = None
         result = summarise_prompts(results)
-        self._best.offer(module, result.score, outputs)
+        self._best.offer(module, result.rank, outputs)
         return result
 
     def predict_validation(self, module: nn.Module) -> PromptPredictions:

@@ -136,7 +136,7 @@ class SegmentTrainer:
             losses.append(raw.loss)
             outputs = _add_output(outputs, raw.logits, sample)
         result = self._summarise(np.stack(matrices), losses)
-        self._best.offer(module, result.score, outputs)
+        self._best.offer(module, result.rank, outputs)
         return replace(result, example=self._draw_examples(shown)) if self._is_shown(epoch) else result
 
     def _summarise(self, counts: Array, losses: list[float]) -> EpochResult:

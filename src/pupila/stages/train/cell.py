@@ -225,9 +225,12 @@ def train_cell(
 
 
 def _find_best_epoch(log: Sequence[EpochLog]) -> int:
-    """The number of the first epoch with the best score; with folds, of the first fold."""
+    """The number of the best epoch, of equal scores that with the lowest loss; with folds, of the first fold."""
     first = [line for line in log if not line.part.startswith(("fold", "whole"))] or [
         line for line in log if line.part.startswith("fold0-")
     ]
-    scores = [-math.inf if math.isnan(line.score) else line.score for line in first]
-    return scores.index(max(scores)) + 1 if scores else 0
+    ranks = [
+        (-math.inf if math.isnan(line.score) else line.score, -(line.validation_loss or 0.0))
+        for line in first
+    ]
+    return ranks.index(max(ranks)) + 1 if ranks else 0

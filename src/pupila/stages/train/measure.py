@@ -80,9 +80,21 @@ def pick_engine(network: Network, device: str) -> EngineChoice:
 
 
 def time_step(
-    network: Network, device: str, dtype: torch.dtype = torch.float32, unfreeze: int | str = "all"
+    network: Network,
+    device: str,
+    dtype: torch.dtype = torch.float32,
+    unfreeze: int | str = "all",
+    alone: bool = False,
 ) -> float:
-    """Seconds per image, forward and backward: the faster of two steps after a warm-up; no weight changes."""
+    """Seconds per image, forward and backward: the faster of two steps after a warm-up; no weight changes.
+
+    Args:
+        network: to train.
+        device: that it runs on.
+        dtype: of autocast.
+        unfreeze: how many blocks are trained.
+        alone: as on a CPU that does nothing else, so that other work does not change what is decided by it.
+    """
 
     def measure() -> float:
         whole = Unfrozen(own_encoder(network), unfreeze).to(device).to(memory_format=torch.channels_last)
@@ -96,11 +108,12 @@ def time_step(
             if device == "cuda":
                 torch.cuda.synchronize()
 
-        seconds = time_faster_of_two(step) / _STEP
+        clock = _time_threads if alone and device == "cpu" else time.perf_counter
+        seconds = time_faster_of_two(step, clock) / _STEP
         whole.zero_grad(set_to_none=True)
         return seconds
 
-    return _measure_once(f"step {dtype} {unfreeze}", network, device, measure)
+    return _measure_once(f"step {dtype} {unfreeze} {alone}", network, device, measure)
 
 
 def measure_precision(network: Network, device: str) -> tuple[str, str]:
@@ -113,8 +126,8 @@ def measure_precision(network: Network, device: str) -> tuple[str, str]:
             return "float32", say("this CPU does not support bfloat16")
         lower = "float16"
     full, half = (
-        time_step(network, device, torch.float32),
-        time_step(network, device, PRECISIONS[lower]),
+        time_step(network, device, torch.float32, alone=True),
+        time_step(network, device, PRECISIONS[lower], alone=True),
     )
     reason = say(
         "measured: {half} ms per image in {lower}, {full} ms in float32",
@@ -139,14 +152,19 @@ def _time_encoding(network: Network, device: str, engine: str) -> float:
     )
 
 
-def time_faster_of_two(work: Callable[[], object]) -> float:
+def time_faster_of_two(work: Callable[[], object], clock: Callable[[], float] = time.perf_counter) -> float:
     """Seconds of the faster of two runs after a warm-up; work that takes seconds needs no warm-up."""
     taken: list[float] = []
     while len(taken) < 3 and not (taken and taken[0] > _LONG):
-        start = time.perf_counter()
+        start = clock()
         work()
-        taken.append(time.perf_counter() - start)
+        taken.append(clock() - start)
     return min(taken[1:] or taken)
+
+
+def _time_threads() -> float:
+    """Seconds that torch's threads have computed: what a clock would show if they had the cores for themselves."""
+    return time.process_time() / torch.get_num_threads()
 
 
 def has_bfloat16(device: str) -> bool:

@@ -74,7 +74,8 @@ def _pick_blocks(network: Network, plan: Any, precision: str, images: int) -> tu
     for blocks, least in LEAST_EPOCHS.items():
         if blocks == FEW_BLOCKS >= network.body.depth:
             continue  # which are all
-        seconds = OVERHEAD * images * time_step(network, plan.device, PRECISIONS[precision], blocks)
+        step = time_step(network, plan.device, PRECISIONS[precision], blocks, alone=True)
+        seconds = OVERHEAD * images * step
         if least * seconds <= FINETUNE_SECONDS:
             return blocks, min(FINETUNE_EPOCHS, int(FINETUNE_SECONDS / max(seconds, 1e-9))), seconds
     return 0, 0, seconds

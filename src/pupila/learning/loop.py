@@ -49,12 +49,8 @@ class Phase:
     seed: int
     can_predict: bool  # whether the module is trained already: then an epoch must beat its initial score
     encoder_lr: float | None = None  # of the module's `encoder`, where it learns at another rate
-    layer_decay: float = (
-        1.0  # factor of the learning rate from each block of the encoder to the one before it
-    )
-    ema_decay: float = (
-        0.0  # of the averaged weights, which are validated and left in the module; 0: not averaged
-    )
+    layer_decay: float = 1.0  # factor of the learning rate from each block of the encoder to the one before
+    ema_decay: float = 0.0  # of the averaged weights, which are validated and left in the module
     mixing: Mixing = field(default_factory=Mixing)
     replans: tuple[Replan, ...] = ()  # changes of its number of epochs, in their order
 
@@ -72,7 +68,7 @@ class EpochResult:
 
     @property
     def rank(self) -> tuple[float, float]:
-        """Orders epochs, higher is better: by score, of equal scores by loss. Few images give many equal scores."""
+        """Orders epochs, higher is better: by score, then by loss, for few images give many equal scores."""
         return self.score, 0.0 if self.loss is None else -self.loss
 
 
@@ -142,8 +138,7 @@ def fit(
         learner = _Learner(module, optimizer, averaged)
         state = checkpointer.restore(module, optimizer, averaged)
         if phase.can_predict and not state.epoch:
-            score, loss = validate(module, -1).rank
-            state = replace(state, best_score=score, best_loss=-loss)
+            state = replace(State().after(validate(module, -1), phase), epoch=0, best_epoch=0, collapsed=0)
             checkpointer.save_best(module)
         with progress(say("epochs"), phase.epochs - state.epoch) as advance:
             while not state.ends(phase := _replan(phase, checkpointer, state)):

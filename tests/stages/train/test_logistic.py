@@ -81,6 +81,19 @@ def test_a_logistic_head_weights_rare_classes_unless_something_else_does(data: P
         assert make_plan(data, unfreeze=0, **setting).class_weights == "none"
 
 
+@pytest.mark.trials
+def test_auto_fine_tunes_and_says_what_came_of_it(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pupila.stages.train.planning.unfreezing.time_step", lambda *_, **__: 1e-3)
+    weights = str(data.with_suffix(".safetensors"))
+    run = pupila.train(data, out=tmp_path / "run", weights=weights, **SETTINGS)
+    assert (run.plan.unfreeze, run.plan.finetune_epochs) == ("all", 10)
+    assert run.plan.reasons["unfreeze"].startswith("mean score ")
+    assert f"Fine-tuning: {run.plan.reasons['unfreeze']}." in (tmp_path / "run/report.html").read_text()
+    assert sum(line.phase == "finetune" for line in read_log(str(tmp_path / "run"))) == 10
+
+
 def test_r3s_recipe_is_expressed_as_before(data: Path) -> None:
     plan = make_plan(data, head="dense", epochs=10, optimizer="adam", unfreeze=0)
     assert (plan.head, plan.epochs, plan.optimizer, plan.lr) == ("dense", 10, "adam", 1e-3)

@@ -205,6 +205,8 @@ def describe_run(plan: TrainPlan, state: RunState, info: BundleInfo) -> list[str
             )
         )
     sentences.append(_describe_score(info, info.validation))
+    if plan.unfreeze_margin is not None:
+        sentences.append(say("Fine-tuning: {outcome}.", outcome=plan.reasons["unfreeze"]))
     sentences += [
         *describe_averaging(info),
         *describe_probe(info.validation.probe),

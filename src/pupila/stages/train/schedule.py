@@ -31,6 +31,9 @@ class TrainedNetwork:
     folds: list[int | None]  # of these rows
     interrupted: bool  # by Ctrl-C: it can be resumed
     probe: Any = None  # predictions of the linear probe for the same rows; None: there is none
+    choice: str = (
+        ""  # how unfrozen blocks compare with the frozen encoder, where that decides; of the first fold
+    )
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,13 @@ class Schedule:
         trained = self._train_split(plan, network, split, "")
         folds: list[int | None] = [None] * len(split.validation)
         return TrainedNetwork(
-            network, trained.predictions, split.validation, folds, trained.interrupted, trained.probe
+            network,
+            trained.predictions,
+            split.validation,
+            folds,
+            trained.interrupted,
+            trained.probe,
+            trained.choice,
         )
 
     def rows(self, split: str) -> list[int]:
@@ -103,11 +112,13 @@ class Schedule:
         probes = [trained.probe for trained in best]
         probe = None if any(each is None for each in probes) else self.recipe.concatenate(probes)
         if plan.ensemble:
-            return TrainedNetwork(average_networks(members), predictions, rows, folds, False, probe)
+            return TrainedNetwork(
+                average_networks(members), predictions, rows, folds, False, probe, best[0].choice
+            )
         whole = self._train_split(
             _plan_whole(plan, network, best), network, SplitRows.of(self.splits, [*fold_of], []), "whole-"
         )
-        return TrainedNetwork(network, predictions, rows, folds, whole.interrupted, probe)
+        return TrainedNetwork(network, predictions, rows, folds, whole.interrupted, probe, best[0].choice)
 
     def _train_split(self, plan: TrainPlan, network: Network, split: SplitRows, prefix: str) -> TrainedSplit:
         trainer = TRAINERS[plan.task](self.data, split, plan, network, self.pool)

@@ -18,6 +18,7 @@ FINETUNE_EPOCHS = 10  # of a fine-tuning that "auto" decides on, at most
 LEAST_EPOCHS: dict[int | str, int] = {"all": 5, FEW_BLOCKS: 3}  # of blocks, tried in this order
 FINETUNE_SECONDS = 120.0  # of such a fine-tuning, by the time of a step: more is for the user to ask for
 RATE_SHARE = 0.3  # of lr, for unfrozen blocks
+MARGIN = 1.0  # standard errors of the paired difference: less may be noise
 OVERHEAD = 1.25  # time of an epoch over that of its steps: images are augmented, and epochs validated
 _OF_UNFROZEN_BLOCKS = {
     "finetune_epochs", "finetune_lr", "batch_norm", "layer_decay", "mixup", "cutmix",
@@ -49,27 +50,32 @@ def decide_unfreezing(settings: Any, plan: Any, trials: Trials) -> Any:
     required = _asks_for_unfreezing(settings)
     if not required and not trials.split.validation:
         return _explain(plan, say("no validation images, which show whether unfrozen blocks are better"))
-    precision, reasons = plan.precision, dict(plan.reasons)
+    reasons = dict(plan.reasons)
+    decided: dict[str, Any] = {"unfreeze": "all", "precision": plan.precision}
     if settings.precision == "auto":
-        precision, reasons["precision"] = measure_precision(network, plan.device)
-    blocks, epochs, slowest = _pick_blocks(network, plan, precision, len(trials.split.train))
-    if required:
-        blocks, epochs = "all", plan.finetune_epochs
-        reasons["unfreeze"] = say("a setting of unfrozen blocks was given")
-    elif not blocks:
-        return _explain(plan, _explain_too_slow(slowest))
-    else:
+        decided["precision"], reasons["precision"] = measure_precision(network, plan.device)
+    reasons["unfreeze"] = say("a setting of unfrozen blocks was given")
+    if not required:
+        blocks, epoch = _pick_blocks(network, plan, decided["precision"], len(trials.split.train))
+        if not blocks:
+            return _explain(plan, _explain_too_slow(epoch))
+        fitting = int(FINETUNE_SECONDS / max(epoch, 1e-9))
+        epochs = min(FINETUNE_EPOCHS, fitting)
+        decided |= {"unfreeze": blocks, "finetune_epochs": epochs, "unfreeze_margin": MARGIN}
         reasons["unfreeze"] = say(
-            "an epoch's weights replace those of the frozen encoder where they score higher on validation"
+            "the weights of the best epoch replace those of the frozen encoder where they are right more often on "
+            "validation, by more than a standard error"
         )
-        reasons["finetune_epochs"] = say("as many as take {seconds} s, at most {most}",
-                                         seconds=number(FINETUNE_SECONDS, 0), most=FINETUNE_EPOCHS)  # fmt: skip
-    decided = {"unfreeze": blocks, "precision": precision, "finetune_epochs": epochs, "reasons": reasons}
-    return plan.model_copy(update=decided)
+        reasons["finetune_epochs"] = say(
+            "as many as take {seconds} s, at most {most}",
+            seconds=number(FINETUNE_SECONDS, 0),
+            most=FINETUNE_EPOCHS,
+        )
+    return plan.model_copy(update={**decided, "reasons": reasons})
 
 
-def _pick_blocks(network: Network, plan: Any, precision: str, images: int) -> tuple[int | str, int, float]:
-    """How many blocks can be fine-tuned in the time, for how many epochs, and the seconds of the last epoch timed."""
+def _pick_blocks(network: Network, plan: Any, precision: str, images: int) -> tuple[int | str, float]:
+    """The blocks that can be fine-tuned in the time, 0 where none can, and the seconds of an epoch with them."""
     seconds = 0.0
     for blocks, least in LEAST_EPOCHS.items():
         if blocks == FEW_BLOCKS >= network.body.depth:
@@ -77,8 +83,8 @@ def _pick_blocks(network: Network, plan: Any, precision: str, images: int) -> tu
         step = time_step(network, plan.device, PRECISIONS[precision], blocks, alone=True)
         seconds = OVERHEAD * images * step
         if least * seconds <= FINETUNE_SECONDS:
-            return blocks, min(FINETUNE_EPOCHS, int(FINETUNE_SECONDS / max(seconds, 1e-9))), seconds
-    return 0, 0, seconds
+            return blocks, seconds
+    return 0, seconds
 
 
 def _explain(plan: Any, reason: str) -> Any:

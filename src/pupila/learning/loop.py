@@ -79,7 +79,7 @@ class State:
     epoch: int = 0  # completed epochs
     best_epoch: int = 0
     best_score: float = -math.inf
-    best_loss: float = math.inf  # of that epoch; 0 without validation
+    best_loss: float = math.inf  # of that epoch, 0 without validation; -inf: no equal score is better
     stale: int = 0  # epochs since the best
     collapsed: int = 0  # consecutive collapsed epochs
     factor: float = 1.0  # of the learning rate, by plateau
@@ -138,7 +138,7 @@ def fit(
         learner = _Learner(module, optimizer, averaged)
         state = checkpointer.restore(module, optimizer, averaged)
         if phase.can_predict and not state.epoch:
-            state = replace(State().after(validate(module, -1), phase), epoch=0, best_epoch=0, collapsed=0)
+            state = replace(state, best_score=validate(module, -1).score, best_loss=-math.inf)
             checkpointer.save_best(module)
         with progress(say("epochs"), phase.epochs - state.epoch) as advance:
             while not state.ends(phase := _replan(phase, checkpointer, state)):
@@ -216,9 +216,8 @@ def _train_epoch(
         scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         if phase.clip_norm is not None:
             scaler.unscale_(optimizer)
-            nn.utils.clip_grad_norm_(
-                [p for g in optimizer.param_groups for p in g["params"]], phase.clip_norm
-            )
+            weights = [p for g in optimizer.param_groups for p in g["params"]]
+            nn.utils.clip_grad_norm_(weights, phase.clip_norm)
         scaler.step(optimizer)
         scaler.update()
         learner.averaged.update(module)

@@ -38,7 +38,6 @@ from pupila.learning.models.network import Network, Unfrozen
 from pupila.learning.models.served import average_flips
 from pupila.learning.models.settings import CROSS_VALIDATION, LOGISTIC
 from pupila.learning.pool import EncoderPool
-from pupila.learning.trainers.scores import score_images
 from pupila.learning.trainers.settings import ImageSettings
 from pupila.learning.trainers.trainer import SplitRows
 
@@ -123,12 +122,6 @@ class ImageTrainer(ABC):
         module.eval()
         run = partial(average_flips, module, flips=self.settings.test_time_flips)
         return _predict_logits(run, inputs, self.settings)
-
-    def score_images(self, predictions: Array) -> list[float]:
-        """The score of each validation image in [0, 1], higher is better, from their (V, C) logits."""
-        targets = self.targets[self.split.validation]
-        outcomes = Outcomes.of_epoch(self.split.validation, *self.outcomes(targets, predictions))
-        return score_images(self.network.task.name, outcomes, self.settings.classes)
 
     def build_head_trainer(self) -> "FeatureTrainer":
         """Trains the head on cached features."""

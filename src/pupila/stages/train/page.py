@@ -205,7 +205,7 @@ def describe_run(plan: TrainPlan, state: RunState, info: BundleInfo) -> list[str
             )
         )
     sentences.append(_describe_score(info, info.validation))
-    if plan.unfreeze_margin is not None:
+    if plan.unfreeze and plan.epochs and "unfreeze" in plan.reasons:
         sentences.append(say("Fine-tuning: {outcome}.", outcome=plan.reasons["unfreeze"]))
     sentences += [
         *describe_averaging(info),

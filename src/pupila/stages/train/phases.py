@@ -13,7 +13,6 @@ from pupila.learning.fit_once import fit_once
 from pupila.learning.loop import Batch, Checkpointer, Phase, State, fit
 from pupila.learning.memory import reused_memory
 from pupila.learning.trainers.trainer import HeadTrainer, TaskTrainer, to_device
-from pupila.stages.train.frozen_baseline import FrozenBaseline
 from pupila.stages.train.settings import TrainPlan
 
 HEAD, FINETUNE = "head", "finetune"  # phases: a frozen encoder, then unfrozen blocks
@@ -26,7 +25,6 @@ class TrainedSplit:
     predictions: Any  # for the validation rows, in the form of the task
     states: dict[str, State]  # phase -> its last state
     probe: Any = None  # predictions of the linear probe for the validation rows; None: there is none
-    choice: str = ""  # how unfrozen blocks compare with the frozen encoder, where that decides
 
     @property
     def interrupted(self) -> bool:
@@ -49,7 +47,6 @@ def train_split(
     states: dict[str, State] = {}
     predict: Callable[[], Any] | None = None  # with the weights of the last phase
     probe: Any = None
-    choice = ""
     if network.pretrained and plan.epochs:
         head = trainer.build_head_trainer()
         layer = None if head is None else head.fit_probe()
@@ -67,14 +64,8 @@ def train_split(
             states[HEAD] = replace(states[HEAD], interrupted=True)
         else:
             if module is not None:
-                frozen = FrozenBaseline.of(trainer, module, predict, plan.unfreeze_margin)
                 states[FINETUNE], predict = _train_pixels(trainer, plan, checkpointer, module, FINETUNE)
-                if frozen is not None:
-                    comparison = frozen.compare(predict())
-                    predict, choice = comparison.predict, comparison.describe()
-                    if not comparison.is_beaten:
-                        states[FINETUNE] = replace(states[FINETUNE], best_epoch=0)
-    return TrainedSplit(predict() if predict else None, states, probe, choice)
+    return TrainedSplit(predict() if predict else None, states, probe)
 
 
 def _train_head(

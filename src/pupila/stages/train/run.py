@@ -209,8 +209,8 @@ class TrainingRun:
         plan, trained = self._train(plan, network)
         if choices := [line.choice for line in self.log if line.choice]:
             plan = plan.model_copy(update={"reasons": {**plan.reasons, "l2": choices[-1]}})
-        if trained.choice:
-            plan = plan.model_copy(update={"reasons": {**plan.reasons, "unfreeze": trained.choice}})
+        if trained.fine_tuning and "unfreeze" in plan.reasons:
+            plan = plan.model_copy(update={"reasons": {**plan.reasons, "unfreeze": trained.fine_tuning}})
         state = COLLAPSED if self.recipe.is_collapsed(trained.predictions) else COMPLETED
         groups = np.array([a.component for a in self.splits.images])[trained.rows]
         result = self.recipe.calibrate(plan, self.data, trained.predictions, trained.rows, groups)

@@ -8,6 +8,7 @@ import numpy as np
 
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.splits import SplitFile
+from pupila.core.messages import say
 from pupila.core.vocabulary import TRAIN, VALIDATION
 from pupila.learning.loop import Checkpointer
 from pupila.learning.models.ensemble import average_networks
@@ -31,9 +32,7 @@ class TrainedNetwork:
     folds: list[int | None]  # of these rows
     interrupted: bool  # by Ctrl-C: it can be resumed
     probe: Any = None  # predictions of the linear probe for the same rows; None: there is none
-    choice: str = (
-        ""  # how unfrozen blocks compare with the frozen encoder, where that decides; of the first fold
-    )
+    fine_tuning: str = ""  # what came of it, where it follows a head and there are validation images
 
 
 @dataclass(frozen=True)
@@ -66,14 +65,9 @@ class Schedule:
         split = SplitRows.of(self.splits, self.rows(TRAIN), self.rows(VALIDATION))
         trained = self._train_split(plan, network, split, "")
         folds: list[int | None] = [None] * len(split.validation)
+        outcome = _describe_fine_tuning(trained) if split.validation else ""
         return TrainedNetwork(
-            network,
-            trained.predictions,
-            split.validation,
-            folds,
-            trained.interrupted,
-            trained.probe,
-            trained.choice,
+            network, trained.predictions, split.validation, folds, trained.interrupted, trained.probe, outcome
         )
 
     def rows(self, split: str) -> list[int]:
@@ -112,17 +106,28 @@ class Schedule:
         probes = [trained.probe for trained in best]
         probe = None if any(each is None for each in probes) else self.recipe.concatenate(probes)
         if plan.ensemble:
-            return TrainedNetwork(
-                average_networks(members), predictions, rows, folds, False, probe, best[0].choice
-            )
+            return TrainedNetwork(average_networks(members), predictions, rows, folds, False, probe)
         whole = self._train_split(
             _plan_whole(plan, network, best), network, SplitRows.of(self.splits, [*fold_of], []), "whole-"
         )
-        return TrainedNetwork(network, predictions, rows, folds, whole.interrupted, probe, best[0].choice)
+        return TrainedNetwork(network, predictions, rows, folds, whole.interrupted, probe)
 
     def _train_split(self, plan: TrainPlan, network: Network, split: SplitRows, prefix: str) -> TrainedSplit:
         trainer = TRAINERS[plan.task](self.data, split, plan, network, self.pool)
         return train_split(trainer, plan, lambda phase: self.make_checkpointer(f"{prefix}{phase}"))
+
+
+def _describe_fine_tuning(trained: TrainedSplit) -> str:
+    """Whether unfrozen blocks beat the head on the frozen encoder; nothing where there was only one of them."""
+    if not {HEAD, FINETUNE} <= trained.states.keys():
+        return ""
+    if epoch := trained.states[FINETUNE].best_epoch:
+        return say(
+            "epoch {n} with unfrozen blocks scores higher on validation than the frozen encoder", n=epoch
+        )
+    return say(
+        "no epoch with unfrozen blocks scores higher on validation than the frozen encoder, which stays"
+    )
 
 
 def _plan_whole(plan: TrainPlan, network: Network, best: list[TrainedSplit]) -> TrainPlan:

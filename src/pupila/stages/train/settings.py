@@ -128,11 +128,6 @@ class TrainPlan(TrainSettings, RunPlan):
     unfreeze: NonNegativeInt | Literal["all"] = Field(
         description="number of last encoder blocks to fine-tune"
     )
-    unfreeze_margin: NonNegativeFloat | None = Field(
-        default=None,
-        description="standard errors by which unfrozen blocks have to beat the frozen encoder on validation; null: "
-        "any higher score is enough",
-    )
     lr: PositiveFloat = Field(description="learning rate of the first phase")
     finetune_lr: PositiveFloat = Field(description="learning rate of unfrozen blocks")
     batch_size: PositiveInt = Field(description="images per step")

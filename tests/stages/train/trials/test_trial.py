@@ -12,11 +12,11 @@ import pupila
 from pupila.api.split import plan_split
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.run.outcomes import Outcomes
-from pupila.learning.trainers.scores import score_images
 from pupila.stages.train import phases
 from pupila.stages.train.config import TrainConfig
 from pupila.stages.train.preparation import build_network, find_training, prepare_training
 from pupila.stages.train.trials import trial
+from pupila.stages.train.trials.scores import score_images
 from pupila.stages.train.trials.trial import Candidate, TrialResult, Trials, choose, describe
 
 pytestmark = pytest.mark.trials

@@ -18,7 +18,6 @@ FINETUNE_EPOCHS = 10  # of a fine-tuning that "auto" decides on, at most
 LEAST_EPOCHS: dict[int | str, int] = {"all": 5, FEW_BLOCKS: 3}  # of blocks, tried in this order
 FINETUNE_SECONDS = 120.0  # of such a fine-tuning, by the time of a step: more is for the user to ask for
 RATE_SHARE = 0.3  # of lr, for unfrozen blocks
-MARGIN = 1.0  # standard errors of the paired difference: less may be noise
 OVERHEAD = 1.25  # time of an epoch over that of its steps: images are augmented, and epochs validated
 _OF_UNFROZEN_BLOCKS = {
     "finetune_epochs", "finetune_lr", "batch_norm", "layer_decay", "mixup", "cutmix",
@@ -60,11 +59,9 @@ def decide_unfreezing(settings: Any, plan: Any, trials: Trials) -> Any:
         if not blocks:
             return _explain(plan, _explain_too_slow(epoch))
         fitting = int(FINETUNE_SECONDS / max(epoch, 1e-9))
-        epochs = min(FINETUNE_EPOCHS, fitting)
-        decided |= {"unfreeze": blocks, "finetune_epochs": epochs, "unfreeze_margin": MARGIN}
+        decided |= {"unfreeze": blocks, "finetune_epochs": min(FINETUNE_EPOCHS, fitting)}
         reasons["unfreeze"] = say(
-            "the weights of the best epoch replace those of the frozen encoder where they are right more often on "
-            "validation, by more than a standard error"
+            "the weights of an epoch replace those of the frozen encoder where they score higher on validation"
         )
         reasons["finetune_epochs"] = say(
             "as many as take {seconds} s, at most {most}",

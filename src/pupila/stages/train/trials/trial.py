@@ -38,10 +38,10 @@ from pupila.learning.loop import Checkpointer, EpochResult, State
 from pupila.learning.models.network import Network
 from pupila.learning.pool import EncoderPool
 from pupila.learning.trainers.catalogue import TRAINERS
-from pupila.learning.trainers.scores import score_images
 from pupila.learning.trainers.trainer import SplitRows
 from pupila.stages.train.phases import FINETUNE, train_split
 from pupila.stages.train.settings import TrainPlan
+from pupila.stages.train.trials.scores import score_images
 
 MARGIN = 1.0  # standard errors
 _HEAD_EPOCH = 0.02  # cost of an epoch on cached features, in epochs with unfrozen blocks

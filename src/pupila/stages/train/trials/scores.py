@@ -1,4 +1,4 @@
-"""How well a network does on each validation image, from the outcomes of its last epoch."""
+"""How well a trained candidate does on each validation image, from the outcomes of its last epoch."""
 
 from collections.abc import Callable
 

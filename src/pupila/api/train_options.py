@@ -53,11 +53,11 @@ class TrainOptions(LayoutOptions, BandOptions, total=False):
     """options of timm.create_model, such as options.pad_type=same."""
     unfreeze: int | Literal["auto", "all"]
     """number of last encoder blocks to fine-tune after the head; auto without pretrained weights: all;
-    classification, multi-label classification: auto means as many as can be fine-tuned in two minutes: all, the last
-    3, or 0; segmentation: auto means half of the blocks, or all where 24 epochs or more are affordable; promptable
-    models: auto means 0 [default: 'auto']."""
+    classification, multi-label classification: auto means as many as can be fine-tuned in 150 s: all, the last 3, or
+    0; segmentation: auto means half of the blocks, or all where 24 epochs or more are affordable; promptable models:
+    auto means 0 [default: 'auto']."""
     finetune_epochs: int | Literal["auto"]
-    """passes with unfrozen blocks; classification, multi-label classification: auto means 10, or 3 to 10 where
+    """passes with unfrozen blocks; classification, multi-label classification: auto means 10, or 2 to 10 where
     unfreeze is auto, too; segmentation: auto means 6 to 48, so that every data set costs about the same; promptable
     models: auto means 10 [default: 'auto']."""
     finetune_lr: float | Literal["auto"]

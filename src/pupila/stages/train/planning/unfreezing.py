@@ -1,4 +1,4 @@
-"""Decide how much of a classifier's encoder is unfrozen: as much as can be fine-tuned within two minutes."""
+"""Decide how much of a classifier's encoder is unfrozen: as much as can be fine-tuned within minutes."""
 
 from typing import Any
 
@@ -15,8 +15,8 @@ STRONG: dict[str, Any] = {
 }  # fmt: skip
 FEW_BLOCKS = 3  # the last ones, where all take longer
 FINETUNE_EPOCHS = 10  # of a fine-tuning that "auto" decides on, at most
-LEAST_EPOCHS: dict[int | str, int] = {"all": 5, FEW_BLOCKS: 3}  # of blocks, tried in this order
-FINETUNE_SECONDS = 120.0  # of such a fine-tuning, by the time of a step: more is for the user to ask for
+LEAST_EPOCHS: dict[int | str, int] = {"all": 5, FEW_BLOCKS: 2}  # of blocks, tried in this order
+FINETUNE_SECONDS = 150.0  # of such a fine-tuning, by the time of a step: more is for the user to ask for
 RATE_SHARE = 0.3  # of lr, for unfrozen blocks
 OVERHEAD = 1.25  # time of an epoch over that of its steps: images are augmented, and epochs validated
 _OF_UNFROZEN_BLOCKS = {

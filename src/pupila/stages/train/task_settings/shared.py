@@ -114,10 +114,10 @@ class ClassifierTrainSettings(
     notes: ClassVar[dict[str, str]] = {
         "model": mark("lenet, resnet_small, resnet_dropout, or any timm classifier; auto means mobilenetv2_100"),
         "image_size": mark("auto means the default of the model"),
-        "unfreeze": mark("auto means as many as can be fine-tuned in two minutes: all, the last 3, or 0"),
+        "unfreeze": mark("auto means as many as can be fine-tuned in 150 s: all, the last 3, or 0"),
         "batch_norm": mark("auto means frozen"),
         "recipe": mark("auto means standard"),
-        "finetune_epochs": mark("auto means 10, or 3 to 10 where unfreeze is auto, too"),
+        "finetune_epochs": mark("auto means 10, or 2 to 10 where unfreeze is auto, too"),
         "finetune_lr": mark("auto means 0.3 of lr"),
         "lr": mark("auto means 1e-3, sgd 0.01"),
         "batch_size": mark("auto means 32"),

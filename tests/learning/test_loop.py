@@ -168,6 +168,8 @@ def test_what_could_answer_before_has_to_be_beaten(tmp_path: Path) -> None:
     assert (flat(net), state.best_epoch, state.best_score) == (fresh, 0, 0.5)
     net, state, _ = trained(tmp_path / "equal", [0.5] * 7, phase)
     assert (flat(net), state.best_epoch) == (fresh, 0)
+    net, state, lines = trained(tmp_path / "perfect", [1.0] * 7, phase)
+    assert (flat(net), state.epoch, state.best_epoch, lines) == (fresh, 0, 0, [])  # nothing can beat it
     net, state, _ = trained(tmp_path / "better", [0.1, 0.6, 0.1, 0.1, 0.1, 0.1, 0.5], phase)
     assert flat(net) != fresh
     assert (state.best_epoch, state.best_score) == (2, 0.6)

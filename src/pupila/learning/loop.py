@@ -106,6 +106,7 @@ class State:
             self.epoch >= (phase.replans[-1].epochs if phase.replans else phase.epochs)
             or self.stale >= phase.patience
             or self.collapsed >= phase.collapse_patience
+            or (self.best_loss == -math.inf and self.best_score >= 1)  # which no epoch can beat
         )
 
 

@@ -121,7 +121,10 @@ def _describe_fine_tuning(trained: TrainedSplit) -> str:
     """Whether unfrozen blocks beat the head on the frozen encoder; nothing where there was only one of them."""
     if not {HEAD, FINETUNE} <= trained.states.keys():
         return ""
-    if epoch := trained.states[FINETUNE].best_epoch:
+    state = trained.states[FINETUNE]
+    if not state.epoch and state.best_score >= 1:
+        return say("no epoch can score higher on validation than the frozen encoder, which stays")
+    if epoch := state.best_epoch:
         return say(
             "epoch {n} with unfrozen blocks scores higher on validation than the frozen encoder", n=epoch
         )

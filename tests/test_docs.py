@@ -72,6 +72,7 @@ def test_the_doctors_page_lists_every_fault_as_it_is() -> None:
         "train",
         "sweep",
         "evaluate",
+        "explain",
         "predict",
         "serve",
         "registry",

@@ -14,6 +14,7 @@ _FACE = {
     "diff_data": "pupila.api.versions",
     "doctor": "pupila.api.doctor",
     "evaluate": "pupila.api.evaluate",
+    "explain": "pupila.api.explain",
     "explore": "pupila.api.explore",
     "label": "pupila.api.label",
     "list_versions": "pupila.api.versions",
@@ -35,9 +36,9 @@ _FACE = {
 }
 
 __all__ = [
-    "PredictionFiles", "PupilaError", "__version__", "collect", "convert", "diff_data", "doctor", "evaluate", "explore",
-    "label", "list_versions", "load", "open", "predict", "predict_files", "registry", "replay_table", "restore_data",
-    "serve", "snapshot_data", "split", "sweep", "track", "train",
+    "PredictionFiles", "PupilaError", "__version__", "collect", "convert", "diff_data", "doctor", "evaluate", "explain",
+    "explore", "label", "list_versions", "load", "open", "predict", "predict_files", "registry", "replay_table",
+    "restore_data", "serve", "snapshot_data", "split", "sweep", "track", "train",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from pupila.api.convert import convert
     from pupila.api.doctor import doctor
     from pupila.api.evaluate import evaluate
+    from pupila.api.explain import explain
     from pupila.api.explore import explore
     from pupila.api.label import label
     from pupila.api.load import load

@@ -20,6 +20,7 @@ ORDERED: dict[str, tuple[str, ...]] = {
              "csv_text", "json_text", "writing", "folders", "checksums", "disk", "protocols", "stores", "files",
              "records", "settings", "synonyms", "terminal", "progress", "threads", "secrets"),
     "statistics": ("estimate", "intervals", "stratified_order", "tests", "selection", "power_law", "probe", "pairings",
+                   "localisation",
                    "drift", "metrics"),
     "imaging": ("images", "geotiff", "masks", "regions", "contours", "tiles", "corruptions", "duplicates"),
     "artifacts": ("dataset", "predictions", "bundle", "registry", "run", "sweep", "report", "web"),
@@ -76,7 +77,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "pydantic_core": ("core/settings",),  # pydantic's own errors, for a validator of ours
     "rasterio": ("imaging/geotiff",),
     "rich": ("core/progress", "cli"),
-    "safetensors": ("learning/models", "learning/loop", "learning/export"),
+    "safetensors": ("artifacts/bundle", "learning/models", "learning/loop", "learning/export"),
     "segmentation_models_pytorch": ("learning/models",),
     "simplejpeg": ("imaging/images",),
     "selectolax": ("stages/collect",),
@@ -119,7 +120,7 @@ BASE_ROOMS = (
 )  # fmt: skip
 BASE_LIBRARIES = {
     "PIL", "contourpy", "fastapi", "fsspec", "httptools", "numpy", "onnxruntime", "pycocotools", "pydantic",
-    "pydantic_core", "rich", "simplejpeg", "starlette", "typer", "uvicorn", "yaml",
+    "pydantic_core", "rich", "safetensors", "simplejpeg", "starlette", "typer", "uvicorn", "yaml",
 }  # fmt: skip
 
 PICKLES = {"pickle", "marshal", "shelve"}

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from pupila.api.inputs import Data, Path, is_path, path_text
 from pupila.core import files
 from pupila.core.errors import PupilaError
-from pupila.core.messages import say
+from pupila.core.messages import listing, say
+from pupila.core.vocabulary import SPLIT_WORDS, SPLITS
 
 if TYPE_CHECKING:
     from pupila.artifacts.dataset.manifest import Dataset
@@ -73,6 +74,34 @@ def find_agreed_split(data: "Dataset", folds: int | None) -> "SplitFile | None":
         )
         raise PupilaError(problem, remedy=f"pupila split {data.home} --folds {folds} --replace")
     return splits
+
+
+def require_split(data: "Dataset") -> "SplitFile":
+    """The split beside the data.
+
+    Raises:
+        PupilaError: there is none of these very data.
+    """
+    from pupila.artifacts.dataset.splits import find_matching_split
+
+    splits = find_matching_split(data, data.home)
+    if splits is None:
+        raise PupilaError(
+            say("The data set is not split"), actual=say("no matching splits.json"),
+            expected=say("the split that the model was trained with"), remedy="pupila split DATA",
+        )  # fmt: skip
+    return splits
+
+
+def parse_split(name: str) -> str:
+    """The name of a split, whichever of its words a user wrote.
+
+    Raises:
+        PupilaError: another word.
+    """
+    if name.lower() not in SPLIT_WORDS:
+        raise PupilaError(say("Unknown split"), actual=name, expected=listing(list(SPLITS)))
+    return SPLIT_WORDS[name.lower()]
 
 
 def results_folder(data: "Dataset", out: Path | None) -> str:

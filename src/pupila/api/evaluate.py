@@ -4,14 +4,11 @@ from collections.abc import Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Unpack
 
-from pupila.api.data import open_with
+from pupila.api.data import open_with, parse_split, require_split
 from pupila.api.inputs import Data, ModelInput, Path, path_text
 from pupila.api.options import EvaluateOptions
 from pupila.core import files
-from pupila.core.errors import PupilaError
 from pupila.core.extras import public
-from pupila.core.messages import listing, say
-from pupila.core.vocabulary import SPLIT_WORDS, SPLITS
 
 if TYPE_CHECKING:
     from pupila.artifacts.dataset.manifest import Dataset
@@ -53,7 +50,6 @@ def evaluate(
             table, or of a run's folds.
     """
     from pupila.artifacts.dataset.home import find_home
-    from pupila.artifacts.dataset.splits import find_matching_split
     from pupila.artifacts.run.source import parse_source
     from pupila.stages.evaluate.evaluator import EvaluationSet
     from pupila.stages.evaluate.run import evaluate_models, write_report
@@ -62,15 +58,10 @@ def evaluate(
 
     parsed = EvaluateSettings.parse(dict(settings), "evaluate")
     opened = open_with(data, {})
-    splits = find_matching_split(opened, opened.home)
-    if splits is None:
-        raise PupilaError(
-            say("The data set is not split"), actual=say("no matching splits.json"),
-            expected=say("the split that the model was trained with"), remedy="pupila split DATA",
-        )  # fmt: skip
+    splits = require_split(opened)
     others = against if isinstance(against, Sequence) and not isinstance(against, str) else [against]
     sources = [parse_source(given) for given in (model, *others)]
-    split = split and _parse_split(split)
+    split = split and parse_split(split)
     if parsed.stress:
         check_stressable(sources[0], splits, split)
     result = evaluate_models(sources, opened, splits, split, threshold, _read_columns(opened, parsed.by))
@@ -103,9 +94,3 @@ def _own_name(source: "ModelSource") -> list[str]:
     from pupila.artifacts.run.source import TableSource
 
     return [PurePath(source.path).stem] if isinstance(source, TableSource) else []
-
-
-def _parse_split(name: str) -> str:
-    if name.lower() not in SPLIT_WORDS:
-        raise PupilaError(say("Unknown split"), actual=name, expected=listing(list(SPLITS)))
-    return SPLIT_WORDS[name.lower()]

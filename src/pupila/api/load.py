@@ -75,7 +75,7 @@ class Model(Displayed):
             PupilaError: a path that names nothing, another type, or a prompt that the model needs or does not take.
         """
         prompt = self._check_prompt(tuple(points), tuple(negatives), box)
-        sources, skipped = _list_sources(images)
+        sources, skipped = list_sources(images)
         with progress(say("predicting"), len(sources)) as advance:
             items = []
             for prediction in self._predict(sources, prompt):
@@ -93,7 +93,7 @@ class Model(Displayed):
     ) -> Iterator[Prediction]:
         """The predictions of `predict` one by one, in constant memory."""
         return self._predict(
-            _list_sources(images)[0], self._check_prompt(tuple(points), tuple(negatives), box)
+            list_sources(images)[0], self._check_prompt(tuple(points), tuple(negatives), box)
         )
 
     def summary(self) -> Summary:
@@ -204,7 +204,7 @@ def name_registry(model: str, registry: str | None) -> str:
     return add_registry(model, registry)
 
 
-def _list_sources(images: Images) -> "tuple[list[str | NamedBytes], str]":
+def list_sources(images: Images) -> "tuple[list[str | NamedBytes], str]":
     """The addresses of files, the bytes of images in memory, each with a name, and what folders hold besides."""
     from pupila.imaging.images.memory import NamedBytes, encode_lossless
     from pupila.stages.predict.inputs import SkippedFiles, find_images

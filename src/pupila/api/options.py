@@ -85,6 +85,23 @@ class EvaluateOptions(TypedDict, total=False):
     """most images of --stress; None: 500, with prompts 50 [default: None]."""
 
 
+class ExplainOptions(TypedDict, total=False):
+    """How heat maps are made, of which class and of how many images."""
+
+    method: Literal["auto", "gradcam", "hirescam", "occlusion", "rise"]
+    """gradcam, hirescam: from the last feature map and its gradient; occlusion: how the logit changes where a patch
+    hides the image; rise: the same with random masks; auto: gradcam where the network has such a map, else occlusion
+    [default: 'auto']."""
+    label: str | None
+    """class to explain; None: the predicted one, of a mask the largest [default: None]."""
+    most: int
+    """most images of a data set, drawn evenly over its classes [default: 24]."""
+    random_masks: int
+    """of --method rise [default: 1000]."""
+    seed: int
+    """of random masks, and of what is drawn [default: 0]."""
+
+
 class LabelOptions(LayoutOptions, total=False):
     """Settings of the labellers."""
 

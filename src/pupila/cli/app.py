@@ -12,6 +12,7 @@ from pupila.cli import (
     data,
     doctor,
     evaluate,
+    explain,
     explore,
     label,
     predict,
@@ -75,6 +76,7 @@ app.command("train", cls=Command, help=train.HELP)(train.train)
 app.command("sweep", cls=Command, help=sweep.HELP)(sweep.sweep)
 app.command("track", cls=Command, help=track.HELP)(track.track)
 app.command("evaluate", cls=Command, help=evaluate.HELP)(evaluate.evaluate)
+app.command("explain", cls=Command, help=explain.HELP)(explain.explain)
 app.command("predict", cls=Command, help=predict.HELP)(predict.predict)
 app.command("serve", cls=Command, help=serve.HELP)(serve.serve)
 app.command("registry add", cls=Command, help=registry.ADD)(registry.add)

@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
         "read.max_pixels",
     ),
     "evaluate": ("evaluate",),
+    "explain": ("explain",),
     "predict": ("predict",),
     "serve": ("serve",),
 }
@@ -74,6 +75,12 @@ def _evaluate() -> "type[Settings]":
     from pupila.stages.evaluate.settings import EvaluateSettings
 
     return EvaluateSettings
+
+
+def _explain() -> "type[Settings]":
+    from pupila.stages.explain.settings import ExplainSettings
+
+    return ExplainSettings
 
 
 def _predict() -> "type[Settings]":
@@ -120,6 +127,7 @@ def _table() -> "type[Settings]":
 
 STAGES: dict[str, "Callable[[], type[Settings]]"] = {
     "collect": _collect, "read": _read, "split": _split, "train": _train, "sweep": _sweep, "evaluate": _evaluate,
+    "explain": _explain,
     "predict": _predict, "serve": _serve, "label-audit": _audit, "label-vlm": _vlm, "label-roboflow": _roboflow,
     "label-bundle": _bundle, "label-csv": _table,
 }  # fmt: skip

@@ -38,6 +38,12 @@ def _data_diff() -> Any:
     return VersionDiff
 
 
+def _explain() -> Any:
+    from pupila.artifacts.report.explanation import ExplainReport
+
+    return ExplainReport
+
+
 def _fingerprint() -> Any:
     from pupila.artifacts.report.fingerprint import Fingerprint
 
@@ -103,6 +109,7 @@ SCHEMAS: dict[str, Callable[[], Any]] = {
     "audit": _audit,
     "bundle": _bundle,
     "data-diff": _data_diff,
+    "explain": _explain,
     "fingerprint": _fingerprint,
     "learning-curve": _learning_curve,
     "plan": _plan,

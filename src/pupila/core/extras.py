@@ -17,7 +17,7 @@ EXTRA_OF = {
          "usearch"), "data"
     ),
     **dict.fromkeys(
-        ("onnx", "onnxscript", "safetensors", "segmentation_models_pytorch", "timm", "torch", "torchvision"), "train"
+        ("onnx", "onnxscript", "segmentation_models_pytorch", "timm", "torch", "torchvision"), "train"
     ),
     "transformers": "sam",
     **dict.fromkeys(("httpcore", "playwright", "protego", "selectolax", "tenacity"), "collect"),

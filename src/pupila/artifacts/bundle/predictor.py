@@ -9,6 +9,7 @@ import numpy as np
 
 from pupila.artifacts.bundle.folder import MODEL_FILE, Bundle
 from pupila.artifacts.bundle.golden import preprocess_bytes
+from pupila.artifacts.bundle.heat_map import PooledHead, draw_heat_maps, read_heads
 from pupila.artifacts.bundle.interface import open_sessions
 from pupila.artifacts.bundle.outputs import EMBEDDING, FEATURE_MAP, LOGITS
 from pupila.artifacts.bundle.session import Session
@@ -89,11 +90,25 @@ class Predictor:
         features = self.session.run(image.inputs, outputs=[EMBEDDING])[0]
         return np.asarray(features.mean(axis=(0, *range(2, features.ndim))))
 
-    def feature_map(self, image: PreprocessedImage) -> Array | None:
-        """(K, C, h, w) float32 last feature maps of an image's inputs; None where the model has none (tokens)."""
-        if FEATURE_MAP not in self.session.outputs:
-            return None
-        return self.session.run(image.inputs, outputs=[FEATURE_MAP])[0]
+    def heat_maps(self, image: PreprocessedImage, classes: list[int]) -> tuple[Array, Array | None]:
+        """The logits of an image, and its heat maps for classes, without torch; see `draw_heat_maps`.
+
+        Args:
+            image: from `preprocess`, with one input.
+            classes: numbers of K classes.
+
+        Returns:
+            (C,) logits, and (K, h, w) maps, which are None for models that need another method.
+        """
+        if not self._heads or FEATURE_MAP not in self.session.outputs:
+            return self.logits(image.inputs)[0], None
+        logits, feature_map = self.session.run(image.inputs, outputs=[LOGITS, FEATURE_MAP])
+        return logits[0], draw_heat_maps(feature_map[0], logits[0], self._heads, classes)
+
+    @cached_property
+    def _heads(self) -> list[PooledHead]:
+        """Of a classifier whose head Pupila made; empty: the model has another."""
+        return read_heads(self.bundle)
 
     def predict(self, logits: Array, image: PreprocessedImage) -> Prediction:
         """The prediction from the logits of the image's K inputs."""

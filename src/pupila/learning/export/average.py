@@ -1,4 +1,7 @@
-"""Exported graphs become one whose outputs are a mean: over the members of an ensemble, or over flips of the input."""
+"""Exported graphs become one whose outputs are a mean: over the members of an ensemble, or over flips of the input.
+
+The feature maps of members stand side by side, for no channel of one is a channel of another.
+"""
 
 import copy
 from collections.abc import Sequence
@@ -7,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from pupila.artifacts.bundle.outputs import FEATURE_MAP
 from pupila.core import files
 from pupila.imaging.images.flips import FLIP_AXES
 
@@ -25,7 +29,6 @@ def average_graphs(graphs: Sequence[bytes]) -> bytes:
     from onnx import helper
 
     joined, *others = [onnx.load_model_from_string(content) for content in graphs]
-    outputs = [output.name for output in joined.graph.output]
     inputs = {node.name for node in joined.graph.input}
     del joined.graph.value_info[:]
     for number, model in enumerate([joined, *others]):
@@ -34,9 +37,14 @@ def average_graphs(graphs: Sequence[bytes]) -> bytes:
             joined.graph.initializer.extend(model.graph.initializer)
             joined.graph.node.extend(model.graph.node)
     shared = _share_equals(joined.graph)
-    for name in outputs:
-        parts = [f"member{number}/{name}" for number in range(len(graphs))]
-        joined.graph.node.append(helper.make_node("Mean", [shared.get(part, part) for part in parts], [name]))
+    for output in joined.graph.output:
+        parts = [f"member{number}/{output.name}" for number in range(len(graphs))]
+        own = [shared.get(part, part) for part in parts]
+        if output.name == FEATURE_MAP:
+            joined.graph.node.append(helper.make_node("Concat", own, [FEATURE_MAP], axis=1))
+            output.type.tensor_type.shape.dim[1].dim_value *= len(graphs)
+        else:
+            joined.graph.node.append(helper.make_node("Mean", own, [output.name]))
     content: bytes = joined.SerializeToString()
     return content
 

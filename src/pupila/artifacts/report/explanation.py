@@ -1,0 +1,98 @@
+"""`explain.json`: the heat maps of some images, on one scale, and what they were checked against."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from pupila.core.records import Record
+from pupila.statistics.estimate import Difference, Estimate
+
+EXPLAIN_SCHEMA: Literal[1] = 1
+SanityVerdict = Literal["follows the model", "follows the image", "undecided"]
+
+
+class MapFile(Record):
+    """One heat map."""
+
+    layer: str = Field(
+        description="of the network, where the evidence was read; empty: of the model's output alone"
+    )
+    file: str = Field(
+        description="grey PNG of 16 bits: 0 is minus the limit of the layer, 65,535 is the limit"
+    )
+    low: float = Field(description="least evidence of a cell, in units of the logit")
+    high: float = Field(description="most evidence of a cell")
+    total: float = Field(description="sum over the cells")
+
+
+class ExplainedImage(Record):
+    """One image and why it was predicted as it was."""
+
+    image: str = Field(description="path or name")
+    prediction: str = Field(default="", description="in words")
+    label: str = Field(default="", description="class that is explained; empty: nothing was predicted")
+    maps: list[MapFile] = Field(default_factory=list)
+    fault: str = Field(default="", description="why it has no map")
+
+
+class Localisation(Record):
+    """How the evidence lies on the known regions of the class."""
+
+    layer: str = Field(description="of the network; empty: the model's output alone")
+    images: int = Field(description="images with a region of the class")
+    groups: int
+    energy: Estimate = Field(description="share of the positive evidence inside the region, mean over images")
+    area: float = Field(description="share of the area that the region has, mean over images")
+    pointing: Estimate = Field(description="share of images whose strongest cell lies in the region")
+    centre: Difference = Field(description="energy of the maps, and of a bump in the middle of each image")
+
+
+class Faithfulness(Record):
+    """What uncovering and covering an image in the order of its map does to the probability of the class."""
+
+    images: int
+    groups: int
+    insertion: Difference = Field(description="area under the curve, and its mean over random smooth maps")
+    deletion: Difference = Field(
+        description="the same where the strongest cells are hidden first: lower is better"
+    )
+    centre: Difference = Field(description="insertion of the maps, and of a bump in the middle of the image")
+
+
+class SanityStep(Record):
+    """One step of a cascade that draws the weights of the network again, from the head on."""
+
+    part: str
+    correlation: Estimate = Field(
+        description="rank correlation with the map of the trained network, mean over images"
+    )
+
+
+class Sanity(Record):
+    """Whether the maps follow the model, or only the image (Adebayo et al. 2018, arXiv:1810.03292)."""
+
+    images: int
+    groups: int
+    steps: list[SanityStep]
+    verdict: SanityVerdict
+
+
+class ExplainReport(Record):
+    """`explain.json`."""
+
+    schema_version: Literal[1] = Field(default=EXPLAIN_SCHEMA, alias="schema")
+    model: str
+    version: str = Field(description="hash of the bundle")
+    task: str
+    method: str
+    split: str = Field(default="", description="of the data set; empty: images without one")
+    limits: dict[str, float] = Field(
+        description="end of the colour scale of all maps of a layer, in units of the logit"
+    )
+    left_out: int = Field(default=0, description="further images that were not explained")
+    images: list[ExplainedImage]
+    localisation: list[Localisation] = Field(
+        default_factory=list, description="of each layer, where regions are known"
+    )
+    faithfulness: Faithfulness | None = None
+    sanity: Sanity | None = None

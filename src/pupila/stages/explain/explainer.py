@@ -1,0 +1,152 @@
+"""Explain the predictions of one bundle."""
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
+
+import numpy as np
+
+from pupila.artifacts.bundle.folder import WEIGHTS_FILE, Bundle
+from pupila.artifacts.bundle.predictor import Predictor
+from pupila.core import files
+from pupila.core.errors import PupilaError
+from pupila.core.messages import listing, say
+from pupila.imaging.images.decode import Array, ImageFault
+from pupila.imaging.images.memory import NamedBytes, source_name
+from pupila.learning.models.network import Network
+from pupila.learning.models.rebuild import rebuild_network
+from pupila.stages.explain.explainers import EXPLAINERS
+from pupila.stages.explain.explanation import Explanation, HeatMap, make_view, place_maps
+from pupila.stages.explain.gradients import LAST, NoFeatureMap, gradient_maps
+from pupila.stages.explain.perturb import occlude, rise
+from pupila.stages.explain.settings import ExplainSettings
+from pupila.stages.explain.target import Score
+from pupila.tasks.task import PreprocessedImage
+
+_GRADIENTS = ("gradcam", "hirescam")
+
+
+class Explainer:
+    """A bundle, loaded for explanations.
+
+    Args:
+        bundle: from `read_bundle`.
+        settings: the method, and the class to explain.
+        network: in place of the one that is rebuilt from the bundle, such as one with random weights.
+
+    Raises:
+        PupilaError: an unknown class, or a bundle that the method does not fit.
+    """
+
+    def __init__(self, bundle: Bundle, settings: ExplainSettings, network: Network | None = None) -> None:
+        self.bundle, self.info, self.predictor = bundle, bundle.info, Predictor(bundle)
+        self.task, self.settings, self._given = EXPLAINERS[bundle.info.task], settings, network
+        self.can_rebuild = bool(bundle.info.members) or WEIGHTS_FILE in bundle.info.files
+        if settings.label is not None and settings.label not in self.info.classes:
+            raise PupilaError(
+                say("Unknown class"), actual=settings.label, expected=listing(self.info.classes, 20),
+                remedy="--label CLASS",
+            )  # fmt: skip
+        if settings.method in _GRADIENTS and not self.can_rebuild:
+            raise PupilaError(
+                say("{method} needs the weights of the model", method=settings.method),
+                actual=say("{name} is missing", name=WEIGHTS_FILE), remedy="--method occlusion",
+            )  # fmt: skip
+        self.method = settings.method
+        if self.method == "auto":
+            self.method = "gradcam" if self.can_rebuild else "occlusion"
+
+    def explain(self, sources: Iterable[str | NamedBytes]) -> Iterator[Explanation]:
+        """The explanation of each image, in order; an image that can't be read has its fault instead."""
+        for source in sources:
+            name = source_name(source)
+            try:
+                image = self.prepare(source)
+            except ImageFault as fault:
+                yield Explanation(name, fault=fault)
+            else:
+                yield self._explain(name, image)
+
+    def prepare(self, source: str | NamedBytes) -> PreprocessedImage:
+        """The model's inputs.
+
+        Raises:
+            ImageFault: the image can't be read.
+        """
+        try:
+            data = files.read_bytes(source) if isinstance(source, str) else source.data
+        except OSError as fault:
+            raise ImageFault("unreadable", fault.strerror or str(fault)) from fault
+        return self.predictor.preprocess(data)
+
+    def _explain(self, name: str, image: PreprocessedImage) -> Explanation:
+        logits, spec = self.logits(image.inputs), self.info.preprocessing
+        prediction = self.predictor.predict(logits, image)
+        label, view = self.settings.label or self.task.select_class(prediction), make_view(image, spec)
+        if not label:
+            return Explanation(name, prediction, view=view)
+        maps = [
+            HeatMap(layer, cells, place_maps(cells, image, spec))
+            for layer, cells in self.heat_maps(image, logits, label).items()
+        ]
+        return Explanation(name, prediction, label, view, maps)
+
+    def heat_maps(self, image: PreprocessedImage, logits: Array, label: str) -> dict[str, Array]:
+        """(K, h, w) evidence for a class in each of an image's inputs, by layer.
+
+        Args:
+            image: preprocessed.
+            logits: (K, C, ...) for it.
+            label: the class.
+        """
+        number = self.info.classes.index(label)
+        if self.method in _GRADIENTS and self._given is None and len(image.inputs) == 1:
+            _, closed = self.predictor.heat_maps(image, [number])  # the same for both methods
+            if closed is not None:
+                return {LAST: closed}
+        each = [
+            self._explain_input(pixels, self.task.score(number, own))
+            for pixels, own in zip(image.inputs, logits, strict=True)
+        ]
+        return {layer: np.stack([maps[layer] for maps in each]) for layer in each[0]}
+
+    def _explain_input(self, pixels: Array, score: Score) -> dict[str, Array]:
+        if self.method in _GRADIENTS:
+            try:
+                return gradient_maps(self.network, pixels, score, self.method)
+            except NoFeatureMap as fault:
+                if self.settings.method != "auto":
+                    raise PupilaError(
+                        say("{model} has no feature map for {method}", model=self.info.architecture.name,
+                            method=self.method),
+                        expected=say("a convolutional network"), remedy="--method occlusion",
+                    ) from fault  # fmt: skip
+            self.method = "occlusion"  # of a transformer: for all images
+
+        def scores(inputs: Array) -> Array:
+            return np.asarray(score(self.logits(inputs.astype(np.float32))))
+
+        if self.method == "occlusion":
+            return {"": occlude(pixels, scores)}
+        return {"": rise(pixels, scores, self.settings.random_masks, self.settings.seed)}
+
+    def probability(self, image: PreprocessedImage, label: str) -> Callable[[Array], Array]:
+        """The calibrated probability of a class in changed inputs, (N, 3, H, W) to (N,), of an image with one input."""
+        number = self.info.classes.index(label)
+        probability = self.task.probability(number, self.logits(image.inputs)[0], self.info)
+        return lambda inputs: probability(self.logits(inputs))
+
+    @cached_property
+    def network(self) -> Network:
+        """The network in torch, on the CPU."""
+        return self._given or rebuild_network(self.bundle)
+
+    def logits(self, inputs: Array) -> Array:
+        """(N, C, ...) for (N, 3, H, W) inputs: of the bundle, or of the network in its place."""
+        if self._given is None:
+            return self.predictor.logits(inputs, all_cores=True)
+        import torch
+
+        from pupila.learning.models.served import ServedNetwork
+
+        with torch.inference_mode():
+            return np.asarray(ServedNetwork(self._given)(torch.from_numpy(inputs))[0].numpy())

@@ -1,0 +1,94 @@
+"""What explanations are worth, in sentences."""
+
+from pupila.artifacts.report.explanation import ExplainReport, Faithfulness, Localisation, Sanity
+from pupila.core.messages import listing, mark, number, percent, say, say_count, say_images, translate
+
+METHODS = {
+    "gradcam": mark("Grad-CAM: the features of each cell, weighted with the mean gradient of the logit."),
+    "hirescam": mark("HiResCAM: the features of each cell, weighted with the gradient of the logit there."),
+    "occlusion": mark("Occlusion: the loss of the logit where a patch hides the image."),
+    "rise": mark("RISE: the mean logit where a pixel is visible minus that where it is hidden."),
+}
+# Verdict of the sanity check -> sentence.
+_SANITY = {
+    "follows the model": mark(
+        "The maps follow the model: with random weights they are others (rank correlation {correlation})."
+    ),
+    "follows the image": mark(
+        "The maps follow the image, not the model: with random weights they are nearly the same (rank correlation "
+        "{correlation}). Do not read them as what the model learned."
+    ),
+    "undecided": mark(
+        "These images are too few to decide whether the maps follow the model: with random weights, the rank "
+        "correlation is {correlation}."
+    ),
+}
+
+
+def sentences(report: ExplainReport) -> list[str]:
+    """The summary, most important first."""
+    texts = [] if report.sanity is None else [_describe_sanity(report.sanity)]
+    texts += [_describe_place(each) for each in report.localisation]
+    if report.faithfulness is not None:
+        texts.append(_describe_faithfulness(report.faithfulness))
+    texts.append(_describe_images(report))
+    against = [each for each in report.images if each.maps and all(entry.high <= 0 for entry in each.maps)]
+    if against:
+        texts.append(say_count("In {n} image nothing speaks for the explained class.",
+                               "In {n} images nothing speaks for the explained class.", len(against)))  # fmt: skip
+    faults = [f"{each.image.rpartition('/')[2]} ({each.fault})" for each in report.images if each.fault]
+    if faults:
+        texts.append(say_count("{n} image could not be read: {names}.", "{n} images could not be read: {names}.",
+                               len(faults), names=listing(faults, 5)))  # fmt: skip
+    if report.sanity is None:
+        texts.append(say(
+            "A map shows where evidence lies, not that the model is right. --check tells whether the maps follow the "
+            "model."
+        ))  # fmt: skip
+    return texts
+
+
+def _describe_images(report: ExplainReport) -> str:
+    shown = say_images(len(report.images))
+    place = say("of the {split} split", split=report.split) if report.split else ""
+    text = " ".join(filter(None, (shown, place)))
+    if report.left_out:
+        return say("{images}, evenly drawn of {all}; --most N explains more.", images=text,
+                   all=say_images(len(report.images) + report.left_out))  # fmt: skip
+    return say("{images}.", images=text)
+
+
+def _describe_sanity(sanity: Sanity) -> str:
+    return translate(_SANITY[sanity.verdict]).format(correlation=sanity.steps[-1].correlation.text(2))
+
+
+def _describe_place(given: Localisation) -> str:
+    values = {
+        "share": given.energy.percent_text(), "interval": given.energy.percent_interval_text(),
+        "area": percent(given.area), "layer": translate(given.layer), "centre": percent(given.centre.other),
+    }  # fmt: skip
+    if given.centre.low is not None and given.centre.low > 0:
+        return say(
+            "{share} of the evidence ({layer}; 95 % CI {interval}) lies inside the regions, which have {area} of the "
+            "area; a bump in the middle of each image would have {centre} there.", **values,
+        )  # fmt: skip
+    return say(
+        "{share} of the evidence ({layer}; 95 % CI {interval}) lies inside the regions, which have {area} of the area: "
+        "no better than a bump in the middle of each image ({centre}).", **values,
+    )  # fmt: skip
+
+
+def _describe_faithfulness(given: Faithfulness) -> str:
+    values = {"ours": number(given.insertion.first), "random": number(given.insertion.other)}
+    if given.insertion.low is None:
+        return say("Uncovering in the order of the maps gives a mean probability of {ours}, with random maps {random}: "
+                   "too few groups for a verdict.", **values)  # fmt: skip
+    if given.insertion.low > 0:
+        return say(
+            "What the maps show matters to the model: uncovering in their order gives a mean probability of {ours}, "
+            "with random maps {random}.", **values,
+        )  # fmt: skip
+    return say(
+        "What the maps show matters no more than random places: uncovering in their order gives a mean probability of "
+        "{ours}, with random maps {random}.", **values,
+    )  # fmt: skip

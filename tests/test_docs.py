@@ -73,6 +73,7 @@ def test_the_doctors_page_lists_every_fault_as_it_is() -> None:
         "sweep",
         "evaluate",
         "explain",
+        "compress",
         "predict",
         "serve",
         "registry",

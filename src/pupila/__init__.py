@@ -10,6 +10,7 @@ from pupila.core.version import __version__
 
 _FACE = {
     "collect": "pupila.api.collect",
+    "compress": "pupila.api.compress",
     "convert": "pupila.api.convert",
     "diff_data": "pupila.api.versions",
     "doctor": "pupila.api.doctor",
@@ -36,13 +37,14 @@ _FACE = {
 }
 
 __all__ = [
-    "PredictionFiles", "PupilaError", "__version__", "collect", "convert", "diff_data", "doctor", "evaluate", "explain",
-    "explore", "label", "list_versions", "load", "open", "predict", "predict_files", "registry", "replay_table",
-    "restore_data", "serve", "snapshot_data", "split", "sweep", "track", "train",
+    "PredictionFiles", "PupilaError", "__version__", "collect", "compress", "convert", "diff_data", "doctor",
+    "evaluate", "explain", "explore", "label", "list_versions", "load", "open", "predict", "predict_files", "registry",
+    "replay_table", "restore_data", "serve", "snapshot_data", "split", "sweep", "track", "train",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
     from pupila.api.collect import collect
+    from pupila.api.compress import compress
     from pupila.api.convert import convert
     from pupila.api.doctor import doctor
     from pupila.api.evaluate import evaluate

@@ -63,7 +63,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "matplotlib": ("artifacts/report",),
     "mlflow": ("stages/track",),
     "onnx": ("learning/export", "stages/compress"),
-    "onnxruntime": ("artifacts/bundle",),
+    "onnxruntime": ("artifacts/bundle", "stages/compress"),
     "openai": ("stages/label",),
     "optuna": ("experiments",),
     "pillow_heif": ("imaging/images",),

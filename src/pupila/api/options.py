@@ -85,6 +85,17 @@ class EvaluateOptions(TypedDict, total=False):
     """most images of --stress; None: 500, with prompts 50 [default: None]."""
 
 
+class CompressOptions(TypedDict, total=False):
+    """How a bundle is compressed, and what that may cost."""
+
+    calibration_images: int
+    """training images that the ranges of int8 are measured on, evenly over the classes [default: 100]."""
+    max_drop: float
+    """largest loss of the metric, as measured, of a model that is not shown to be equivalent [default: 0.01]."""
+    rounds: int
+    """measurements of time of each model [default: 40]."""
+
+
 class ExplainOptions(TypedDict, total=False):
     """How heat maps are made, of which class and of how many images."""
 

@@ -8,6 +8,7 @@ from pupila.cli import (
     audit,
     clean,
     collect,
+    compress,
     convert,
     data,
     doctor,
@@ -75,6 +76,7 @@ app.command("clean", cls=Command, help=clean.HELP)(clean.clean)
 app.command("train", cls=Command, help=train.HELP)(train.train)
 app.command("sweep", cls=Command, help=sweep.HELP)(sweep.sweep)
 app.command("track", cls=Command, help=track.HELP)(track.track)
+app.command("compress", cls=Command, help=compress.HELP)(compress.compress)
 app.command("evaluate", cls=Command, help=evaluate.HELP)(evaluate.evaluate)
 app.command("explain", cls=Command, help=explain.HELP)(explain.explain)
 app.command("predict", cls=Command, help=predict.HELP)(predict.predict)

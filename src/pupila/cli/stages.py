@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
         "read.max_bytes",
         "read.max_pixels",
     ),
+    "compress": ("compress",),
     "evaluate": ("evaluate",),
     "explain": ("explain",),
     "predict": ("predict",),
@@ -75,6 +76,12 @@ def _evaluate() -> "type[Settings]":
     from pupila.stages.evaluate.settings import EvaluateSettings
 
     return EvaluateSettings
+
+
+def _compress() -> "type[Settings]":
+    from pupila.stages.compress.settings import CompressSettings
+
+    return CompressSettings
 
 
 def _explain() -> "type[Settings]":
@@ -127,7 +134,7 @@ def _table() -> "type[Settings]":
 
 STAGES: dict[str, "Callable[[], type[Settings]]"] = {
     "collect": _collect, "read": _read, "split": _split, "train": _train, "sweep": _sweep, "evaluate": _evaluate,
-    "explain": _explain,
+    "compress": _compress, "explain": _explain,
     "predict": _predict, "serve": _serve, "label-audit": _audit, "label-vlm": _vlm, "label-roboflow": _roboflow,
     "label-bundle": _bundle, "label-csv": _table,
 }  # fmt: skip

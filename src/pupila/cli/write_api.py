@@ -16,8 +16,8 @@ PAGE = PACKAGE.parents[1] / "docs" / "reference" / "api.md"
 SECTIONS: dict[str, tuple[str, ...]] = {
     "Data": ("open", "collect", "doctor", "explore", "label", "split", "convert",
              "snapshot_data", "list_versions", "diff_data", "restore_data"),
-    "Models": ("train", "sweep", "replay_table", "track", "evaluate", "explain", "load", "predict", "predict_files",
-               "serve", "registry"),
+    "Models": ("train", "sweep", "replay_table", "track", "evaluate", "explain", "compress", "load", "predict",
+               "predict_files", "serve", "registry"),
     "Beside the face": ("experiments.sweep.preview", "api.split.plan_split", "api.train.make_plan", "api.train.preview",
                         "api.label.plan_labelling", "api.label.audit_labels", "api.label.review_suspects",
                         "api.label.export_labels", "api.label.import_labels", "api.serve.serve_forever",
@@ -36,6 +36,7 @@ RESULTS = (
     "api.doctor.Faults", "api.explore.ExploreResult", "artifacts.run.folder.Run",
     "stages.train.run.TrainedRun", "artifacts.bundle.folder.Bundle",
     "stages.evaluate.run.EvaluationOutput", "api.explain.Explanations", "api.explain.ExplainedPrediction",
+    "api.compress.CompressionResult",
     "api.load.Model", "api.predictions.Predictions",
     "api.predictions.Prediction", "api.predict.PredictionFiles", "api.predict.WrittenPredictions", "api.serve.Service",
     "api.registry.ModelRegistry", "api.registry.AddedVersion",

@@ -33,6 +33,7 @@ OPTIONS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
                      tuple(entry for entry in COMMANDS["train"] if entry != "predict")),
     "SweepOptions": ("How a sweep is run, and the settings that its cells share.", ("TrainOptions",), ("sweep",)),
     "EvaluateOptions": ("What is evaluated besides the metrics.", (), COMMANDS["evaluate"]),
+    "CompressOptions": ("How a bundle is compressed, and what that may cost.", (), COMMANDS["compress"]),
     "ExplainOptions": ("How heat maps are made, of which class and of how many images.", (), COMMANDS["explain"]),
     "LabelOptions": ("Settings of the labellers.", ("LayoutOptions",), COMMANDS["label"]),
     "AuditOptions": ("How labels are audited, and how images are read.", ("ReadOptions",), ("label-audit",)),

@@ -32,6 +32,12 @@ def _bundle() -> Any:
     return BundleInfo
 
 
+def _compress() -> Any:
+    from pupila.artifacts.report.compression import CompressReport
+
+    return CompressReport
+
+
 def _data_diff() -> Any:
     from pupila.artifacts.dataset.versions.difference import VersionDiff
 
@@ -108,6 +114,7 @@ def _suspects() -> Any:
 SCHEMAS: dict[str, Callable[[], Any]] = {
     "audit": _audit,
     "bundle": _bundle,
+    "compress": _compress,
     "data-diff": _data_diff,
     "explain": _explain,
     "fingerprint": _fingerprint,

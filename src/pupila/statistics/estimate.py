@@ -69,6 +69,11 @@ class Difference(Record):
         change = (first - other) / other if other else None
         return cls(first=first, other=other, change=change, low=low, high=high)
 
+    def reverse(self) -> Self:
+        """Of the other minus the first."""
+        ends = (None, None) if self.low is None or self.high is None else (-self.high, -self.low)
+        return self.between(self.other, self.first, *ends)
+
     def interval_text(self) -> str:
         """The interval alone: "-0.012 to +0.034", or "too few groups"."""
         if self.low is None or self.high is None:

@@ -257,6 +257,13 @@ def verdict(difference: tuple[float, float], p_value: float, margin: float = MAR
     return EQUIVALENT if -margin < low and high < margin else NOT_DISTINGUISHABLE
 
 
+def reverse(given: Verdict) -> Verdict:
+    """The verdict on the second model, from that on the first."""
+    if given == BETTER:
+        return WORSE
+    return BETTER if given == WORSE else given
+
+
 def images_for_power(only_first: int, only_second: int, n: int, design_effect: float = 1.0) -> int | None:
     """How many images would show such a difference with power 0.8; None where there is no difference.
 

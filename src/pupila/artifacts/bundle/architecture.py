@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from pupila.core.records import Record
+from pupila.statistics.estimate import Difference
 
 Library = Literal["pupila", "timm", "segmentation_models_pytorch", "transformers"]
 
@@ -51,6 +52,15 @@ class Member(Record):
         str  # in the bundle; the same for all: heads on one encoder, which are joined to one head there
     )
     parent: str | None = None  # hash of the bundle that it was a model of
+
+
+class Compression(Record):
+    """How a bundle was made smaller, and what that cost on the validation images."""
+
+    method: str  # in words
+    metric: str  # id
+    difference: Difference  # of the metric: this bundle minus its parent
+    calibration_images: int  # training images that ranges were measured on; their hashes are in the bundle
 
 
 class Precision(Record):

@@ -1,13 +1,14 @@
 """The model card: the task, the validation results, and the limits of use."""
 
+from pupila.artifacts.bundle.architecture import Compression
 from pupila.artifacts.bundle.averaging import describe_averaging
 from pupila.artifacts.bundle.clean_up import describe_clean_up
 from pupila.artifacts.bundle.probe import describe_probe
 from pupila.artifacts.bundle.schema import BundleInfo
 from pupila.artifacts.bundle.thresholds import describe_thresholds
 from pupila.artifacts.dataset.versions.identity import SHORT
-from pupila.core.messages import listing, mark, say, say_count, say_images, translate
-from pupila.statistics.metrics.titles import full_title
+from pupila.core.messages import listing, mark, number, say, say_count, say_images, translate
+from pupila.statistics.metrics.titles import full_title, sentence_title
 
 # What a model of each task predicts, marked for translation.
 PREDICTS: dict[str, str] = {
@@ -27,6 +28,15 @@ def _describe_weights(info: BundleInfo) -> str:
     return say("{source} (licence: {license})", source=source, license=license) if license else source
 
 
+def _describe_compression(given: Compression) -> str:
+    return say(
+        "Compressed: {method}. {metric} {first} on the images that both were compared on, {other} before (difference "
+        "95 % CI {interval}). The table below is that of the model before.",
+        method=translate(given.method), metric=sentence_title(given.metric), first=number(given.difference.first),
+        other=number(given.difference.other), interval=given.difference.interval_text(),
+    )  # fmt: skip
+
+
 def render_card(info: BundleInfo) -> str:
     """Markdown."""
     lines = [
@@ -37,6 +47,8 @@ def render_card(info: BundleInfo) -> str:
     ]  # fmt: skip
     if info.data_version:
         lines += [say("Trained on data version {version}.", version=info.data_version[:SHORT]), ""]
+    if given := info.compression:
+        lines += [_describe_compression(given), ""]
     if info.validation:
         lines += [say_count("Validation: n = {images} in {n} group (not the test split).",
                             "Validation: n = {images} in {n} groups (not the test split).",

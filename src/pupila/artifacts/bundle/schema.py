@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from pupila.artifacts.bundle.architecture import Architecture, Head, Member, Precision, Weights
+from pupila.artifacts.bundle.architecture import Architecture, Compression, Head, Member, Precision, Weights
 from pupila.artifacts.bundle.runtime import Runtime
 from pupila.artifacts.bundle.validation import DriftReference, Parity, ValidationSummary
 from pupila.core.records import Record
@@ -38,6 +38,7 @@ class BundleInfo(Record):
     weights: Weights
     parameters: int
     precision: Precision = Precision()
+    compression: Compression | None = None  # None: the bundle is as it was trained
     test_time_flips: TestTimeFlips = (
         "none"  # over which the model averages its outputs; maps are flipped back
     )

@@ -8,7 +8,7 @@ import numpy as np
 
 from pupila.artifacts.bundle.architecture import Precision
 from pupila.artifacts.bundle.card import render_card
-from pupila.artifacts.bundle.folder import MODEL_FILE, TRAINING_IMAGES_FILE, Bundle, write_bundle
+from pupila.artifacts.bundle.folder import CARD_FILE, MODEL_FILE, TRAINING_IMAGES_FILE, Bundle, write_bundle
 from pupila.artifacts.bundle.outputs import LOGITS
 from pupila.artifacts.bundle.schema import BundleInfo
 from pupila.artifacts.bundle.session import Session
@@ -25,8 +25,6 @@ from pupila.learning.models.network import Network
 from pupila.stages.train.measure import time_faster_of_two
 from pupila.stages.train.recipe import ValidationResult
 from pupila.stages.train.settings import TrainPlan
-
-CARD_FILE = "card.md"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,161 @@
+"""Make a smaller and faster bundle of a bundle, and show what that costs."""
+
+import tempfile
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Unpack
+
+from pupila.api.data import open_labelled, require_split
+from pupila.api.inputs import Data, ModelInput, Path, path_text
+from pupila.api.options import CompressOptions
+from pupila.core import files
+from pupila.core.display import Displayed, Summary
+from pupila.core.extras import public
+from pupila.core.messages import say, translate
+from pupila.core.vocabulary import TEST, VALIDATION
+
+if TYPE_CHECKING:
+    from pupila.artifacts.bundle.folder import Bundle
+    from pupila.artifacts.dataset.manifest import Dataset
+    from pupila.artifacts.dataset.splits import SplitFile
+    from pupila.artifacts.report.compression import CompressedModel, CompressReport, Latency
+    from pupila.artifacts.report.evaluation.report import EvaluationReport
+    from pupila.artifacts.run.source import PredictingSource
+    from pupila.stages.compress.calibration import CalibrationImages
+    from pupila.stages.compress.run import MadeCandidate
+    from pupila.stages.compress.settings import CompressSettings
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class CompressionResult(Displayed):
+    """What came of a compression."""
+
+    report: "CompressReport"  # what compress.json holds
+    folder: str  # of compress.html
+    bundle: "Bundle | None"  # the chosen one; None: the parent stays
+
+    def summary(self) -> Summary:
+        """The verdict; on a card with all sentences."""
+        from pupila.stages.compress.sentences import sentences
+
+        verdict, *others = sentences(self.report)
+        facts = {f"{number}.": sentence for number, sentence in enumerate(others, start=2)}
+        if self.bundle is not None:
+            facts[say("bundle")] = self.bundle.folder
+        return Summary("CompressionResult", verdict, facts)
+
+
+@public
+def compress(
+    model: ModelInput,
+    data: Data,
+    *,
+    test: bool = False,
+    out: Path | None = None,
+    **settings: Unpack[CompressOptions],
+) -> CompressionResult:
+    """Quantise a bundle to int8 in several ways, compare each with its parent, and write the best one as a bundle.
+
+    Args:
+        model: a bundle or a run, or its folder.
+        data: that the model was trained with, as `pupila.open` takes it; ranges are measured on its training images.
+        test: compare on the sealed test split, whose access is recorded, instead of validation.
+        out: folder of `bundle`, `compress.html` and `compress.json`; None: `compressed` beside the model.
+        settings: calibration images, the loss that is allowed, and the rounds of measuring times.
+
+    Returns:
+        The report, and the chosen bundle; none where no model is both faster and good enough.
+
+    Raises:
+        PupilaError: no bundle, a promptable or compressed one, or data that are not split.
+    """
+    from pupila.artifacts.dataset.home import find_home
+    from pupila.artifacts.run.source import parse_predicting
+    from pupila.stages.compress.calibration import choose_images
+    from pupila.stages.compress.run import (
+        check_compressible,
+        describe_compression,
+        make_candidates,
+        write_candidate,
+        write_compression,
+    )
+    from pupila.stages.compress.settings import CompressSettings
+
+    parsed = CompressSettings.parse(dict(settings), "compress")
+    source = parse_predicting(model)
+    parent = source.bundle
+    check_compressible(parent)
+    opened = open_labelled(data, {})
+    trial = Trial(source, opened, require_split(opened), TEST if test else VALIDATION)
+    images = choose_images(opened, trial.splits, parsed.calibration_images)
+    candidates = make_candidates(parent, images)
+    report = _compare(trial, candidates, images, parsed)
+    folder = path_text(out) if out is not None else files.join(find_home(source.results_folder), "compressed")
+    bundle = None
+    for each, entry in zip(candidates, report.models, strict=True):
+        if entry.outcome == "chosen" and entry.difference is not None:
+            described = describe_compression(each, report.metric, entry.difference, images)
+            bundle = write_candidate(files.join(folder, "bundle"), parent, each, images, described)
+    write_compression(report, folder)
+    return CompressionResult(report, folder, bundle)
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What candidates are compared on."""
+
+    source: "PredictingSource"  # the parent
+    data: "Dataset"
+    splits: "SplitFile"
+    split: str
+
+
+def _compare(
+    trial: Trial, candidates: "list[MadeCandidate]", images: "CalibrationImages", settings: "CompressSettings"
+) -> "CompressReport":
+    """The candidates beside their parent: metric, size and time, and which one is chosen."""
+    from pupila.artifacts.bundle.folder import MODEL_FILE
+    from pupila.artifacts.bundle.runtime import cpu_features
+    from pupila.artifacts.report.compression import CompressReport
+    from pupila.artifacts.run.source import BundleSource
+    from pupila.stages.compress.choose import choose
+    from pupila.stages.compress.latency import measure_latencies
+    from pupila.stages.compress.run import describe_failures, write_candidate
+    from pupila.stages.evaluate.run import evaluate_models
+
+    parent, usable = trial.source.bundle, [each for each in candidates if each.content]
+    with tempfile.TemporaryDirectory() as temporary:
+        bundles = [
+            write_candidate(files.join(temporary, each.candidate.name), parent, each, images)
+            for each in usable
+        ]
+        sources = [trial.source, *(BundleSource(bundle.folder, bundle) for bundle in bundles)]
+        evaluation = evaluate_models(sources, trial.data, trial.splits, trial.split).evaluation
+    contents = {"": parent.read(MODEL_FILE), **{each.candidate.name: each.content for each in usable}}
+    spec = parent.info.preprocessing
+    latencies = measure_latencies(contents, (spec.height, spec.width), settings.rounds)
+    entries = {**_describe_models(usable, evaluation, latencies), **describe_failures(candidates)}
+    metric = evaluation.comparisons[0].primary_metric if usable else ""
+    return CompressReport(
+        parent=trial.source.name, version=parent.hash, bytes=len(contents[""]), latencies=latencies[""], metric=metric,
+        split=trial.split, images=evaluation.models[0].n, groups=evaluation.models[0].groups,
+        max_drop=settings.max_drop, calibration_images=len(images.hashes), cpu_features=cpu_features(),
+        models=choose([entries[each.candidate.name] for each in candidates], metric, settings.max_drop),
+    )  # fmt: skip
+
+
+def _describe_models(
+    candidates: "list[MadeCandidate]", evaluation: "EvaluationReport", latencies: "dict[str, list[Latency]]"
+) -> "dict[str, CompressedModel]":
+    """The entries of models that were compared with their parent, by name; the evaluation has the parent first."""
+    from pupila.artifacts.report.compression import CompressedModel
+    from pupila.statistics.tests import reverse
+
+    entries = {}
+    for each, comparison in zip(candidates, evaluation.comparisons, strict=True):
+        name = each.candidate.name
+        entries[name] = CompressedModel(
+            name=name, title=translate(each.candidate.title), outcome="possible", bytes=len(each.content),
+            difference=comparison.metrics[comparison.primary_metric].reverse(), verdict=reverse(comparison.verdict),
+            largest_difference=each.largest_difference, latencies=latencies[name],
+        )  # fmt: skip
+    return entries

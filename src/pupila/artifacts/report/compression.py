@@ -1,0 +1,59 @@
+"""`compress.json`: the models that were tried, beside their parent, and which one was chosen."""
+
+from typing import Literal
+
+from pydantic import Field, NonNegativeInt
+
+from pupila.core.records import Record
+from pupila.statistics.estimate import Difference, Estimate
+from pupila.statistics.tests import Verdict
+
+COMPRESS_SCHEMA: Literal[1] = 1
+Outcome = Literal["chosen", "possible", "worse", "not faster", "failed"]
+
+
+class Latency(Record):
+    """The time of a model, the model alone, in turns with its parent."""
+
+    threads: int = Field(description="cores")
+    batch: int = Field(description="images")
+    p50: float = Field(description="median, seconds for the batch")
+    p95: float = Field(description="95th percentile, seconds for the batch")
+    speed_up: Estimate = Field(description="median of the parent over that of the model")
+
+
+class CompressedModel(Record):
+    """One model that was tried."""
+
+    name: str
+    title: str = Field(description="in words")
+    outcome: Outcome
+    reason: str = Field(default="", description="why it is not chosen; empty: it is")
+    bytes: NonNegativeInt = Field(default=0, description="size of its ONNX file")
+    difference: Difference | None = Field(
+        default=None, description="of the metric, the model minus its parent"
+    )
+    verdict: Verdict | None = Field(default=None, description="of the comparison with its parent")
+    largest_difference: float | None = Field(
+        default=None,
+        description="of a logit on the calibration images, over the largest absolute logit of the parent",
+    )
+    latencies: list[Latency] = Field(default_factory=list)
+
+
+class CompressReport(Record):
+    """`compress.json`."""
+
+    schema_version: Literal[1] = Field(default=COMPRESS_SCHEMA, alias="schema")
+    parent: str = Field(description="name of the model")
+    version: str = Field(description="hash of its bundle")
+    bytes: int = Field(description="size of its ONNX file")
+    latencies: list[Latency] = Field(description="of the parent")
+    metric: str = Field(description="id")
+    split: str = Field(description="that the models were compared on")
+    images: int
+    groups: int
+    max_drop: float
+    calibration_images: int
+    cpu_features: list[str] = Field(description="instruction sets of the processor that was measured")
+    models: list[CompressedModel]

@@ -1,0 +1,43 @@
+"""`pupila compress BUNDLE DATA`."""
+
+from typing import Annotated
+
+import typer
+
+from pupila.cli.flags import given_settings
+from pupila.cli.options import DataArgument, JsonOption, RegistryOption, Sha256Option
+from pupila.core.messages import mark, say
+
+HELP = mark("Make a smaller and faster bundle of a bundle, and show what that costs.")
+
+
+def compress(
+    ctx: typer.Context,
+    model: Annotated[str, typer.Argument(metavar="BUNDLE|RUN", help=mark("The model to compress."))],
+    data: DataArgument,
+    test: Annotated[
+        bool, typer.Option("--test", help=mark("Compare on the sealed test split instead of validation."))
+    ] = False,
+    out: Annotated[
+        str | None, typer.Option(metavar="FOLDER", help=mark("Folder of the results [beside the model]."))
+    ] = None,
+    sha256: Sha256Option = None,
+    registry: RegistryOption = None,
+    json_: JsonOption = False,
+) -> None:
+    """Compress, and print the verdict."""
+    from pupila.api import compress as api
+    from pupila.api.load import name_registry, pin
+    from pupila.core import files
+    from pupila.stages.compress.sentences import sentences
+
+    pinned = pin(name_registry(model, registry), sha256)
+    result = api.compress(pinned, data, test=test, out=out, **given_settings(ctx))
+    if json_:
+        print(result.report.model_dump_json(by_alias=True, indent=1))
+        return
+    for sentence in sentences(result.report):
+        print(sentence)
+    print("\n" + say("Report: {path}", path=files.join(result.folder, "compress.html")))
+    if result.bundle is not None:
+        print(say("Bundle: {path}", path=result.bundle.folder))

@@ -1,0 +1,76 @@
+"""The page of a compression."""
+
+from pupila.artifacts.report import charts
+from pupila.artifacts.report.compression import CompressedModel, CompressReport, Latency
+from pupila.artifacts.report.page import Page, Section, Table
+from pupila.core.messages import mark, number, say, say_count, signed_number, translate
+from pupila.stages.compress.choose import single
+from pupila.stages.compress.sentences import sentences
+from pupila.statistics.metrics.titles import metric_title
+
+_OUTCOMES = {
+    "chosen": mark("chosen"),
+    "possible": mark("possible"),
+    "worse": mark("refused: worse"),
+    "not faster": mark("refused: not faster"),
+    "failed": mark("could not be made"),
+}
+
+
+def compression_page(report: CompressReport) -> Page:
+    """The report as a page."""
+    measured = [model for model in report.models if model.latencies]
+    title = say("Times as fast as the parent, one image on one core")
+    speed_ups = {model.title: single(model.latencies).speed_up.value or 0.0 for model in measured}
+    chart = [charts.bars(title, speed_ups, "{:.1f}")] if speed_ups else []
+    return Page(
+        title=say("Compression of {model}", model=report.parent),
+        verdict=sentences(report),
+        sections=[
+            Section(say("Models"), charts=chart, tables=[_models(report)]),
+            Section(say("Times"), [say("In milliseconds for a batch: the median, and the 95th percentile.")],
+                    tables=[_times(report, measured)]),
+        ],
+        footnote=say_count(
+            "Parent {parent}; {n} calibration image, a training image; processor with {features}.",
+            "Parent {parent}; {n} calibration images, all of them training images; processor with {features}.",
+            report.calibration_images, parent=report.version[:12],
+            features=", ".join(report.cpu_features) or say("unknown instructions"),
+        ),
+    )  # fmt: skip
+
+
+def _models(report: CompressReport) -> Table:
+    header = [say("model"), say("outcome"), say("MB"), metric_title(report.metric), say("points"), say("95 % CI"),
+              say("verdict"), say("largest change of a logit")]  # fmt: skip
+    rows = [[say("parent"), "", number(report.bytes / 1e6, 1), *[""] * 5]]
+    for model in report.models:
+        given = model.difference
+        figures = [""] * 3 if given is None else [
+            number(given.first), signed_number(100 * (given.first - given.other), 1), given.interval_text()
+        ]  # fmt: skip
+        change = "" if model.largest_difference is None else number(model.largest_difference)
+        size = number(model.bytes / 1e6, 1) if model.bytes else ""
+        rows.append(
+            [model.title, translate(_OUTCOMES[model.outcome]), size, *figures, model.verdict or "", change]
+        )
+    return Table(header, rows)
+
+
+def _times(report: CompressReport, measured: list[CompressedModel]) -> Table:
+    header = [say("model")]
+    header += [_describe_setting(each) for each in report.latencies]
+    rows = [[say("parent"), *map(_time, report.latencies)]]
+    rows += [[model.title, *map(_time, model.latencies)] for model in measured]
+    return Table(header, rows)
+
+
+def _describe_setting(given: Latency) -> str:
+    return say_count(
+        "{n} core, batch of {batch}", "{n} cores, batch of {batch}", given.threads, batch=given.batch
+    )
+
+
+def _time(given: Latency) -> str:
+    ends = f"{number(1e3 * given.p50, 1)} / {number(1e3 * given.p95, 1)}"
+    return f"{ends} ({given.speed_up.value_text(1)}x)"

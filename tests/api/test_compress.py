@@ -1,0 +1,109 @@
+"""`pupila compress` from end to end: a bundle in int8 that predicts, and what is refused."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import pupila
+from pupila.artifacts.bundle.folder import Bundle, read_bundle
+from pupila.artifacts.dataset.test_access import read_test_accesses
+from pupila.artifacts.report.compression import CompressReport
+from pupila.core.errors import PupilaError
+from pupila.learning.models.settings import ClassifierSettings
+from pupila.stages.compress import run
+from pupila.stages.compress.candidate import Candidate
+from pupila.stages.compress.choose import FASTER
+from tests.colours import write_pointing
+from tests.pictures import write_classes
+from tests.untrained import CLASSES, draw_network, write_network
+
+
+@pytest.fixture(scope="module")
+def insects(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = write_classes(tmp_path_factory.mktemp("insects") / "insects", dict.fromkeys(CLASSES, 10))
+    pupila.split(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def parent(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    settings = ClassifierSettings(weights="none", model="test_efficientnet", head="linear")
+    return write_network(tmp_path_factory.mktemp("drawn") / "bundle", draw_network("classify", settings, 64))
+
+
+@pytest.fixture
+def any_speed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests don't depend on the clock: whatever is not twice as slow counts as faster."""
+    monkeypatch.setattr("pupila.stages.compress.choose.FASTER", 0.0)
+    assert FASTER > 1
+
+
+@pytest.mark.usefixtures("any_speed")
+def test_the_chosen_model_is_a_bundle_that_predicts(parent: Bundle, insects: Path, tmp_path: Path) -> None:
+    result = pupila.compress(
+        parent, insects, max_drop=1.0, rounds=2, calibration_images=12, out=tmp_path / "out"
+    )
+    report = CompressReport.model_validate_json((tmp_path / "out/compress.json").read_bytes())
+    assert report == result.report and [model.outcome for model in report.models].count("chosen") == 1
+    assert result.bundle is not None
+    bundle = read_bundle(tmp_path / "out/bundle")
+    info = bundle.info
+    assert (
+        info.precision.onnx == "int8"
+        and info.parent == parent.hash
+        and "weights.safetensors" not in info.files
+    )
+    assert info.compression is not None and info.compression.calibration_images == 12
+    split = {row.sha256: row.split for row in pupila.split(insects).images}
+    hashes = bundle.read("calibration_images.txt").decode().split()
+    assert len(hashes) == 12 and {split[digest] for digest in hashes} == {"train"}
+    assert "Compressed: int8" in bundle.read("card.md").decode()
+    assert len(pupila.predict(bundle, insects / "ant")) == 10
+    assert pupila.explain(bundle, insects / "ant", most=1).report.method == "occlusion"
+    page = (tmp_path / "out/compress.html").read_text()
+    assert "calibration images, all of them training images" in page
+    with pytest.raises(PupilaError, match="The bundle is compressed already"):
+        pupila.compress(bundle, insects)
+
+
+def test_nothing_is_written_as_a_bundle_where_nothing_was_gained(
+    parent: Bundle, insects: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pupila.stages.compress.choose.FASTER", 1e6)
+    result = pupila.compress(parent, insects, rounds=2, calibration_images=6, out=tmp_path / "out")
+    assert result.bundle is None and not (tmp_path / "out/bundle").exists()
+    assert "Nothing was gained" in repr(result) and (tmp_path / "out/compress.html").exists()
+
+
+@pytest.mark.usefixtures("any_speed")
+def test_a_candidate_that_cannot_be_made_stops_no_other(
+    parent: Bundle, insects: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(model: bytes, inputs: Any) -> bytes:
+        raise NotImplementedError("no such operator")
+
+    candidates = (
+        Candidate("none", "nothing", fail, "int8"),
+        Candidate("same", "as it is", lambda model, _: model, "int8"),
+    )
+    monkeypatch.setattr(run, "CANDIDATES", candidates)
+    result = pupila.compress(parent, insects, rounds=2, calibration_images=6, out=tmp_path / "out")
+    assert [model.outcome for model in result.report.models] == ["failed", "chosen"]
+    assert result.report.models[0].reason == "no such operator"
+    assert result.report.models[1].largest_difference == 0.0
+
+
+@pytest.mark.usefixtures("any_speed")
+def test_an_access_to_the_test_split_is_recorded(parent: Bundle, insects: Path, tmp_path: Path) -> None:
+    before = len(read_test_accesses(str(insects)))
+    result = pupila.compress(parent, insects, test=True, rounds=2, calibration_images=6, out=tmp_path / "out")
+    assert result.report.split == "test" and len(read_test_accesses(str(insects))) > before
+
+
+def test_what_cannot_be_compressed_is_refused(insects: Path, parent: Bundle, tmp_path: Path) -> None:
+    with pytest.raises(PupilaError, match="Promptable models can't be compressed"):
+        pupila.compress(write_pointing(tmp_path / "pointing"), insects)
+    unsplit = write_classes(tmp_path / "unsplit", dict.fromkeys(CLASSES, 4))
+    with pytest.raises(PupilaError, match="The data set is not split"):
+        pupila.compress(parent, unsplit)

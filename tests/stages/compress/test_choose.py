@@ -1,0 +1,131 @@
+"""Which compressed model is chosen, by hand; times in turns; and int8 itself."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pupila.artifacts.bundle.outputs import LOGITS
+from pupila.artifacts.bundle.session import Session
+from pupila.artifacts.report.compression import CompressedModel, CompressReport
+from pupila.learning.models.settings import ClassifierSettings, EncoderSettings
+from pupila.stages.compress.choose import choose
+from pupila.stages.compress.int8 import quantise
+from pupila.stages.compress.latency import describe_latency, measure_latencies
+from pupila.stages.compress.page import compression_page
+from pupila.stages.compress.sentences import sentences
+from pupila.statistics.estimate import Difference
+from pupila.statistics.tests import EQUIVALENT, NOT_DISTINGUISHABLE, WORSE, reverse
+from tests.untrained import draw_network, write_network
+
+RNG = np.random.default_rng(0)
+
+
+def model(name: str, faster: float, drop: float, verdict: Any = NOT_DISTINGUISHABLE) -> CompressedModel:
+    parent = 0.008 * (1 + 0.05 * RNG.random(40))
+    latencies = [describe_latency(parent, parent / faster, 1, 1)]
+    return CompressedModel(
+        name=name, title=name, outcome="possible", bytes=2_000_000, latencies=latencies, verdict=verdict,
+        difference=Difference.between(0.9 - drop, 0.9, -drop - 0.03, -drop + 0.03),
+    )  # fmt: skip
+
+
+def outcomes(*models: CompressedModel, metric: str = "accuracy") -> list[str]:
+    return [each.outcome for each in choose(models, metric, 0.01)]
+
+
+def test_the_fastest_that_is_good_enough_is_chosen() -> None:
+    assert outcomes(model("a", 2.0, 0.0), model("b", 3.0, 0.005), model("c", 4.0, 0.05)) == [
+        "possible",
+        "chosen",
+        "worse",
+    ]
+
+
+def test_what_is_not_faster_is_refused() -> None:
+    assert outcomes(model("slow", 0.9, 0.0), model("same", 1.02, -0.05)) == ["not faster", "not faster"]
+    noisy = describe_latency(
+        0.008 * np.exp(RNG.standard_normal(40)), 0.007 * np.exp(RNG.standard_normal(40)), 1, 1
+    )
+    assert noisy.speed_up.low is not None and noisy.speed_up.low < 1.05
+    assert outcomes(model("noisy", 2.0, 0.0).model_copy(update={"latencies": [noisy]})) == ["not faster"]
+
+
+def test_an_equivalent_model_may_lose_more_than_is_allowed_otherwise() -> None:
+    assert outcomes(model("equal", 2.0, 0.012, EQUIVALENT)) == ["chosen"]
+    assert outcomes(model("unclear", 2.0, 0.012)) == ["worse"]
+    assert outcomes(model("worse", 2.0, 0.012, WORSE)) == ["worse"]
+
+
+def test_of_a_metric_that_is_better_lower_a_rise_is_a_loss() -> None:
+    assert outcomes(model("a", 2.0, -0.05), metric="hamming_loss") == ["worse"]
+    assert outcomes(model("a", 2.0, 0.05), metric="hamming_loss") == ["chosen"]
+
+
+def test_a_difference_and_its_verdict_turn_with_the_order() -> None:
+    given = Difference.between(0.8, 0.9, -0.2, 0.05)
+    turned = given.reverse()
+    assert (turned.first, turned.other, turned.low, turned.high) == (0.9, 0.8, -0.05, 0.2)
+    assert turned.reverse() == given and Difference.between(1, 1, None, None).reverse().low is None
+    assert [reverse(each) for each in (WORSE, EQUIVALENT)] == ["better", EQUIVALENT]
+
+
+def test_times_in_turns_have_a_ratio_with_an_interval() -> None:
+    slow = np.repeat([0.004, 0.008], 20)  # the machine slowed down for both
+    latency = describe_latency(slow, slow / 2, 2, 8)
+    assert latency.speed_up.value == 2.0 and latency.p50 == pytest.approx(0.003) and latency.p95 == 0.004
+    assert latency.speed_up.low is not None and latency.speed_up.low <= 2.0
+
+
+def report(*models: CompressedModel) -> CompressReport:
+    return CompressReport(
+        parent="insects", version="0" * 64, bytes=8_000_000, latencies=models[0].latencies, metric="accuracy",
+        split="validation", images=153, groups=150, max_drop=0.01, calibration_images=100, cpu_features=["AVX2"],
+        models=choose(models, "accuracy", 0.01),
+    )  # fmt: skip
+
+
+def test_the_summary_says_what_was_gained_lost_and_refused() -> None:
+    first, second, *others = sentences(report(model("int8", 2.0, 0.007), model("tensor", 3.0, 0.2)))
+    assert (
+        first
+        == "int8: 2.0 times as fast, 4.0 times smaller; accuracy -0.7 points (95 % CI -3.7 to +2.3), n = 153."
+    )
+    assert "153 images are too few to show equivalence" in second and "1.0 points" in second
+    assert others[0] == "tensor: it loses 20.0 points, and 1.0 are allowed."
+    (nothing, *_) = sentences(report(model("slow", 0.5, 0.0)))
+    assert nothing.startswith("Nothing was gained")
+    assert "equivalent" in sentences(report(model("int8", 2.0, 0.0, EQUIVALENT)))[1]
+    page = compression_page(report(model("int8", 2.0, 0.007)))
+    assert [section.title for section in page.sections] == ["Models", "Times"]
+
+
+@pytest.mark.parametrize("task", ["classify", "segment"])
+def test_int8_predicts_nearly_the_same_in_a_quarter_of_the_size(task: str, tmp_path: Path) -> None:
+    settings = (
+        ClassifierSettings(weights="none", model="test_efficientnet", head="linear")
+        if task == "classify"
+        else EncoderSettings(weights="none", model="unet", encoder="test_efficientnet")
+    )
+    bundle = write_network(tmp_path / "bundle", draw_network(task, settings, 64))
+    content = bundle.read("model.onnx")
+    inputs = [
+        np.kron(RNG.standard_normal((1, 3, 8, 8)), np.ones((8, 8))).astype(np.float32) for _ in range(24)
+    ]
+    small = quantise(content, inputs, per_channel=True, reduced=False)
+    assert len(small) < 0.5 * len(content)
+    ours, theirs = Session(content), Session(small)
+    assert theirs.outputs == ours.outputs and theirs.metadata() == ours.metadata()
+    pixels = np.concatenate(inputs[:8])
+    a, b = (session.run(pixels, outputs=[LOGITS])[0] for session in (ours, theirs))
+    assert 0 < np.abs(a - b).max() < 0.5 * np.abs(a).max()
+    assert quantise(content, inputs, per_channel=True, reduced=False) == small  # nothing is drawn
+
+
+def test_models_are_measured_in_turns(tmp_path: Path) -> None:
+    settings = ClassifierSettings(weights="none", model="lenet")
+    content = write_network(tmp_path / "bundle", draw_network("classify", settings, 32)).read("model.onnx")
+    measured = measure_latencies({"": content, "same": content}, (32, 32), 3)
+    assert [*measured] == ["", "same"] and (measured["same"][0].threads, measured["same"][0].batch) == (1, 1)
+    assert measured[""][0].speed_up.value == 1.0 and measured["same"][0].p50 > 0

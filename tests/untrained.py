@@ -30,11 +30,13 @@ def draw_network(task: str, settings: ModelSettings, side: int, seed: int = 0) -
     return network
 
 
-def write_network(folder: Path, network: Network) -> Bundle:
+def write_network(folder: Path, network: Network, classes: list[str] = CLASSES) -> Bundle:
     """A network as a bundle."""
+    for module in (network.encoder, network.head):
+        module.eval()
     parts = {**EXPORTERS[network.task.name].export(network, Trained(False)), **encode_towers(network)}
     info = BundleInfo(
-        made_by="a test", created="2026-01-01T00:00:00+00:00", task=network.task.name, classes=CLASSES,
+        made_by="a test", created="2026-01-01T00:00:00+00:00", task=network.task.name, classes=classes,
         preprocessing=network.preprocessing, architecture=network.architecture, head=network.head_layers,
         weights=network.weights, parameters=network.parameters, test_time_flips=network.test_time_flips,
         members=describe_members(network),

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import pupila
@@ -12,6 +13,7 @@ from pupila.artifacts.bundle.folder import Bundle
 from pupila.artifacts.dataset.test_access import read_test_accesses
 from pupila.artifacts.report.explanation import ExplainReport
 from pupila.core.errors import PupilaError
+from pupila.learning.models.build import BUILDERS
 from pupila.learning.models.settings import ClassifierSettings, EncoderSettings
 from tests.colours import write_colours, write_painted
 from tests.pictures import write_classes, write_scenes
@@ -174,3 +176,31 @@ def test_tokens_are_explained_by_hiding_parts(insects: Path, tmp_path: Path) -> 
         PupilaError, match=r"(?s)test_vit has no feature map for hirescam.*--method occlusion"
     ):
         pupila.explain(bundle, photos, method="hirescam")
+
+
+def test_an_evaluation_shows_where_the_evidence_of_its_worst_errors_lies(
+    drawn: Bundle, insects: Path, tmp_path: Path
+) -> None:
+    written = pupila.evaluate(drawn, insects, split="validation", explain=True, out=tmp_path / "out")
+    page = Path(written.report).read_text()
+    assert "Evidence in the worst errors" in page and "One scale for all images" in page
+    assert page.index("Worst errors") < page.index("Evidence in the worst errors")
+    plain = pupila.evaluate(drawn, insects, split="validation", out=tmp_path / "plain")
+    assert plain.evaluation == written.evaluation
+    assert "Evidence in the worst errors" not in Path(plain.report).read_text()
+    table = tmp_path / "table.csv"
+    table.write_text("image,prediction\n")
+    with pytest.raises(PupilaError, match="Heat maps need a model that predicts images"):
+        pupila.evaluate(table, insects, split="validation", explain=True)
+
+
+def test_an_evaluation_of_masks_shows_its_worst_images(tmp_path: Path) -> None:
+    scenes = write_scenes(tmp_path / "water", 16)
+    pupila.split(scenes)
+    settings = EncoderSettings(weights="none", model="unet", encoder="test_efficientnet")
+    torch.manual_seed(0)
+    network = BUILDERS["segment"](settings, 2, SIDE)
+    names = pupila.open(scenes).classes
+    bundle = write_network(tmp_path / "bundle", network, names)
+    written = pupila.evaluate(bundle, scenes, split="train", explain=True, out=tmp_path / "out")
+    assert "Evidence in the worst errors" in Path(written.report).read_text()

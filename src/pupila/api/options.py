@@ -79,6 +79,8 @@ class EvaluateOptions(TypedDict, total=False):
     by: Sequence[str]
     """columns, size (of the object, with masks) or regular expressions searched in the file name, by which metrics
     are given: each slice against all other images, numbers cut into thirds."""
+    explain: bool
+    """heat maps of the worst errors, as pupila explain draws them [default: False]."""
     stress: bool
     """measure the sensitivity to light, blur, noise, compression, resolution and backgrounds [default: False]."""
     stress_images: int | None

@@ -71,10 +71,15 @@ class EvaluationResult:
     predictions: Sequence[Predictions]  # of the models
     extra_files: dict[str, bytes] = field(default_factory=dict)  # files beside the report
     stress_examples: StressExamples | None = None  # None: there was no stress test
+    explanations: Sequence[Section] = ()  # heat maps of the worst errors
 
 
 def _prepare_nothing(on: EvaluationSet) -> EvaluationSet:
     return on
+
+
+def _no_rows(report: EvaluationReport) -> list[int]:
+    return []
 
 
 def _write_nothing(on: EvaluationSet) -> dict[str, bytes]:
@@ -99,4 +104,5 @@ class TaskEvaluator(Generic[Report]):
     warnings: Callable[[Report], list[str]]
     sections: Callable[[Report, Dataset, Sequence[Predictions]], list[Section]]
     footnote: Callable[[], str]  # how confidence intervals are computed
+    worst_rows: Callable[[Report], list[int]] = _no_rows  # of the data set: the worst errors, the worst first
     stress: StressScorer  # how corrupted images are scored

@@ -23,7 +23,7 @@ def evaluation_page(result: EvaluationResult, data: Dataset) -> Page:
         title=_title(model.name, e.split),
         verdict=sentences(e),
         sections=[
-            *writer.sections(e, data, result.predictions), *slice_sections(e.slices),
+            *writer.sections(e, data, result.predictions), *result.explanations, *slice_sections(e.slices),
             *stress_sections(e, result.stress_examples),
         ],
         footnote=say(

@@ -15,6 +15,9 @@ class EvaluateSettings(Settings):
         description="columns, size (of the object, with masks) or regular expressions searched in the file name, by "
         "which metrics are given: each slice against all other images, numbers cut into thirds",
     )
+    explain: bool = Field(
+        default=False, description="heat maps of the worst errors, as pupila explain draws them"
+    )
     stress: bool = Field(
         default=False,
         description="measure the sensitivity to light, blur, noise, compression, resolution and backgrounds",

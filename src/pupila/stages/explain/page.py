@@ -32,14 +32,15 @@ def explanation_page(report: ExplainReport, explanations: Sequence[Explanation])
         title=say("Explanations of {model}", model=report.model),
         verdict=sentences(report),
         sections=[
-            _maps(report, explanations), *_localisation(report.localisation), *_faithfulness(report.faithfulness),
+            map_section(report, explanations), *_localisation(report.localisation), *_faithfulness(report.faithfulness),
             *_sanity(report.sanity),
         ],
         footnote=say("Model version {model}.", model=report.version[:12]) + " " + translate(METHODS[report.method]),
     )  # fmt: skip
 
 
-def _maps(report: ExplainReport, explanations: Sequence[Explanation]) -> Section:
+def map_section(report: ExplainReport, explanations: Sequence[Explanation]) -> Section:
+    """The maps of a report by class, and their scale."""
     scales = [
         embed_wide(colour_bar(*_BAR), _describe_scale(layer, limit)) for layer, limit in report.limits.items()
     ]

@@ -70,9 +70,13 @@ def _report_threshold(
     )  # fmt: skip
 
 
+def _worst_rows(report: ClassifyReport) -> list[int]:
+    return [error.row for error in report.models[0].worst_errors]
+
+
 CLASSIFY = TaskEvaluator(
     reader=ClassReader(), image_scores=_image_scores, report=_report,
     check_tunable=_check_tunable, report_threshold=_report_threshold,
     verdict=sentences.verdict, warnings=sentences.warnings, sections=page.sections,
-    footnote=page.footnote, stress=stress.SCORER,
+    footnote=page.footnote, stress=stress.SCORER, worst_rows=_worst_rows,
 )  # fmt: skip

@@ -66,8 +66,13 @@ def _count_unlabelled(on: EvaluationSet) -> int:
     return sum(on.splits.images[row].split in splits for row in unlabelled)
 
 
+def _worst_rows(report: MultilabelReport) -> list[int]:
+    return [error.row for error in report.models[0].worst_errors]
+
+
 MULTILABEL = TaskEvaluator(
     reader=LabelReader(), image_scores=_image_scores, report=_report, prepare=_prepare, check_tunable=refuse_threshold,
     verdict=sentences.verdict, warnings=sentences.warnings, sections=page.sections, footnote=page.footnote,
     stress=stress.SCORER,
+    worst_rows=_worst_rows,
 )  # fmt: skip

@@ -40,8 +40,12 @@ def _image_scores(on: EvaluationSet, predictions: Predictions) -> ImageScores:
     )  # fmt: skip
 
 
+def _worst_rows(report: SegmentReport) -> list[int]:
+    return [example.row for example in report.models[0].examples.worst]
+
+
 SEGMENT = TaskEvaluator(
     reader=MaskReader(count_pixels), image_scores=_image_scores, report=_report, check_tunable=refuse_threshold,
     verdict=sentences.verdict, warnings=sentences.warnings, sections=page.sections,
-    footnote=page.footnote, stress=stress.SCORER,
+    footnote=page.footnote, stress=stress.SCORER, worst_rows=_worst_rows,
 )  # fmt: skip

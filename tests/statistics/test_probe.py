@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pupila.statistics.probe import compare_probes, probe_errors
+from pupila.statistics.probe import compare_probes, probe_errors, probe_hits
 
 RNG = np.random.default_rng(3)
 CLASSES = np.arange(60) % 3
@@ -54,3 +54,25 @@ def test_two_probes_are_compared_over_groups() -> None:
     assert alone.second_is_better
     assert together.second_is_better
     assert not compare_probes(second, first, np.array([0, 1, 2, 3])).second_is_better
+
+
+def test_hits_count_the_class_with_the_largest_prediction() -> None:
+    good, noise = np.hstack([TARGETS, TARGETS]), RNG.normal(size=(60, 200))
+    assert probe_hits([good], TARGETS, ALONE).mean() == 1.0
+    assert probe_hits([noise], TARGETS, ALONE).mean() < 0.6
+
+
+def test_views_that_show_another_class_cost_hits_and_equal_ones_do_not() -> None:
+    good = np.hstack([TARGETS, TARGETS]) + 0.1 * RNG.normal(size=(60, 6))
+    turned = np.roll(good, 1, axis=1)
+    assert probe_hits([good, good, good], TARGETS, ALONE).mean() == 1.0
+    plain, wrong = (1 - probe_hits(views, TARGETS, ALONE) for views in ([good], [good, turned, turned]))
+    assert compare_probes(wrong, plain, ALONE).second_is_far_better
+    assert not compare_probes(plain, wrong, ALONE).second_is_far_better
+
+
+def test_hits_of_several_labels_are_means_over_the_known_ones() -> None:
+    targets = np.column_stack([CLASSES == 0, CLASSES != 1]).astype(float)
+    targets[::6, 1] = np.nan
+    hits = probe_hits([np.hstack([np.eye(3)[CLASSES]] * 2)], targets, ALONE)
+    assert hits == pytest.approx(np.ones(60))

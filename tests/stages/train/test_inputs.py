@@ -64,9 +64,11 @@ def test_an_object_at_the_border_is_not_cropped_off_and_a_small_one_in_the_centr
 ) -> None:
     data, images = draw(tmp_path, place, (96, 16))
 
-    def encode(settings: Any, network: Any, trials: Any, rows: list[int], specs: list[Any]) -> list[Array]:
+    def encode(settings: Any, network: Any, trials: Any, rows: list[int], kinds: list[Any]) -> list[Array]:
         """The pixels themselves."""
-        return [np.stack([fit_image(images[row], spec).reshape(-1) / 255 for row in rows]) for spec in specs]
+        return [
+            np.stack([fit_image(images[row], spec).reshape(-1) / 255 for row in rows]) for spec, *_ in kinds
+        ]
 
     monkeypatch.setattr(inputs, "_encode", encode)
     choose = CLASSIFY_PLANNER.choose_fit
@@ -90,6 +92,61 @@ def test_nothing_is_tried_where_a_rule_decides(tmp_path: Path, monkeypatch: pyte
     assert choose(ClassifyTrainSettings(epochs=0), network, None) == ("crop", "that of the weights")
     few = make_trials(pupila.open(write_classes(tmp_path / "few", {"a": 3, "b": 3})))
     assert "too few groups" in choose(settings, network, few)[1]
+
+
+def draw_bars(folder: Path, places: dict[str, str]) -> tuple[Dataset, list[Array]]:
+    """Noisy images of two classes with a bright bar at the left, at the right, at the top or at the bottom."""
+    rng = np.random.default_rng(0)
+    at: dict[str, Any] = {
+        "left": np.s_[:, :4],
+        "right": np.s_[:, -4:],
+        "top": np.s_[:4],
+        "bottom": np.s_[-4:],
+    }
+    for name, place in places.items():
+        (folder / name).mkdir(parents=True)
+        for number in range(20):
+            pixels = rng.integers(0, 60, (16, 16, 3), dtype=np.uint8)
+            pixels[at[place]] = 200
+            Image.fromarray(pixels).save(folder / name / f"{number}.png")
+    data = pupila.open(folder)
+    return data, [data.pixels(row) for row in range(len(data))]
+
+
+@pytest.mark.parametrize(("places", "expected"), [(("left", "right"), "none"), (("top", "bottom"), "A1")])
+def test_views_that_change_what_an_image_shows_are_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, places: tuple[str, str], expected: str
+) -> None:
+    data, images = draw_bars(tmp_path, dict(zip(("a", "b"), places, strict=True)))
+
+    def encode(settings: Any, network: Any, trials: Any, rows: list[int], kinds: list[Any]) -> list[Array]:
+        """The pixels themselves; every view is mirrored in half of the images."""
+        flip = [lambda row: row % 2 == 0, lambda row: row % 3 == 0, lambda row: row % 5 < 3]
+        return [
+            np.stack([images[r][:, ::-1 if v is not None and flip[v](r) else 1].reshape(-1) / 255 for r in rows])
+            for _, preset, v in kinds
+        ]  # fmt: skip
+
+    monkeypatch.setattr(inputs, "_encode", encode)
+    choose = CLASSIFY_PLANNER.choose_augment
+    assert choose is not None
+    settings = ClassifyTrainSettings(augmented_views=4)
+    picked, reason = choose(settings, make_network(), make_trials(data), "A1")
+    assert picked == expected
+    assert ("they change what the images show" in reason) == (expected == "none")
+
+
+def test_views_are_not_compared_where_there_are_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inputs, "_encode", None)  # a call would fail
+    choose = CLASSIFY_PLANNER.choose_augment
+    assert choose is not None
+    trials = make_trials(draw(tmp_path / "square", "centre", (20, 18))[0])
+    for settings in (ClassifyTrainSettings(augmented_views=1), ClassifyTrainSettings()):
+        assert choose(settings, make_network(), trials, "A1") == ("A1", "default")
+    views = ClassifyTrainSettings(augmented_views=4)
+    assert choose(views, make_network(pretrained=False), trials, "A1") == ("A1", "default")
+    few = make_trials(pupila.open(write_classes(tmp_path / "few", {"a": 3, "b": 3})))
+    assert choose(views, make_network(), few, "A1") == ("A1", "default")
 
 
 @pytest.mark.parametrize(

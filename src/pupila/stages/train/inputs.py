@@ -1,4 +1,4 @@
-"""Choose how an image becomes the input of a classifier, before the plan is made: the whole image, or a crop."""
+"""Choose the input of a classifier before the plan is made: the whole image or a crop, and whether it is augmented."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,22 +7,22 @@ import numpy as np
 
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.splits import SplitFile
-from pupila.core.messages import number, say, say_count
+from pupila.core.messages import number, percent, say, say_count
 from pupila.imaging.images.decode import Array
 from pupila.imaging.images.preprocess import Preprocessing
 from pupila.learning.features import FeatureRequest, Features, fill_features
 from pupila.learning.loader.images import ResizedImages
-from pupila.learning.loader.views import AugmentedViews
+from pupila.learning.loader.views import AugmentedViews, View
 from pupila.learning.models.network import Network
 from pupila.learning.pool import EncoderPool
 from pupila.stages.train.budgets.cost import list_training_rows
 from pupila.stages.train.measure import pick_engine, resolve_device
 from pupila.stages.train.settings import skips_training
 from pupila.stages.train.trials.trial import Trials
-from pupila.statistics.probe import FOLDS, ProbeComparison, compare_probes, probe_errors
+from pupila.statistics.probe import FOLDS, ProbeComparison, compare_probes, probe_errors, probe_hits
 
 Targets = Callable[[Dataset], Array]  # (N, C) float of every image: see `probe_errors`
-SAMPLE = 256  # training images of a probe
+SAMPLE, VIEWS_SAMPLE = 256, 512  # training images of a probe of the fit, and of views
 SQUARE = 1.2  # ratio of the sides of most images, up to which a crop shows hardly more than the whole image
 
 
@@ -47,22 +47,65 @@ def choose_fit(
     if trials is None or not network.pretrained or own.fit != "crop":
         return "squash", whole
     targets = list_targets(trials.data)
-    rows = _draw_sample(trials.splits, targets)
+    rows = _draw_sample(trials.splits, targets, SAMPLE)
     groups = np.array([trials.splits.images[row].component for row in rows])
     if len(set(groups.tolist())) < 2 * FOLDS:
         return "squash", say("{whole}; too few groups to compare it with a crop", whole=whole)
     if _median_ratio(trials.data, rows) <= SQUARE:
         return "squash", say("{whole}; most images are almost square", whole=whole)
     squashed = own.model_copy(update={"fit": "squash", "crop_share": 1.0})
-    features = _encode(settings, network, trials, rows, [squashed, own])
+    features = _encode(settings, network, trials, rows, [(spec, "none", None) for spec in (squashed, own)])
     first, second = (probe_errors(kind, targets[rows], groups) for kind in features)
     return _describe(compare_probes(first, second, groups), own.crop_share, len(rows))
 
 
-def _draw_sample(splits: SplitFile, targets: Array) -> list[int]:
+def choose_augment(
+    settings: Any, network: Network, trials: Trials, preset: str, list_targets: Targets
+) -> tuple[str, str]:
+    """The augmentation that "auto" means, and the reason: the usual one, unless it changes what the images show.
+
+    A mirrored digit is no digit. A linear probe of the encoder's features learns from the images alone, and with views
+    like those of the training; it is scored on the images as they are. Only a loss beyond noise counts: views cost
+    nothing on images like those that the weights have seen, and help on others.
+
+    Args:
+        settings: of a classifier.
+        network: built from them, with the fit decided.
+        trials: what a probe needs.
+        preset: the usual augmentation.
+        list_targets: of the task.
+    """
+    targets = list_targets(trials.data)
+    rows = _draw_sample(trials.splits, targets, VIEWS_SAMPLE)
+    groups = np.array([trials.splits.images[row].component for row in rows])
+    few = len(set(groups.tolist())) < 2 * FOLDS
+    if (
+        few
+        or not network.pretrained
+        or not isinstance(settings.augmented_views, int)
+        or settings.augmented_views < 2
+    ):
+        return preset, say("default")
+    views: list[View] = [None, *range(settings.augmented_views - 1)]
+    features = _encode(
+        settings, network, trials, rows, [(network.preprocessing, preset, view) for view in views]
+    )
+    augmented, plain = (1 - probe_hits(some, targets[rows], groups) for some in (features, features[:1]))
+    comparison = compare_probes(augmented, plain, groups)
+    if not comparison.second_is_far_better:
+        return preset, say("default")
+    return "none", say_count(
+        "a linear probe is right on {plain} of {n} training image, with views on {augmented}: they change what the "
+        "images show",
+        "a linear probe is right on {plain} of {n} training images, with views on {augmented}: they change what the "
+        "images show", len(rows), plain=percent(comparison.second), augmented=percent(comparison.first),
+    )  # fmt: skip
+
+
+def _draw_sample(splits: SplitFile, targets: Array, most: int) -> list[int]:
     """Rows of the training split, or of all folds, that have a target: the same ones for every seed."""
     rows = [row for row in list_training_rows(splits) if np.isfinite(targets[row]).any()]
-    some = np.random.default_rng(0).permutation(len(rows))[:SAMPLE]
+    some = np.random.default_rng(0).permutation(len(rows))[:most]
     return [rows[place] for place in sorted(some.tolist())]
 
 
@@ -73,18 +116,29 @@ def _median_ratio(data: Dataset, rows: list[int]) -> float:
 
 
 def _encode(
-    settings: Any, network: Network, trials: Trials, rows: list[int], specs: list[Preprocessing]
+    settings: Any,
+    network: Network,
+    trials: Trials,
+    rows: list[int],
+    kinds: list[tuple[Preprocessing, str, View]],
 ) -> list[Array]:
-    """The cached features of the plain images under each preprocessing: (K, D) float32."""
+    """The cached features of the images under each preprocessing, augmentation and view: (K, D) float32."""
     pool, device = trials.pool or EncoderPool(), resolve_device(settings.device)
     encoder = pool.encoder(pick_engine(network, device).engine, network, device)
-    plain = [
-        AugmentedViews(ResizedImages(trials.data, spec, rows, pool.stores), "none", settings.seed)
-        for spec in specs
-    ]
-    kinds = [Features(views, encoder, stores=pool.stores) for views in plain]
-    fill_features([FeatureRequest(kind, [(row, None) for row in rows]) for kind in kinds])
-    return [kind(rows, None) for kind in kinds]
+    features = {
+        (spec, preset): Features(
+            AugmentedViews(ResizedImages(trials.data, spec, rows, pool.stores), preset, settings.seed), encoder,
+            stores=pool.stores,
+        )
+        for spec, preset, _ in kinds
+    }  # fmt: skip
+    fill_features(
+        [
+            FeatureRequest(features[spec, preset], [(row, view) for row in rows])
+            for spec, preset, view in kinds
+        ]
+    )
+    return [features[spec, preset](rows, view) for spec, preset, view in kinds]
 
 
 def _describe(comparison: ProbeComparison, share: float, images: int) -> tuple[str, str]:

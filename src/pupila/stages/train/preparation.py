@@ -31,6 +31,7 @@ from pupila.stages.train.plan import (
     decide,
     refuse_unused_settings,
 )
+from pupila.stages.train.planning.planner import TaskPlanner
 from pupila.stages.train.recipe import TrainingRecipe
 from pupila.stages.train.settings import TrainPlan, TrainSettings, skips_training
 from pupila.stages.train.trials.trial import Trials
@@ -88,10 +89,8 @@ def prepare_training(
     has_time = watch is None or watch.left > TRIAL_SECONDS
     if tries and has_time and not skips_training(config):
         trials = Trials(data, splits, lambda some: build_network(some, data, recipe, pool), pool)
-    if planner.choose_fit is not None and settings.fit == "auto":
-        fit, reasons["fit"] = planner.choose_fit(settings, network, trials)
-        settings = settings.model_copy(update={"fit": fit})
-        network = replace(network, preprocessing=planner.prepare(settings, network.preprocessing))
+    settings, network, measured = _choose_inputs(planner, settings, network, trials)
+    reasons |= measured
     plan: TrainPlan = decide(settings, data, splits, network, task)
     plan = plan.model_copy(update={"reasons": {**plan.reasons, **reasons}})
     if trials is not None:
@@ -102,6 +101,21 @@ def prepare_training(
     check_ensemble_size(plan, network)
     network = own_encoder(network) if plan.unfreeze else network
     return plan, network
+
+
+def _choose_inputs(
+    planner: TaskPlanner, settings: Any, network: Network, trials: Trials | None
+) -> tuple[Any, Network, dict[str, str]]:
+    """The settings with fit and augmentation decided where a task measures them, the network, and the reasons."""
+    reasons: dict[str, str] = {}
+    if planner.choose_fit is not None and settings.fit == "auto":
+        fit, reasons["fit"] = planner.choose_fit(settings, network, trials)
+        settings = settings.model_copy(update={"fit": fit})
+        network = replace(network, preprocessing=planner.prepare(settings, network.preprocessing))
+    if planner.choose_augment is not None and trials is not None and settings.augment == "auto":
+        augment, reasons["augment"] = planner.choose_augment(settings, network, trials, planner.augment)
+        settings = settings.model_copy(update={"augment": augment})
+    return settings, network, reasons
 
 
 def apply_recipe(settings: Any, recipes: Mapping[str, Mapping[str, Any]]) -> BudgetedSettings:

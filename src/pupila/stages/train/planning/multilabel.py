@@ -11,7 +11,7 @@ from pupila.core.messages import listing, say
 from pupila.imaging.images.decode import Array
 from pupila.learning.losses.labels import LABEL_LOSSES
 from pupila.learning.models.network import Network
-from pupila.stages.train.inputs import choose_fit
+from pupila.stages.train.inputs import choose_augment, choose_fit
 from pupila.stages.train.planning.head import needs_of_head, settle_head
 from pupila.stages.train.planning.inputs import check_inputs, prepare_inputs
 from pupila.stages.train.planning.planner import (
@@ -66,6 +66,7 @@ MULTILABEL_PLANNER = TaskPlanner(
     check=_check,
     prepare=prepare_inputs,
     choose_fit=partial(choose_fit, list_targets=_list_targets),
+    choose_augment=partial(choose_augment, list_targets=_list_targets),
     pick_unfreeze=freeze_all,
     pick_precision=pick_head_precision,
     needs=_list_needs,

@@ -59,6 +59,25 @@ class Faithfulness(Record):
     centre: Difference = Field(description="insertion of the maps, and of a bump in the middle of the image")
 
 
+class Shortcut(Record):
+    """A place that decides a class in nearly every image, and is no place of objects."""
+
+    label: str
+    place: str = Field(description="in words")
+    box: tuple[float, float, float, float] = Field(
+        description="left, top, right, bottom, as shares of the sides"
+    )
+    area: float = Field(description="share of the image")
+    evidence: float = Field(description="share of the positive evidence of the maps, mean over images")
+    taken: Estimate = Field(
+        description="share of the model's evidence that hiding the place takes, mean over images"
+    )
+    elsewhere: Difference = Field(description="the same, and where the mirrored place is hidden instead")
+    likeness: float = Field(description="mean correlation of the place between images")
+    images: int
+    groups: int
+
+
 class SanityStep(Record):
     """One step of a cascade that draws the weights of the network again, from the head on."""
 
@@ -96,3 +115,4 @@ class ExplainReport(Record):
     )
     faithfulness: Faithfulness | None = None
     sanity: Sanity | None = None
+    shortcuts: list[Shortcut] = Field(default_factory=list)

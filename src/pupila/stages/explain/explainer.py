@@ -135,6 +135,11 @@ class Explainer:
         probability = self.task.probability(number, self.logits(image.inputs)[0], self.info)
         return lambda inputs: probability(self.logits(inputs))
 
+    def class_logit(self, image: PreprocessedImage, label: str) -> Callable[[Array], Array]:
+        """The score of a class, its logit, in changed inputs, (N, 3, H, W) to (N,), of an image with one input."""
+        score = self.task.score(self.info.classes.index(label), self.logits(image.inputs)[0])
+        return lambda inputs: np.asarray(score(self.logits(inputs)))
+
     @cached_property
     def network(self) -> Network:
         """The network in torch, on the CPU."""

@@ -21,6 +21,7 @@ from pupila.stages.explain.faithfulness import check_faithfulness
 from pupila.stages.explain.localisation import localise
 from pupila.stages.explain.sanity import check_sanity
 from pupila.stages.explain.settings import ExplainSettings
+from pupila.stages.explain.shortcuts import collect_classes, find_shortcut
 
 _USUAL = 0.95  # quantile of the images' strongest cells that ends the colour scale
 
@@ -130,13 +131,14 @@ def _check(
         trained = [each.maps[0].cells for each in shown]
         fields["sanity"] = check_sanity(explainer.bundle, trained, draw_maps, groups)
     if all(len(image.inputs) == 1 for image in prepared):
-        probabilities = [
-            explainer.probability(image, each.label) for image, each in zip(prepared, shown, strict=True)
-        ]
+        inputs = [image.inputs[0] for image in prepared]
+        pairs = list(zip(prepared, shown, strict=True))
+        logits = [explainer.class_logit(image, each.label) for image, each in pairs]
+        classes = collect_classes(shown, inputs, logits, groups)
+        fields["shortcuts"] = [each for each in map(find_shortcut, classes) if each is not None]
+        probabilities = [explainer.probability(image, each.label) for image, each in pairs]
         heats = [each.maps[0].placed for each in shown]
-        fields["faithfulness"] = check_faithfulness(
-            [image.inputs[0] for image in prepared], heats, probabilities, groups
-        )
+        fields["faithfulness"] = check_faithfulness(inputs, heats, probabilities, groups)
     return fields
 
 

@@ -1,6 +1,6 @@
 """What explanations are worth, in sentences."""
 
-from pupila.artifacts.report.explanation import ExplainReport, Faithfulness, Localisation, Sanity
+from pupila.artifacts.report.explanation import ExplainReport, Faithfulness, Localisation, Sanity, Shortcut
 from pupila.core.messages import listing, mark, number, percent, say, say_count, say_images, translate
 
 METHODS = {
@@ -27,7 +27,8 @@ _SANITY = {
 
 def sentences(report: ExplainReport) -> list[str]:
     """The summary, most important first."""
-    texts = [] if report.sanity is None else [_describe_sanity(report.sanity)]
+    texts = [describe_shortcut(each) for each in report.shortcuts]
+    texts += [] if report.sanity is None else [_describe_sanity(report.sanity)]
     texts += [_describe_place(each) for each in report.localisation]
     if report.faithfulness is not None:
         texts.append(_describe_faithfulness(report.faithfulness))
@@ -46,6 +47,20 @@ def sentences(report: ExplainReport) -> list[str]:
             "model."
         ))  # fmt: skip
     return texts
+
+
+def describe_shortcut(given: Shortcut) -> str:
+    """A place that decides a class."""
+    values = {
+        "label": given.label, "place": translate(given.place), "area": percent(given.area),
+        "taken": given.taken.percent_text(), "interval": given.taken.percent_interval_text(),
+        "elsewhere": percent(max(0.0, given.elsewhere.other)),
+    }  # fmt: skip
+    return say(
+        "A shortcut: {label} is decided by the {place} ({area} of the image). Hiding it takes {taken} of the evidence "
+        "(95 % CI {interval}), hiding the opposite place {elsewhere}. Look there for a watermark, a label or a frame.",
+        **values,
+    )  # fmt: skip
 
 
 def _describe_images(report: ExplainReport) -> str:

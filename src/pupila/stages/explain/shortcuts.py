@@ -1,0 +1,193 @@
+"""Shortcuts: one place of the image that decides a class in nearly every image, such as a watermark in a corner.
+
+A place is a suspect where the maps of a class agree on it. It is reported only where hiding it takes most of the
+evidence from the model, hiding an equal place elsewhere does not, and the place is no place of objects: it lies at the
+border, or shows nearly the same in all images.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pupila.artifacts.report.explanation import Shortcut
+from pupila.core.messages import mark
+from pupila.imaging.images.decode import Array
+from pupila.stages.explain.estimates import estimate_difference, estimate_mean
+from pupila.stages.explain.explanation import Explanation
+
+_CELLS = 8  # of the grid of places, along each side
+_SIDES = range(2, 5)  # of a place, cells
+_LEAST_IMAGES = 8  # of a class
+_AREAS = 2.1  # times its area: share of the evidence from which a place is tested, and
+_SHARE = 0.2  # the least such share
+_TAKEN = (
+    0.3  # share of the evidence that hiding the place has to take more than hiding another one, lower end
+)
+_ALIKE = 0.7  # likeness from which a place shows the same in all images
+Logit = Callable[[Array], Array]  # (N, 3, H, W) inputs to the (N,) logits of the class
+
+# Row and column of the middle of a place, in thirds -> words.
+_PLACES = (
+    (mark("upper left corner"), mark("upper edge"), mark("upper right corner")),
+    (mark("left edge"), mark("middle"), mark("right edge")),
+    (mark("lower left corner"), mark("lower edge"), mark("lower right corner")),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ClassImages:
+    """The images that are explained for one class."""
+
+    label: str
+    inputs: Sequence[Array]  # (3, H, W) each, all of one size
+    heats: Sequence[Array]  # (H, W) each
+    views: Sequence[Array]  # (H, W, 3) uint8 each
+    logits: Sequence[Logit]
+    groups: Array  # (N,)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A rectangle of cells."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+    @property
+    def area(self) -> float:
+        """Share of the image."""
+        return self.height * self.width / _CELLS**2
+
+    @property
+    def at_border(self) -> bool:
+        return (
+            self.top == 0
+            or self.left == 0
+            or self.top + self.height == _CELLS
+            or self.left + self.width == _CELLS
+        )
+
+    def opposite(self) -> "_Place":
+        """The place of equal size in the corner that is farthest away."""
+        top = 0 if self.top + self.height / 2 > _CELLS / 2 else _CELLS - self.height
+        left = 0 if self.left + self.width / 2 > _CELLS / 2 else _CELLS - self.width
+        return _Place(top, left, self.height, self.width)
+
+    def slices(self, height: int, width: int) -> tuple[slice, slice]:
+        """Rows and columns, pixels."""
+        rows, columns = (np.linspace(0, side, _CELLS + 1).round().astype(int) for side in (height, width))
+        return (
+            slice(rows[self.top], rows[self.top + self.height]),
+            slice(columns[self.left], columns[self.left + self.width]),
+        )
+
+    def words(self) -> str:
+        """Where it lies, to be translated."""
+        row = (self.top + self.height / 2) / _CELLS
+        column = (self.left + self.width / 2) / _CELLS
+        return _PLACES[min(2, int(3 * row))][min(2, int(3 * column))]
+
+
+def collect_classes(
+    explanations: Sequence[Explanation], inputs: Sequence[Array], logits: Sequence[Logit], groups: Array
+) -> list[ClassImages]:
+    """The explained images by class, of classes with enough of them; those whose views have one size."""
+    if len({each.view.shape for each in explanations if each.view is not None}) != 1:
+        return []
+    classes = []
+    for label in dict.fromkeys(each.label for each in explanations):
+        own = [
+            place
+            for place, each in enumerate(explanations)
+            if each.label == label and each.maps[0].speaks_for
+        ]
+        if len(own) >= _LEAST_IMAGES:
+            views = [explanations[place].view for place in own]
+            classes.append(
+                ClassImages(
+                    label, [inputs[place] for place in own], [explanations[place].maps[0].placed for place in own],
+                    [view for view in views if view is not None], [logits[place] for place in own], groups[own],
+                )
+            )  # fmt: skip
+    return classes
+
+
+def find_shortcut(images: ClassImages) -> Shortcut | None:
+    """The place that decides the class, if there is one."""
+    mean = np.mean([_share(heat) for heat in images.heats], axis=0)
+    place = max(_all_places(), key=lambda each: _inside(mean, each) - _AREAS * each.area)
+    share, likeness = _inside(mean, place), _measure_likeness(images.views, place)
+    if share < max(_SHARE, _AREAS * place.area) or not (place.at_border or likeness >= _ALIKE):
+        return None
+    taken, elsewhere = (_measure_taken(images, each) for each in (place, place.opposite()))
+    control = estimate_difference(taken, elsewhere, images.groups)
+    if control.low is None or control.low < _TAKEN:
+        return None
+    return Shortcut(
+        label=images.label, place=place.words(), box=_box(place), area=place.area, evidence=share,
+        taken=estimate_mean(taken, images.groups), elsewhere=control, likeness=likeness, images=len(images.inputs),
+        groups=len(np.unique(images.groups)),
+    )  # fmt: skip
+
+
+def _all_places() -> list[_Place]:
+    return [
+        _Place(top, left, height, width)
+        for height in _SIDES for width in _SIDES
+        for top in range(_CELLS - height + 1) for left in range(_CELLS - width + 1)
+    ]  # fmt: skip
+
+
+def _share(heat: Array) -> Array:
+    """The positive evidence of each cell of the grid, as a share of all of it."""
+    positive = np.maximum(heat, 0)
+    rows = np.add.reduceat(
+        positive, np.linspace(0, heat.shape[0], _CELLS, endpoint=False).astype(int), axis=0
+    )
+    cells = np.add.reduceat(rows, np.linspace(0, heat.shape[1], _CELLS, endpoint=False).astype(int), axis=1)
+    return np.asarray(cells / max(float(cells.sum()), 1e-12))
+
+
+def _inside(shares: Array, place: _Place) -> float:
+    rows, columns = slice(place.top, place.top + place.height), slice(place.left, place.left + place.width)
+    return float(shares[rows, columns].sum())
+
+
+def _measure_taken(images: ClassImages, place: _Place) -> Array:
+    """(N,) share of the evidence that hiding the place takes: of what hiding the whole image takes."""
+    rows, columns = place.slices(*images.inputs[0].shape[1:])
+    taken = []
+    for pixels, logit in zip(images.inputs, images.logits, strict=True):
+        hidden = pixels.copy()
+        hidden[:, rows, columns] = 0
+        whole, part, none = logit(np.stack([pixels, hidden, np.zeros_like(pixels)]))
+        taken.append(np.clip((whole - part) / (whole - none), -1, 1) if whole > none else 0.0)
+    return np.array(taken)
+
+
+def _measure_likeness(views: Sequence[Array], place: _Place) -> float:
+    """How alike the images are in the most alike cell of a place: 1 minus the variance between images over that of all.
+
+    The cells are half as large as those of places, so that a small thing fills one.
+    """
+    grey = np.stack([view.mean(axis=2) for view in views])
+    rows, columns = (np.linspace(0, side, 2 * _CELLS, endpoint=False).astype(int) for side in grey.shape[1:])
+    between = np.add.reduceat(np.add.reduceat(grey.var(axis=0), rows, axis=0), columns, axis=1)
+    sizes = np.outer(
+        *(np.diff([*starts, side]) for starts, side in zip((rows, columns), grey.shape[1:], strict=True))
+    )
+    inside = (
+        slice(2 * place.top, 2 * (place.top + place.height)),
+        slice(2 * place.left, 2 * (place.left + place.width)),
+    )
+    return float(1 - (between / sizes)[inside].min() / max(float(grey.var()), 1e-9))
+
+
+def _box(place: _Place) -> tuple[float, float, float, float]:
+    """Left, top, right and bottom, as shares of the sides."""
+    edges = (place.left, place.top, place.left + place.width, place.top + place.height)
+    left, top, right, bottom = (edge / _CELLS for edge in edges)
+    return left, top, right, bottom

@@ -43,13 +43,13 @@ def images(heats: list[Array], views: list[Array], place: tuple[slice, slice]) -
 
 @pytest.mark.parametrize(("place", "words"), [(CORNER, "lower right corner"), (MIDDLE, "middle")])
 def test_a_sticker_that_decides_the_class_is_reported(place: tuple[slice, slice], words: str) -> None:
-    found = find_shortcut(images([heat_at(place)] * COUNT, photos(place), place))
-    assert found is not None and found.place == words and found.label == "ant"
-    left, top, right, bottom = (round(edge * SIDE) for edge in found.box)
+    shortcut = find_shortcut(images([heat_at(place)] * COUNT, photos(place), place))
+    assert shortcut is not None and shortcut.place == words and shortcut.label == "ant"
+    left, top, right, bottom = (round(edge * SIDE) for edge in shortcut.box)
     assert (slice(top, bottom), slice(left, right)) == place
-    assert found.taken.value == pytest.approx(1.0) and found.elsewhere.other == pytest.approx(0.0)
-    assert found.evidence > 0.8 and found.likeness > 0.95 and found.area == 1 / 16
-    sentence = describe_shortcut(found)
+    assert shortcut.taken.value == pytest.approx(1.0) and shortcut.elsewhere.other == pytest.approx(0.0)
+    assert shortcut.evidence > 0.8 and shortcut.likeness > 0.95 and shortcut.area == 1 / 16
+    sentence = describe_shortcut(shortcut)
     assert (
         f"ant is decided by the {words} (6.2 % of the image)" in sentence
         and "100.0 % of the evidence" in sentence
@@ -64,7 +64,7 @@ def test_evidence_that_lies_elsewhere_in_each_image_is_none() -> None:
 def test_objects_in_the_middle_are_none() -> None:
     assert (
         find_shortcut(images([heat_at(MIDDLE)] * COUNT, photos(), MIDDLE)) is None
-    )  # each shows another thing
+    )  # each shows another object
 
 
 def test_a_place_that_the_model_does_not_need_is_none() -> None:

@@ -17,12 +17,12 @@ from pupila.stages.explain.estimates import estimate_difference, estimate_mean
 from pupila.stages.explain.explanation import Explanation
 
 _CELLS = 8  # of the grid of places, along each side
-_SIDES = range(2, 5)  # of a place, cells
+_LENGTHS = range(2, 5)  # of a place, cells
 _LEAST_IMAGES = 8  # of a class
 _AREAS = 2.1  # times its area: share of the evidence from which a place is tested, and
 _SHARE = 0.2  # the least such share
 _TAKEN = (
-    0.3  # share of the evidence that hiding the place has to take more than hiding another one, lower end
+    0.2  # share of the evidence that hiding the place has to take more than hiding another one, lower end
 )
 _ALIKE = 0.7  # likeness from which a place shows the same in all images
 Logit = Callable[[Array], Array]  # (N, 3, H, W) inputs to the (N,) logits of the class
@@ -136,7 +136,7 @@ def find_shortcut(images: ClassImages) -> Shortcut | None:
 def _all_places() -> list[_Place]:
     return [
         _Place(top, left, height, width)
-        for height in _SIDES for width in _SIDES
+        for height in _LENGTHS for width in _LENGTHS
         for top in range(_CELLS - height + 1) for left in range(_CELLS - width + 1)
     ]  # fmt: skip
 
@@ -171,7 +171,7 @@ def _measure_taken(images: ClassImages, place: _Place) -> Array:
 def _measure_likeness(views: Sequence[Array], place: _Place) -> float:
     """How alike the images are in the most alike cell of a place: 1 minus the variance between images over that of all.
 
-    The cells are half as large as those of places, so that a small thing fills one.
+    The cells are half as large as those of places, so that a small sticker fills one.
     """
     grey = np.stack([view.mean(axis=2) for view in views])
     rows, columns = (np.linspace(0, side, 2 * _CELLS, endpoint=False).astype(int) for side in grey.shape[1:])

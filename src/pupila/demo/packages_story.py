@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pupila.api.collect import collect
+from pupila.api.compress import compress
 from pupila.api.evaluate import evaluate
+from pupila.api.explain import default_folder, explain
 from pupila.api.label import plan_labelling
 from pupila.api.train_options import TrainOptions
 from pupila.artifacts.dataset.open import open as open_data
@@ -27,7 +29,9 @@ from pupila.demo.steps import (
 )
 from pupila.stages.collect.browser import BROWSER_NAMES
 from pupila.stages.collect.sentences import describe_visit as collection_sentences
+from pupila.stages.compress.sentences import sentences as compression_sentences
 from pupila.stages.evaluate.sentences import sentences as evaluation_sentences
+from pupila.stages.explain.sentences import sentences as explanation_sentences
 from pupila.stages.label.review.audit import AuditSettings, audit
 from pupila.stages.label.review.audit_page import sentences as audit_sentences
 from pupila.stages.label.sentences import sentences as labelling_sentences
@@ -41,6 +45,7 @@ _SETTINGS: TrainOptions = {
 }  # fmt: skip
 _MODEL, _RIVAL = "resnet_small", "lenet"
 _SHOWN = 4  # photos for predict
+_EXPLAINED = 12  # photos with a heat map
 _BROKEN_PHOTOS = {  # what real shops return in place of a photo
     "/photos/0007-0.jpg": Reply(200, "image/jpeg", b"<!DOCTYPE html><html>404 not found</html>"),
     "/photos/0011-0.jpg": Reply(200, "image/jpeg", b""),
@@ -70,12 +75,25 @@ def packages(out: str) -> None:
     result = evaluate(best, folder, against=[rival])
     verdict = evaluation_sentences(result.evaluation)
     print("\n".join(verdict))
+    _explain_and_compress(best, folder)
     predict_and_serve(best, _choose_test_photos(folder))
     print("\n" + say("Finished in {n} s, all on synthetic data.", n=number(time.monotonic() - start, 0)))
     print(say("Verdict: {verdict}", verdict=verdict[0]))
     print(say("Open: {path}", path=result.report))
     print(say("Serve it: {command}", command=f"pupila serve {best}"))
     print(say("Start with your own images: pupila doctor FOLDER"))
+
+
+def _explain_and_compress(bundle: str, folder: Path) -> None:
+    """Heat maps of some photos, and an int8 bundle if one is faster and as good."""
+    print_step(f"pupila explain {bundle} {folder} --split validation --most {_EXPLAINED}")
+    maps = explain(bundle, folder, split="validation", most=_EXPLAINED, out=default_folder(bundle))
+    print("\n".join(explanation_sentences(maps.report)))
+    print(say("Open: {path}", path=f"{maps.folder}/explain.html"))
+    print_step(f"pupila compress {bundle} {folder}")
+    compressed = compress(bundle, folder)
+    print("\n".join(compression_sentences(compressed.report)))
+    print(say("Open: {path}", path=f"{compressed.folder}/compress.html"))
 
 
 def _collect_products(shop: Shop, folder: Path) -> None:

@@ -105,6 +105,18 @@ def test_networks_of_our_own_have_the_maps_of_other_software(
     assert close(ours, others(kind, model, layer, lambda logits: logits[1], pixels))
 
 
+def test_a_head_with_large_terms_that_cancel_has_its_closed_form(tmp_path: Path) -> None:
+    network, pixels = draw_network("classify", TINY, SIDE), photo(5)
+    head: Any = network.head
+    with torch.no_grad():  # as standardised features leave it: a large shift that the bias takes back
+        embedding = network.encoder(torch.from_numpy(pixels[None]))[0]
+        head.weight.mul_(1000.0)
+        head.bias.copy_(torch.tensor([0.5, -0.25, 0.1]) - head.weight @ embedding)
+    predictor = Predictor(write_network(tmp_path / "bundle", network))
+    logits, closed = predictor.heat_maps(PreprocessedImage(pixels[None], SIDE, SIDE), [0])
+    assert np.abs(logits).max() < 1 and closed is not None
+
+
 def test_what_is_flattened_needs_torch(tmp_path: Path) -> None:
     network = draw_network("classify", OWN[0], SIDE)
     predictor = Predictor(write_network(tmp_path / "bundle", network))

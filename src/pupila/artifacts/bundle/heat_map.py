@@ -16,7 +16,9 @@ from pupila.artifacts.bundle.folder import WEIGHTS_FILE, Bundle
 from pupila.imaging.images.decode import Array
 
 _HEAD = re.compile(r"head\.(?:(\d+)\.)?weight")  # of a linear layer, alone or in a sequence
-_TOLERANCE = 1e-4  # between the logits of the model and those of the head, over the largest absolute logit
+_TOLERANCE = (
+    1e-5  # between the logits of the model and those of the head, over the sum of their absolute terms
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,13 @@ class PooledHead:
     def logits(self, features: Array) -> Array:
         """(size,) to (C,)."""
         return self._run(features)[-1]
+
+    def magnitude(self, features: Array) -> float:
+        """The largest sum of the absolute terms of a logit, which its rounding errors are in proportion to."""
+        *hidden, _ = self._run(features)
+        weight, bias = self.layers[-1]
+        last = np.maximum(hidden[-1], 0) if hidden else features
+        return float((np.abs(weight) @ np.abs(last) + np.abs(bias)).max())
 
     def gradients(self, features: Array, classes: list[int]) -> Array:
         """(K, size): those of K logits by the features (size,)."""
@@ -98,7 +107,8 @@ def draw_heat_maps(
     cells = feature_map.shape[1] * feature_map.shape[2]
     pooled = np.split(feature_map.mean(axis=(1, 2)), np.cumsum([head.size for head in heads])[:-1])
     ours = np.mean([head.logits(features) for head, features in zip(heads, pooled, strict=True)], axis=0)
-    if ours.shape != logits.shape or not np.abs(ours - logits).max() <= _TOLERANCE * np.abs(logits).max():
+    scale = max(head.magnitude(features) for head, features in zip(heads, pooled, strict=True))
+    if ours.shape != logits.shape or not np.abs(ours - logits).max() <= _TOLERANCE * scale:
         return None
     gradients = [head.gradients(features, classes) for head, features in zip(heads, pooled, strict=True)]
     shares = np.concatenate(gradients, axis=1) / (cells * len(heads))

@@ -73,8 +73,12 @@ def test_a_place_that_the_model_does_not_need_is_none() -> None:
     assert find_shortcut(images([heat_at(CORNER)] * COUNT, photos(CORNER), everywhere)) is None
 
 
-def test_weak_evidence_and_few_groups_are_none() -> None:
-    assert find_shortcut(images([heat_at(CORNER, 0.1)] * COUNT, photos(CORNER), CORNER)) is None
+def test_a_place_that_the_maps_miss_is_reported_where_hiding_it_decides() -> None:
+    shortcut = find_shortcut(images([heat_at(CORNER, 0.1)] * COUNT, photos(CORNER), CORNER))
+    assert shortcut is not None and shortcut.place == "lower right corner" and shortcut.evidence < 0.2
+
+
+def test_few_groups_are_none() -> None:
     whole = images([heat_at(CORNER)] * COUNT, photos(CORNER), CORNER)
     assert find_shortcut(replace(whole, groups=np.zeros(COUNT, int))) is None
 

@@ -89,7 +89,8 @@ def _evaluate(out: Path, data: Path, complaint: str) -> dict[str, Any]:
     except PupilaError as fault:
         return {"bundle": False, "error": complaint[-300:] or str(fault)}
     model: Any = output.evaluation.models[0]
-    metric, estimate = next(iter(model.metrics.items()))
+    figures = model.pooled if output.evaluation.task == "segment" else model.metrics
+    metric, estimate = next(iter(figures.items()))
     baseline = model.baseline.metrics.get(metric)
     budget = stored.plan_file.budget
     assert budget is not None

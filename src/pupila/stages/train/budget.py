@@ -12,7 +12,7 @@ from pupila.stages.train.budgets.cost import (
     Room,
     TaskBudget,
     Timed,
-    refuse_budget,
+    describe_overrun,
 )
 from pupila.stages.train.budgets.segment import SEGMENT_BUDGET
 from pupila.stages.train.budgets.watch import BudgetWatch
@@ -48,21 +48,20 @@ def fit_to_budget(
 ) -> BudgetedSettings:
     """Decide image size, epochs, augmented views and unfrozen blocks so that training ends in time.
 
+    Where not even the end of the run fits, the least is trained, and the user is warned.
+
     Args:
         settings: of the user.
         timed: network and images.
         watch: of the run.
         room: what spends its time.
         task: name.
-
-    Raises:
-        PupilaError: no model can be ready in time.
     """
     spending, device = BUDGETS[task], resolve_device(settings.device)
     with watch.step("measuring"):
         cost = _measure_cost(settings, timed, spending, device)
     if watch.elapsed + watch.reserve / 2 > MOST * watch.log.seconds:  # the half of it, for it is an estimate
-        refuse_budget(watch.elapsed, watch.reserve, watch.log.seconds)
+        watch.tell(describe_overrun(watch.elapsed, watch.reserve, watch.log.seconds))
     decided = BudgetedSettings(settings)
     spending.fit(decided, cost, room, timed)
     return decided

@@ -131,6 +131,13 @@ def test_masks_are_explained_in_tiles_and_where_nothing_is_predicted_no_map_is_d
     assert placed.shape == (16, 16) and placed[:, 12:].mean() > 10 * abs(placed[:, :4].mean())
 
 
+def test_a_class_that_no_pixel_is_predicted_as_has_no_map(tmp_path: Path) -> None:
+    bundle = write_painted(tmp_path / "bundle")
+    result = pupila.explain(bundle, halves(tmp_path / "halves.png"), label="blue", out=tmp_path / "out")
+    assert not result[0].maps and not result[0].label
+    assert "Without a map" in (tmp_path / "out/explain.html").read_text()
+
+
 def test_a_u_net_is_explained_at_two_stages_and_on_its_own_regions(tmp_path: Path) -> None:
     scenes = write_scenes(tmp_path / "water", 16)
     pupila.split(scenes)

@@ -88,6 +88,10 @@ class Explainer:
             HeatMap(layer, cells, place_maps(cells, image, spec))
             for layer, cells in self.heat_maps(image, logits, label).items()
         ]
+        if not any(
+            heat_map.cells.any() for heat_map in maps
+        ):  # such as of a class that no pixel is predicted as
+            return Explanation(name, prediction, view=view)
         return Explanation(name, prediction, label, view, maps)
 
     def heat_maps(self, image: PreprocessedImage, logits: Array, label: str) -> dict[str, Array]:

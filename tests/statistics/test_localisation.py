@@ -1,15 +1,19 @@
 """Where the evidence of a heat map lies: known answers, and Quantus on the same maps."""
 
+import warnings
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from quantus.metrics.localisation.pointing_game import PointingGame
-from quantus.metrics.localisation.relevance_mass_accuracy import RelevanceMassAccuracy
 from torch import nn
 
 from pupila.statistics.localisation import centred_bump, energy_inside, hits, rank_correlation
+
+with warnings.catch_warnings():  # its docstrings have escapes that Python warns of when it compiles them
+    warnings.simplefilter("ignore")
+    from quantus.metrics.localisation.pointing_game import PointingGame
+    from quantus.metrics.localisation.relevance_mass_accuracy import RelevanceMassAccuracy
 
 RNG = np.random.default_rng(0)
 MAPS = RNG.random((12, 9, 11))

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from pupila.cli.flags import given_settings
-from pupila.cli.options import DataArgument, JsonOption, RegistryOption, Sha256Option
+from pupila.cli.options import DataArgument, JsonOption, RegistryOption, ReportOption, Sha256Option
 from pupila.core.messages import mark, say
 
 HELP = mark("Make a smaller and faster bundle of a bundle, and show what that costs.")
@@ -18,9 +18,7 @@ def compress(
     test: Annotated[
         bool, typer.Option("--test", help=mark("Compare on the sealed test split instead of validation."))
     ] = False,
-    out: Annotated[
-        str | None, typer.Option(metavar="FOLDER", help=mark("Folder of the results [beside the model]."))
-    ] = None,
+    out: ReportOption = None,
     sha256: Sha256Option = None,
     registry: RegistryOption = None,
     json_: JsonOption = False,

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from pupila.cli.options import DataArgument, JsonOption, RegistryOption, Sha256Option
+from pupila.cli.options import DataArgument, JsonOption, RegistryOption, ReportOption, Sha256Option
 from pupila.cli.understood import open_data
 from pupila.core.messages import mark, say
 
@@ -35,9 +35,7 @@ def evaluate(
             ),
         ),
     ] = None,
-    out: Annotated[
-        str | None, typer.Option(metavar="FOLDER", help=mark("Folder of the report [beside the model]."))
-    ] = None,
+    out: ReportOption = None,
     sha256: Sha256Option = None,
     registry: RegistryOption = None,
     json_: JsonOption = False,

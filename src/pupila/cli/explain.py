@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from pupila.cli.flags import given_settings
-from pupila.cli.options import JsonOption, RegistryOption, Sha256Option
+from pupila.cli.options import JsonOption, RegistryOption, ReportOption, Sha256Option
 from pupila.core.messages import mark, say
 
 HELP = mark("Show where in images a model found evidence for what it predicts.")
@@ -35,9 +35,7 @@ def explain(
     check: Annotated[
         bool, typer.Option("--check", help=mark("Test that the maps follow the model and matter to it."))
     ] = False,
-    out: Annotated[
-        str | None, typer.Option(metavar="FOLDER", help=mark("Folder of the report [beside the model]."))
-    ] = None,
+    out: ReportOption = None,
     sha256: Sha256Option = None,
     registry: RegistryOption = None,
     json_: JsonOption = False,

@@ -17,6 +17,10 @@ OutOption = Annotated[
     str | None,
     typer.Option("--out", metavar="FOLDER", help=mark("Folder of the results [the data folder].")),
 ]
+ReportOption = Annotated[
+    str | None,
+    typer.Option("--out", metavar="FOLDER", help=mark("Folder of the report [beside the model].")),
+]
 Sha256Option = Annotated[
     str | None,
     typer.Option("--sha256", metavar="HASH", help=mark("The hash that the bundle must have [any].")),

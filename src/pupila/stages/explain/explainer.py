@@ -1,9 +1,11 @@
 """Explain the predictions of one bundle."""
 
+import copy
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 
 import numpy as np
+import torch
 
 from pupila.artifacts.bundle.folder import WEIGHTS_FILE, Bundle
 from pupila.artifacts.bundle.predictor import Predictor
@@ -14,6 +16,7 @@ from pupila.imaging.images.decode import Array, ImageFault
 from pupila.imaging.images.memory import NamedBytes, source_name
 from pupila.learning.models.network import Network
 from pupila.learning.models.rebuild import rebuild_network
+from pupila.learning.models.served import ServedNetwork
 from pupila.stages.explain.explainers import EXPLAINERS
 from pupila.stages.explain.explanation import Explanation, HeatMap, make_view, place_maps
 from pupila.stages.explain.gradients import LAST, NoFeatureMap, gradient_maps
@@ -31,15 +34,15 @@ class Explainer:
     Args:
         bundle: from `read_bundle`.
         settings: the method, and the class to explain.
-        network: in place of the one that is rebuilt from the bundle, such as one with random weights.
 
     Raises:
         PupilaError: an unknown class, or a bundle that the method does not fit.
     """
 
-    def __init__(self, bundle: Bundle, settings: ExplainSettings, network: Network | None = None) -> None:
+    def __init__(self, bundle: Bundle, settings: ExplainSettings) -> None:
         self.bundle, self.info, self.predictor = bundle, bundle.info, Predictor(bundle)
-        self.task, self.settings, self._given = EXPLAINERS[bundle.info.task], settings, network
+        self.task, self.settings = EXPLAINERS[bundle.info.task], settings
+        self._given: Network | None = None
         self.can_rebuild = bool(bundle.info.members) or WEIGHTS_FILE in bundle.info.files
         if settings.label is not None and settings.label not in self.info.classes:
             raise PupilaError(
@@ -55,23 +58,25 @@ class Explainer:
         if self.method == "auto":
             self.method = "gradcam" if self.can_rebuild else "occlusion"
 
+    def with_network(self, network: Network) -> "Explainer":
+        """The same with another network in place of the bundle's, such as one with random weights."""
+        other = copy.copy(self)
+        other.__dict__.pop("network", None)  # of the bundle
+        other._given = network
+        return other
+
     def explain(self, sources: Iterable[str | NamedBytes]) -> Iterator[Explanation]:
         """The explanation of each image, in order; an image that can't be read has its fault instead."""
         for source in sources:
             name = source_name(source)
             try:
-                image = self.prepare(source)
+                image = self._prepare(source)
             except ImageFault as fault:
                 yield Explanation(name, fault=fault)
             else:
                 yield self._explain(name, image)
 
-    def prepare(self, source: str | NamedBytes) -> PreprocessedImage:
-        """The model's inputs.
-
-        Raises:
-            ImageFault: the image can't be read.
-        """
+    def _prepare(self, source: str | NamedBytes) -> PreprocessedImage:
         try:
             data = files.read_bytes(source) if isinstance(source, str) else source.data
         except OSError as fault:
@@ -92,7 +97,7 @@ class Explainer:
             heat_map.cells.any() for heat_map in maps
         ):  # such as of a class that no pixel is predicted as
             return Explanation(name, prediction, view=view)
-        return Explanation(name, prediction, label, view, maps)
+        return Explanation(name, prediction, label, view, maps, image)
 
     def heat_maps(self, image: PreprocessedImage, logits: Array, label: str) -> dict[str, Array]:
         """(K, h, w) evidence for a class in each of an image's inputs, by layer.
@@ -153,9 +158,5 @@ class Explainer:
         """(N, C, ...) for (N, 3, H, W) inputs: of the bundle, or of the network in its place."""
         if self._given is None:
             return self.predictor.logits(inputs, all_cores=True)
-        import torch
-
-        from pupila.learning.models.served import ServedNetwork
-
         with torch.inference_mode():
             return np.asarray(ServedNetwork(self._given)(torch.from_numpy(inputs))[0].numpy())

@@ -36,6 +36,7 @@ class Explanation:
     label: str = ""  # the class that is explained; empty: the prediction has none
     view: Array | None = None  # (H, W, 3) uint8: the model's input; of tiles the upright image
     maps: list[HeatMap] = field(default_factory=list)
+    prepared: PreprocessedImage | None = None  # as the model was given it; None: there are no maps
     fault: ImageFault | None = None  # why there is none
 
 

@@ -112,32 +112,29 @@ def _check(
     explainer: Explainer, explanations: Sequence[Explanation], images: ImagesToExplain
 ) -> dict[str, Any]:
     """The fields of the report that need further predictions."""
-    places = [place for place, each in enumerate(explanations) if each.maps]
-    if not places:
+    shown = [(each, each.prepared) for each in explanations if each.prepared is not None]
+    if not shown:
         return {}
-    shown, groups = [explanations[place] for place in places], images.groups[places]
-    prepared = [explainer.prepare(images.sources[place]) for place in places]
-    settings = explainer.settings.model_copy(update={"method": explainer.method})
+    groups = images.groups[[place for place, each in enumerate(explanations) if each.maps]]
 
     def draw_maps(network: Network) -> list[Array]:
-        other = Explainer(explainer.bundle, settings, network)
+        other = explainer.with_network(network)
         return [
             next(iter(other.heat_maps(image, other.logits(image.inputs), each.label).values()))
-            for image, each in zip(prepared, shown, strict=True)
+            for each, image in shown
         ]
 
     fields: dict[str, Any] = {}
     if explainer.can_rebuild:
-        trained = [each.maps[0].cells for each in shown]
+        trained = [each.maps[0].cells for each, _ in shown]
         fields["sanity"] = check_sanity(explainer.bundle, trained, draw_maps, groups)
-    if all(len(image.inputs) == 1 for image in prepared):
-        inputs = [image.inputs[0] for image in prepared]
-        pairs = list(zip(prepared, shown, strict=True))
-        logits = [explainer.class_logit(image, each.label) for image, each in pairs]
-        classes = collect_classes(shown, inputs, logits, groups)
+    if all(len(image.inputs) == 1 for _, image in shown):
+        inputs = [image.inputs[0] for _, image in shown]
+        logits = [explainer.class_logit(image, each.label) for each, image in shown]
+        classes = collect_classes([each for each, _ in shown], inputs, logits, groups)
         fields["shortcuts"] = [each for each in map(find_shortcut, classes) if each is not None]
-        probabilities = [explainer.probability(image, each.label) for image, each in pairs]
-        heats = [each.maps[0].placed for each in shown]
+        probabilities = [explainer.probability(image, each.label) for each, image in shown]
+        heats = [each.maps[0].placed for each, _ in shown]
         fields["faithfulness"] = check_faithfulness(inputs, heats, probabilities, groups)
     return fields
 

@@ -42,7 +42,7 @@ class TaskPlanner:
     settle: Callable[[Any, int], tuple[Any, dict[str, str]]] = lambda settings, images: (settings, {})
     # Settings, network and what a probe needs, to the fit that "auto" means and the reason; None: there is no choice.
     choose_fit: Callable[[Any, Network, Trials | None], tuple[str, str]] | None = None
-    # The same, with what is asked of a view: to the augmentation that "auto" means, and the reason.
+    # The same and the usual preset, to the augmentation that "auto" means and the reason; None: always the preset.
     choose_augment: Callable[[Any, Network, Trials, str], tuple[str, str]] | None = None
     # Settings, data set, rows outside of the test split, to what has to be decided before the network is built.
     decide_from_data: Callable[[Any, Dataset, list[int]], Decisions] = lambda settings, data, rows: {}

@@ -56,9 +56,10 @@ def measure_latencies(
 def describe_latency(parent: Array, own: Array, threads: int, batch: int) -> Latency:
     """A model's time beside that of its parent, from measurements of the same rounds, seconds."""
     times = np.random.default_rng(0).integers(0, len(own), (_RESAMPLES, len(own)))
-    ratios = np.median(parent[times], axis=1) / np.median(own[times], axis=1)
+    pairs = parent / own  # of one round: what slows the machine slows both
+    ratios = np.median(pairs[times], axis=1)
     low, high = np.quantile(ratios, [0.025, 0.975])
     return Latency(
         threads=threads, batch=batch, p50=float(np.median(own)), p95=float(np.quantile(own, 0.95)),
-        speed_up=Estimate(value=float(np.median(parent) / np.median(own)), low=float(low), high=float(high)),
+        speed_up=Estimate(value=float(np.median(pairs)), low=float(low), high=float(high)),
     )  # fmt: skip

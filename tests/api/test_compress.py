@@ -3,16 +3,20 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import pupila
+from pupila.api.compress import plan_compression
 from pupila.artifacts.bundle.folder import Bundle, read_bundle
 from pupila.artifacts.dataset.test_access import read_test_accesses
 from pupila.artifacts.report.compression import CompressReport
 from pupila.core.errors import PupilaError
+from pupila.learning.models.ensemble import average_networks
+from pupila.learning.models.rebuild import rebuild_network
 from pupila.learning.models.settings import ClassifierSettings
-from pupila.stages.compress import run
-from pupila.stages.compress.candidate import Candidate
+from pupila.stages.compress import candidate
+from pupila.stages.compress.candidate import Conversion
 from pupila.stages.compress.choose import FASTER
 from tests.colours import write_pointing
 from tests.pictures import write_classes
@@ -83,11 +87,11 @@ def test_a_candidate_that_cannot_be_made_stops_no_other(
     def fail(model: bytes, inputs: Any) -> bytes:
         raise NotImplementedError("no such operator")
 
-    candidates = (
-        Candidate("none", "nothing", fail, "int8"),
-        Candidate("same", "as it is", lambda model, _: model, "int8"),
+    conversions = (
+        Conversion("none", "nothing", "int8", fail),
+        Conversion("same", "as it is", "int8", lambda model, _: model),
     )
-    monkeypatch.setattr(run, "CANDIDATES", candidates)
+    monkeypatch.setattr(candidate, "INT8", conversions)
     result = pupila.compress(parent, insects, rounds=2, calibration_images=6, out=tmp_path / "out")
     assert [model.outcome for model in result.report.models] == ["failed", "chosen"]
     assert result.report.models[0].reason == "no such operator"
@@ -107,3 +111,86 @@ def test_what_cannot_be_compressed_is_refused(insects: Path, parent: Bundle, tmp
     unsplit = write_classes(tmp_path / "unsplit", dict.fromkeys(CLASSES, 4))
     with pytest.raises(PupilaError, match="The data set is not split"):
         pupila.compress(parent, unsplit)
+
+
+@pytest.mark.usefixtures("any_speed")
+@pytest.mark.parametrize(
+    ("settings", "title"),
+    [
+        ({"prune": 0.3}, "pruned by"),
+        ({"zero": 0.3}, "30 % of the weights set to zero, which take as long as other numbers"),
+        ({"distill_into": "lenet"}, "distilled into lenet"),
+    ],
+)
+def test_a_smaller_network_is_trained_and_becomes_a_bundle(
+    parent: Bundle, insects: Path, tmp_path: Path, settings: dict[str, Any], title: str
+) -> None:
+    result = pupila.compress(
+        parent, insects, max_drop=1.0, rounds=2, calibration_images=6, int8=False, finetune_epochs=1,
+        out=tmp_path / "out", **settings,
+    )  # fmt: skip
+    (model,) = result.report.models
+    assert model.title.startswith(title) and model.outcome == "chosen" and result.bundle is not None
+    assert model.parameters == result.bundle.info.parameters and model.memory > 0
+    info = read_bundle(tmp_path / "out/bundle").info
+    assert info.parent == parent.hash and info.precision.onnx == "float32" and info.validation is not None
+    images = result.bundle.read("training_images.txt").decode().split()
+    assert len(images) == sum(row.split != "test" for row in pupila.split(insects).images)
+    assert len(pupila.predict(result.bundle, insects / "ant")) == 10
+    rebuilt = "weights.safetensors" in info.files
+    assert rebuilt is ("prune" not in settings)
+    if "prune" in settings:
+        assert model.parameters <= 0.7 * result.report.parameters
+    if rebuilt:
+        network = rebuild_network(result.bundle)
+        zeros = np.mean([float((p == 0).float().mean()) for p in network.encoder.parameters() if p.ndim == 4])
+        assert bool(zeros > 0.1) is ("zero" in settings)
+        assert pupila.explain(result.bundle, insects / "ant", most=1).report.method == "gradcam"
+
+
+@pytest.mark.usefixtures("any_speed")
+def test_an_interrupted_compression_does_not_train_again(
+    parent: Bundle, insects: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def compress() -> CompressReport:
+        return pupila.compress(
+            parent, insects, rounds=2, calibration_images=6, int8=False, prune=0.2, finetune_epochs=2,
+            out=tmp_path / "out",
+        ).report  # fmt: skip
+
+    def stop(*arguments: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pupila.stages.compress.measure.measure_latencies", stop)
+        with pytest.raises(KeyboardInterrupt):
+            compress()
+    with monkeypatch.context() as patch:
+        patch.setattr("pupila.stages.train.schedule.Schedule.train", stop)
+        assert [model.outcome for model in compress().models] == ["chosen"]
+        with pytest.raises(KeyboardInterrupt):  # nothing is left of it after it was complete
+            compress()
+
+
+def test_a_network_that_cannot_be_pruned_stops_no_other_model(
+    insects: Path, tmp_path: Path, any_speed: None
+) -> None:
+    settings = ClassifierSettings(weights="none", model="lenet")
+    members = [draw_network("classify", settings, 64, seed) for seed in (0, 1)]
+    ensemble = write_network(tmp_path / "ensemble", average_networks(members))
+    report = pupila.compress(
+        ensemble, insects, rounds=2, calibration_images=6, prune=0.3, max_drop=1.0, out=tmp_path / "out"
+    ).report
+    failed = [model for model in report.models if model.outcome == "failed"]
+    assert [model.name.partition("-")[0] for model in failed] == ["pruned"] * 4
+    assert "The network of an ensemble can't be changed" in failed[0].reason
+    assert [model.outcome for model in report.models].count("chosen") == 1
+
+
+def test_a_dry_run_says_what_would_be_tried(parent: Bundle, insects: Path) -> None:
+    first, second, third = plan_compression(parent, insects, prune=0.3, half=True)
+    assert first.startswith("9 models would be tried: int8, a scale for each channel; ")
+    assert "half precision; pruned by 30 % of the weights; " in first
+    assert "of the training split" in second and third == "Pruned networks are fine-tuned for 3 epochs."
+    with pytest.raises(PupilaError, match="There is nothing to try"):
+        plan_compression(parent, insects, int8=False)

@@ -87,6 +87,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "tensorboard": ("stages/track",),
     "timm": ("learning/models",),
     "torch": TORCH_ROOMS,
+    "torch_pruning": ("stages/compress",),
     "torchvision": ("learning/models", "learning/augment"),
     "transformers": ("learning/models",),
     "typer": ("cli",),

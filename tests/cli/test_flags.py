@@ -30,7 +30,7 @@ SAME = {
     "--by": "columns or expressions that divide the images",
     "--resume": "goes on", "--retries": "of what failed",
     "--to": "what becomes of it, a format or a place", "--yes": "does without asking what was listed",
-    "--folds": "of cross-validation", "--max-bytes": "largest file", "--port": "of the page",
+    "--finetune-epochs": "passes after a first training", "--folds": "of cross-validation", "--max-bytes": "largest file", "--port": "of the page",
     "--name": "what the result is called: a site, a model",
     "--label": "who labels in collect, and the class in explain", "--split": "a split of the data",
     "--test": "the test split: its share in split, whether it is evaluated in sweep",

@@ -1,6 +1,8 @@
 """Make a smaller and faster bundle of a bundle, and show what that costs."""
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Unpack
 
@@ -10,17 +12,19 @@ from pupila.api.options import CompressOptions
 from pupila.core import files
 from pupila.core.display import Displayed, Summary
 from pupila.core.extras import public
-from pupila.core.messages import say, translate
+from pupila.core.messages import say
 from pupila.core.vocabulary import TEST, VALIDATION
 
 if TYPE_CHECKING:
     from pupila.artifacts.bundle.folder import Bundle
     from pupila.artifacts.dataset.manifest import Dataset
     from pupila.artifacts.dataset.splits import SplitFile
-    from pupila.artifacts.report.compression import CompressedModel, CompressReport, Latency
+    from pupila.artifacts.report.compression import CompressedModel, CompressReport
     from pupila.artifacts.report.evaluation.report import EvaluationReport
     from pupila.artifacts.run.source import PredictingSource
     from pupila.stages.compress.calibration import CalibrationImages
+    from pupila.stages.compress.candidate import FloatModel
+    from pupila.stages.compress.measure import Measured
     from pupila.stages.compress.run import MadeCandidate
     from pupila.stages.compress.settings import CompressSettings
 
@@ -71,9 +75,11 @@ def compress(
     from pupila.artifacts.dataset.home import find_home
     from pupila.artifacts.run.source import parse_predicting
     from pupila.stages.compress.calibration import choose_images
+    from pupila.stages.compress.candidate import FloatModel, list_candidates
     from pupila.stages.compress.run import (
         check_compressible,
         describe_compression,
+        list_all_candidates,
         make_candidates,
         write_candidate,
         write_compression,
@@ -87,16 +93,48 @@ def compress(
     opened = open_labelled(data, {})
     trial = Trial(source, opened, require_split(opened), TEST if test else VALIDATION)
     images = choose_images(opened, trial.splits, parsed.calibration_images)
-    candidates = make_candidates(parent, images)
-    report = _compare(trial, candidates, images, parsed)
     folder = path_text(out) if out is not None else files.join(find_home(source.results_folder), "compressed")
-    bundle = None
-    for each, entry in zip(candidates, report.models, strict=True):
-        if entry.outcome == "chosen" and entry.difference is not None:
-            described = describe_compression(each, report.metric, entry.difference, images)
-            bundle = write_candidate(files.join(folder, "bundle"), parent, each, images, described)
-    write_compression(report, folder)
+    list_all_candidates(parent, parsed)
+    with _make_networks(trial, parsed) as networks:
+        models = [FloatModel("", "", parent), *networks]
+        tried = [each for model in models for each in list_candidates(model, parsed)]
+        candidates = make_candidates(parent, tried, images)
+        report = _compare(trial, candidates, images, parsed)
+        bundle = None
+        for each, entry in zip(candidates, report.models, strict=True):
+            if entry.outcome == "chosen" and entry.difference is not None:
+                described = describe_compression(each, report.metric, entry.difference, images)
+                bundle = write_candidate(files.join(folder, "bundle"), parent, each, images, described)
+        write_compression(report, folder)
     return CompressionResult(report, folder, bundle)
+
+
+@public
+def plan_compression(model: ModelInput, data: Data, **settings: Unpack[CompressOptions]) -> list[str]:
+    """What `compress` would try, in sentences; nothing is trained, measured or written.
+
+    Args:
+        model: a bundle or a run, or its folder.
+        data: as for `compress`.
+        settings: as for `compress`.
+
+    Raises:
+        PupilaError: as `compress`.
+    """
+    from pupila.artifacts.run.source import parse_predicting
+    from pupila.stages.compress.calibration import choose_images
+    from pupila.stages.compress.run import check_compressible, list_all_candidates
+    from pupila.stages.compress.sentences import describe_plan
+    from pupila.stages.compress.settings import CompressSettings
+
+    parsed = CompressSettings.parse(dict(settings), "compress")
+    parent = parse_predicting(model).bundle
+    check_compressible(parent)
+    opened = open_labelled(data, {})
+    splits = require_split(opened)
+    images = choose_images(opened, splits, parsed.calibration_images)
+    titles = [each.title for each in list_all_candidates(parent, parsed)]
+    return describe_plan(titles, len(images.paths), len(splits.in_split(VALIDATION)), parsed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +147,19 @@ class Trial:
     split: str
 
 
+@contextmanager
+def _make_networks(trial: Trial, settings: "CompressSettings") -> "Iterator[list[FloatModel]]":
+    """The smaller networks that the settings ask for; their trainings are deleted when the compression is complete."""
+    if not (settings.prune or settings.zero or settings.distill_into):
+        yield []
+        return
+    from pupila.api.compress_networks import SmallerNetworks
+
+    networks = SmallerNetworks(trial.source.bundle, trial.source.run, trial.data, trial.splits, settings)
+    yield networks.make()
+    files.remove_folder(networks.folder)
+
+
 def _compare(
     trial: Trial, candidates: "list[MadeCandidate]", images: "CalibrationImages", settings: "CompressSettings"
 ) -> "CompressReport":
@@ -118,7 +169,7 @@ def _compare(
     from pupila.artifacts.report.compression import CompressReport
     from pupila.artifacts.run.source import BundleSource
     from pupila.stages.compress.choose import choose
-    from pupila.stages.compress.latency import measure_latencies
+    from pupila.stages.compress.measure import measure_models
     from pupila.stages.compress.run import describe_failures, write_candidate
     from pupila.stages.evaluate.run import evaluate_models
 
@@ -132,11 +183,12 @@ def _compare(
         evaluation = evaluate_models(sources, trial.data, trial.splits, trial.split).evaluation
     contents = {"": parent.read(MODEL_FILE), **{each.candidate.name: each.content for each in usable}}
     spec = parent.info.preprocessing
-    latencies = measure_latencies(contents, (spec.height, spec.width), settings.rounds)
-    entries = {**_describe_models(usable, evaluation, latencies), **describe_failures(candidates)}
+    measured = measure_models(contents, (spec.height, spec.width), settings.rounds)
+    entries = {**_describe_models(usable, evaluation, measured), **describe_failures(candidates)}
     metric = evaluation.comparisons[0].primary_metric if usable else ""
     return CompressReport(
-        parent=trial.source.name, version=parent.hash, bytes=len(contents[""]), latencies=latencies[""], metric=metric,
+        parent=trial.source.name, version=parent.hash, bytes=len(contents[""]),
+        parameters=parent.info.parameters, memory=measured[""].memory, latencies=measured[""].latencies, metric=metric,
         split=trial.split, images=evaluation.models[0].n, groups=evaluation.models[0].groups,
         max_drop=settings.max_drop, calibration_images=len(images.hashes), cpu_features=cpu_features(),
         models=choose([entries[each.candidate.name] for each in candidates], metric, settings.max_drop),
@@ -144,7 +196,7 @@ def _compare(
 
 
 def _describe_models(
-    candidates: "list[MadeCandidate]", evaluation: "EvaluationReport", latencies: "dict[str, list[Latency]]"
+    candidates: "list[MadeCandidate]", evaluation: "EvaluationReport", measured: "dict[str, Measured]"
 ) -> "dict[str, CompressedModel]":
     """The entries of models that were compared with their parent, by name; the evaluation has the parent first."""
     from pupila.artifacts.report.compression import CompressedModel
@@ -154,8 +206,9 @@ def _describe_models(
     for each, comparison in zip(candidates, evaluation.comparisons, strict=True):
         name = each.candidate.name
         entries[name] = CompressedModel(
-            name=name, title=translate(each.candidate.title), outcome="possible", bytes=len(each.content),
+            name=name, title=each.candidate.title, outcome="possible", bytes=len(each.content),
             difference=comparison.metrics[comparison.primary_metric].reverse(), verdict=reverse(comparison.verdict),
-            largest_difference=each.largest_difference, latencies=latencies[name],
+            largest_difference=each.largest_difference, memory=measured[name].memory,
+            latencies=measured[name].latencies, parameters=each.parameters,
         )  # fmt: skip
     return entries

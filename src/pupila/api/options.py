@@ -90,6 +90,19 @@ class EvaluateOptions(TypedDict, total=False):
 class CompressOptions(TypedDict, total=False):
     """How a bundle is compressed, and what that may cost."""
 
+    int8: bool
+    """8-bit weights and activations, in three ways [default: True]."""
+    half: bool
+    """16-bit floating point: half the size, seldom faster [default: False]."""
+    prune: float
+    """share of the weights that is removed, channel by channel, before fine-tuning; 0: none [default: 0.0]."""
+    zero: float
+    """share of the weights that is set to zero in its place (unstructured pruning), before fine-tuning; 0: none
+    [default: 0.0]."""
+    distill_into: str
+    """smaller architecture that learns from the logits of the model; empty: none."""
+    finetune_epochs: int
+    """passes over the training split after prune or zero [default: 3]."""
     calibration_images: int
     """training images that the ranges of int8 are measured on, evenly over the classes [default: 100]."""
     max_drop: float

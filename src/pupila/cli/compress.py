@@ -18,6 +18,9 @@ def compress(
     test: Annotated[
         bool, typer.Option("--test", help=mark("Compare on the sealed test split instead of validation."))
     ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help=mark("Say what would be tried, and do nothing."))
+    ] = False,
     out: ReportOption = None,
     sha256: Sha256Option = None,
     registry: RegistryOption = None,
@@ -30,6 +33,9 @@ def compress(
     from pupila.stages.compress.sentences import sentences
 
     pinned = pin(name_registry(model, registry), sha256)
+    if dry_run:
+        print("\n".join(api.plan_compression(pinned, data, **given_settings(ctx))))
+        return
     result = api.compress(pinned, data, test=test, out=out, **given_settings(ctx))
     if json_:
         print(result.report.model_dump_json(by_alias=True, indent=1))

@@ -26,6 +26,7 @@ EXTRA_OF = {
     "pillow_heif": "heif",
     "s3fs": "s3",
     "optuna": "sweep",
+    "torch_pruning": "compress",
     **dict.fromkeys(("mlflow", "tensorboard", "wandb"), "track"),
 }  # fmt: skip
 

@@ -10,11 +10,11 @@ from pupila.artifacts.bundle.outputs import LOGITS
 from pupila.artifacts.bundle.session import Session
 from pupila.artifacts.report.compression import CompressedModel, CompressReport
 from pupila.learning.models.settings import ClassifierSettings, EncoderSettings
-from pupila.stages.compress.choose import choose
+from pupila.stages.compress.choose import choose, find_front
 from pupila.stages.compress.int8 import quantise
 from pupila.stages.compress.latency import describe_latency, measure_latencies
 from pupila.stages.compress.page import compression_page
-from pupila.stages.compress.sentences import sentences
+from pupila.stages.compress.sentences import describe_front, sentences
 from pupila.statistics.estimate import Difference
 from pupila.statistics.tests import EQUIVALENT, NOT_DISTINGUISHABLE, WORSE, reverse
 from tests.untrained import draw_network, write_network
@@ -41,6 +41,39 @@ def test_the_fastest_that_is_good_enough_is_chosen() -> None:
         "chosen",
         "worse",
     ]
+
+
+def test_of_equally_fast_models_the_one_that_loses_least_is_chosen() -> None:
+    noise = np.exp(0.3 * RNG.standard_normal(40))
+    models = [
+        model("small", 2.0, 0.005).model_copy(update={"bytes": 1_000_000}),
+        model("exact", 2.0, 0.0),
+        model("worse", 2.0, 0.005),
+    ]
+    same = [describe_latency(0.008 * noise, 0.004 * np.ones(40), 1, 1)]
+    first, exact, last = choose(
+        [each.model_copy(update={"latencies": same}) for each in models], "accuracy", 0.01
+    )
+    assert exact.outcome == "chosen" and "as fast as the chosen one" in first.reason == last.reason
+
+
+def test_the_front_has_what_nothing_else_exceeds() -> None:
+    models = [
+        model("fast", 3.0, 0.02),
+        model("slow", 1.5, 0.02),
+        model("good", 2.0, -0.01),
+        model("bad", 0.5, 0),
+    ]
+    front = find_front(report(*models))
+    assert [each.name for each in front] == ["fast", "good"]
+    (sentence,) = describe_front(report(*models))
+    assert sentence.endswith("the parent; good (2.0 times, +1.0 points); fast (3.0 times, -2.0 points).")
+    assert describe_front(report(model("bad", 0.5, 0.0))) == []
+
+
+def test_models_that_fail_for_the_same_reason_share_a_sentence() -> None:
+    texts = sentences(report(model("a", 0.5, 0.3), model("b", 0.6, 0.3)))
+    assert texts[1] == "a; b: it loses 30.0 points, and 1.0 are allowed."
 
 
 def test_what_is_not_faster_is_refused() -> None:
@@ -98,7 +131,7 @@ def test_the_summary_says_what_was_gained_lost_and_refused() -> None:
     assert nothing.startswith("Nothing was gained")
     assert "equivalent" in sentences(report(model("int8", 2.0, 0.0, EQUIVALENT)))[1]
     page = compression_page(report(model("int8", 2.0, 0.007)))
-    assert [section.title for section in page.sections] == ["Models", "Times"]
+    assert [section.title for section in page.sections] == ["Models", "Times and sizes"]
 
 
 @pytest.mark.parametrize("task", ["classify", "segment"])

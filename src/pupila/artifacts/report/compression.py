@@ -30,6 +30,10 @@ class CompressedModel(Record):
     outcome: Outcome
     reason: str = Field(default="", description="why it is not chosen; empty: it is")
     bytes: NonNegativeInt = Field(default=0, description="size of its ONNX file")
+    parameters: NonNegativeInt = Field(default=0, description="number of weights")
+    memory: NonNegativeInt = Field(
+        default=0, description="peak of a process that predicts an image, above that of the runtime; bytes"
+    )
     difference: Difference | None = Field(
         default=None, description="of the metric, the model minus its parent"
     )
@@ -48,6 +52,11 @@ class CompressReport(Record):
     parent: str = Field(description="name of the model")
     version: str = Field(description="hash of its bundle")
     bytes: int = Field(description="size of its ONNX file")
+    parameters: NonNegativeInt = Field(default=0, description="number of its weights")
+    memory: NonNegativeInt = Field(
+        default=0,
+        description="peak of a process that predicts an image with it, above that of the runtime; bytes",
+    )
     latencies: list[Latency] = Field(description="of the parent")
     metric: str = Field(description="id")
     split: str = Field(description="that the models were compared on")

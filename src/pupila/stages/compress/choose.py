@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pupila.artifacts.report.compression import CompressedModel, Latency
+from pupila.artifacts.report.compression import CompressedModel, CompressReport, Latency
 from pupila.core.messages import number, say
 from pupila.statistics.metrics.titles import LOWER_IS_BETTER
 from pupila.statistics.tests import EQUIVALENT
@@ -11,7 +11,9 @@ FASTER = 1.05  # lower end of the interval of the speed-up, for one image on one
 
 
 def choose(models: Sequence[CompressedModel], metric: str, max_drop: float) -> list[CompressedModel]:
-    """The models with their outcomes: the fastest of those that are fast and good enough is chosen.
+    """The models with their outcomes: the fastest of those that are good enough is chosen.
+
+    Of those that are equally fast as far as their intervals show, the one that loses least is, then the smallest.
 
     Args:
         models: compared with their parent; failed ones stay as they are.
@@ -20,13 +22,42 @@ def choose(models: Sequence[CompressedModel], metric: str, max_drop: float) -> l
     """
     refused = [_refuse(model, metric, max_drop) for model in models]
     possible = [model for model in refused if model.outcome == "possible"]
-    best = max(possible, key=lambda model: single(model.latencies).speed_up.value or 0.0, default=None)
+    if not possible:
+        return refused
+    fastest = max(possible, key=_speed_up)
+    equal = [model for model in possible if _is_as_fast(model, fastest)]
+    best = min(equal, key=lambda model: (measure_drop(model, metric), model.bytes, -_speed_up(model)))
     return [
         model.model_copy(update={"outcome": "chosen"}) if model is best
-        else model.model_copy(update={"reason": _describe_slower(model, best)})
-        if best is not None and model.outcome == "possible" else model
+        else model.model_copy(update={"reason": _describe_other(model, best)})
+        if model.outcome == "possible" else model
         for model in refused
     ]  # fmt: skip
+
+
+def _speed_up(model: CompressedModel) -> float:
+    return single(model.latencies).speed_up.value or 0.0
+
+
+def _is_as_fast(model: CompressedModel, fastest: CompressedModel) -> bool:
+    """Whether their intervals touch."""
+    return (single(model.latencies).speed_up.high or 0.0) >= (single(fastest.latencies).speed_up.low or 0.0)
+
+
+def find_front(report: CompressReport) -> list[CompressedModel]:
+    """The models that no other, nor the parent, exceeds in speed without a loss of the metric (the Pareto front)."""
+    measured = [model for model in report.models if model.latencies and model.difference is not None]
+    costs = {model.name: (_speed_up(model), measure_drop(model, report.metric)) for model in measured}
+    rivals = [(1.0, 0.0), *costs.values()]  # the parent first
+    return [
+        model for model in measured
+        if not any(_dominates(rival, costs[model.name]) for rival in rivals)
+    ]  # fmt: skip
+
+
+def _dominates(rival: tuple[float, float], model: tuple[float, float]) -> bool:
+    """Whether a rival's (speed-up, loss) are both as good as those of a model, and not the same."""
+    return rival != model and rival[0] >= model[0] and rival[1] <= model[1]
 
 
 def single(latencies: Sequence[Latency]) -> Latency:
@@ -56,7 +87,9 @@ def _refuse(model: CompressedModel, metric: str, max_drop: float) -> CompressedM
     return model.model_copy(update={"outcome": "possible"})
 
 
-def _describe_slower(model: CompressedModel, best: CompressedModel) -> str:
+def _describe_other(model: CompressedModel, best: CompressedModel) -> str:
+    if _is_as_fast(model, best) and _is_as_fast(best, model):
+        return say("as fast as the chosen one, which loses less or is smaller")
     ours, theirs = single(model.latencies).speed_up, single(best.latencies).speed_up
     return say("{ratio} times as fast, the chosen one {best} times", ratio=ours.value_text(2),
                best=theirs.value_text(2))  # fmt: skip

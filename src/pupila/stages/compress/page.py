@@ -5,7 +5,7 @@ from pupila.artifacts.report.compression import CompressedModel, CompressReport,
 from pupila.artifacts.report.page import Page, Section, Table
 from pupila.core.messages import mark, number, say, say_count, signed_number, translate
 from pupila.stages.compress.choose import single
-from pupila.stages.compress.sentences import sentences
+from pupila.stages.compress.sentences import describe_front, sentences
 from pupila.statistics.metrics.titles import metric_title
 
 _OUTCOMES = {
@@ -25,10 +25,13 @@ def compression_page(report: CompressReport) -> Page:
     chart = [charts.bars(title, speed_ups, "{:.1f}")] if speed_ups else []
     return Page(
         title=say("Compression of {model}", model=report.parent),
-        verdict=sentences(report),
+        verdict=[*sentences(report), *describe_front(report)],
         sections=[
             Section(say("Models"), charts=chart, tables=[_models(report)]),
-            Section(say("Times"), [say("In milliseconds for a batch: the median, and the 95th percentile.")],
+            Section(say("Times and sizes"), [say(
+                "Times in milliseconds for a batch: the median, and the 95th percentile. Memory is what a process that "
+                "predicts one image takes at most, beside the runtime."
+            )],
                     tables=[_times(report, measured)]),
         ],
         footnote=say_count(
@@ -60,9 +63,15 @@ def _models(report: CompressReport) -> Table:
 def _times(report: CompressReport, measured: list[CompressedModel]) -> Table:
     header = [say("model")]
     header += [_describe_setting(each) for each in report.latencies]
-    rows = [[say("parent"), *map(_time, report.latencies)]]
-    rows += [[model.title, *map(_time, model.latencies)] for model in measured]
+    header += [say("million weights"), say("memory, MB")]
+    rows = [[say("parent"), *map(_time, report.latencies), *_sizes(report)]]
+    rows += [[model.title, *map(_time, model.latencies), *_sizes(model)] for model in measured]
     return Table(header, rows)
+
+
+def _sizes(given: CompressReport | CompressedModel) -> list[str]:
+    memory = number(given.memory / 1e6, 0) if given.memory else say("unknown")
+    return [number(given.parameters / 1e6, 2), memory]
 
 
 def _describe_setting(given: Latency) -> str:

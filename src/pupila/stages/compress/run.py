@@ -1,6 +1,6 @@
 """Make the candidates of a compression, and write what came of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -13,6 +13,7 @@ from pupila.artifacts.bundle.folder import (
     CARD_FILE,
     MODEL_FILE,
     TRAINING_IMAGES_FILE,
+    WEIGHTS_FILE,
     Bundle,
     write_bundle,
 )
@@ -23,12 +24,20 @@ from pupila.artifacts.report.compression import CompressedModel, CompressReport
 from pupila.artifacts.report.page import render
 from pupila.core import files
 from pupila.core.errors import PupilaError
-from pupila.core.messages import say, translate
+from pupila.core.messages import say
 from pupila.core.progress import progress
 from pupila.core.version import __version__
+from pupila.imaging.images.decode import Array
 from pupila.stages.compress.calibration import CalibrationImages
-from pupila.stages.compress.candidate import CANDIDATES, Candidate, can_compress
+from pupila.stages.compress.candidate import (
+    Candidate,
+    FloatModel,
+    can_compress,
+    list_candidates,
+    plan_networks,
+)
 from pupila.stages.compress.page import compression_page
+from pupila.stages.compress.settings import CompressSettings
 from pupila.statistics.estimate import Difference
 from pupila.tasks import TASKS
 
@@ -45,6 +54,12 @@ class MadeCandidate:
     content: bytes  # its ONNX file; empty: it could not be made
     reason: str = ""
     largest_difference: float | None = None  # of a logit, over the largest absolute one of the parent
+
+    @property
+    def parameters(self) -> int:
+        """Number of its weights."""
+        bundle = self.candidate.model.bundle
+        return 0 if bundle is None else bundle.info.parameters
 
 
 def check_compressible(bundle: Bundle) -> None:
@@ -65,25 +80,49 @@ def check_compressible(bundle: Bundle) -> None:
         )  # fmt: skip
 
 
-def make_candidates(bundle: Bundle, images: CalibrationImages) -> list[MadeCandidate]:
+def list_all_candidates(parent: Bundle, settings: CompressSettings) -> list[Candidate]:
+    """What the settings ask for, before any network is made.
+
+    Raises:
+        PupilaError: nothing.
+    """
+    models = [FloatModel("", "", parent), *plan_networks(settings)]
+    candidates = [candidate for model in models for candidate in list_candidates(model, settings)]
+    if not candidates:
+        raise PupilaError(
+            say("There is nothing to try"), actual="--no-int8", expected=say("at least one way to compress"),
+            remedy="--int8, --half, --prune 0.3, --zero 0.3, --distill-into MODEL",
+        )  # fmt: skip
+    return candidates
+
+
+def make_candidates(
+    parent: Bundle, candidates: Sequence[Candidate], images: CalibrationImages
+) -> list[MadeCandidate]:
     """Every candidate, each with its largest difference of a logit to the parent."""
-    model, predictor = bundle.read(MODEL_FILE), Predictor(bundle)
+    predictor = Predictor(parent)
     models: list[MadeCandidate] = []
-    with progress(say("compressing"), len(CANDIDATES)) as advance:
+    with progress(say("compressing"), len(candidates)) as advance:
         inputs = list(images.inputs(predictor))
-        parent = Session(model)
         some = np.concatenate(inputs[:: max(1, len(inputs) // _LOGIT_INPUTS)][:_LOGIT_INPUTS])
-        logits = parent.run(some, outputs=[LOGITS])[0]
-        for candidate in CANDIDATES:
-            try:
-                content = candidate.make(model, inputs)
-                own = Session(content).run(some, outputs=[LOGITS])[0]
-                difference = float(np.abs(own - logits).max() / np.abs(logits).max())
-                models.append(MadeCandidate(candidate, content, largest_difference=difference))
-            except _FAULTS as fault:
-                models.append(MadeCandidate(candidate, b"", reason=str(fault).splitlines()[0][:200]))
+        logits = Session(parent.read(MODEL_FILE)).run(some, outputs=[LOGITS])[0]
+        for candidate in candidates:
+            models.append(_make(candidate, inputs, some, logits))
             advance(1)
     return models
+
+
+def _make(candidate: Candidate, inputs: list[Array], some: Array, logits: Array) -> MadeCandidate:
+    if candidate.model.bundle is None:
+        return MadeCandidate(candidate, b"", reason=candidate.model.reason)
+    try:
+        content = candidate.make(inputs)
+        own = Session(content).run(some, outputs=[LOGITS])[0]
+    except _FAULTS as fault:
+        return MadeCandidate(candidate, b"", reason=str(fault).splitlines()[0][:200])
+    return MadeCandidate(
+        candidate, content, largest_difference=float(np.abs(own - logits).max() / np.abs(logits).max())
+    )
 
 
 def write_candidate(
@@ -93,23 +132,29 @@ def write_candidate(
     images: CalibrationImages,
     compression: Compression | None = None,
 ) -> Bundle:
-    """A candidate as a bundle; without the weights for torch, which are its parent's."""
-    info = parent.info.model_copy(
+    """A candidate as a bundle; with weights for torch where a network of its architecture takes them."""
+    source = model.candidate.model.bundle
+    assert source is not None
+    precision = source.info.precision.model_copy(update={"onnx": model.candidate.conversion.precision})
+    info = source.info.model_copy(
         update={
             "made_by": f"pupila {__version__}", "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "parent": parent.hash, "parity": None, "members": [], "compression": compression,
-            "precision": parent.info.precision.model_copy(update={"onnx": model.candidate.precision}),
+            "parent": parent.hash, "members": [], "compression": compression, "precision": precision,
+            "parity": source.info.parity if precision == source.info.precision else None,
         }
     )  # fmt: skip
+    learned = sorted(parent.training_images() | source.training_images())
     parts = {
         MODEL_FILE: model.content,
         CARD_FILE: render_card(info).encode(),
         CALIBRATION_IMAGES_FILE: "".join(f"{digest}\n" for digest in sorted(images.hashes)).encode(),
     }
-    copied = [
-        name for name in (TRAINING_IMAGES_FILE, parent.info.drift.file if parent.info.drift else "") if name
-    ]
-    parts |= {name: parent.read(name) for name in copied if name in parent.info.files}
+    if learned:
+        parts[TRAINING_IMAGES_FILE] = "".join(f"{digest}\n" for digest in learned).encode()
+    if model.candidate.is_rebuilt:
+        parts[WEIGHTS_FILE] = source.read(WEIGHTS_FILE)
+    if source.info.drift:
+        parts[source.info.drift.file] = source.read(source.info.drift.file)
     return write_bundle(folder, info, parts)
 
 
@@ -129,7 +174,7 @@ def describe_failures(models: list[MadeCandidate]) -> Mapping[str, CompressedMod
     """The entries of candidates that could not be made, by name."""
     return {
         each.candidate.name: CompressedModel(
-            name=each.candidate.name, title=translate(each.candidate.title), outcome="failed", reason=each.reason
+            name=each.candidate.name, title=each.candidate.title, outcome="failed", reason=each.reason
         )
         for each in models if not each.content
     }  # fmt: skip

@@ -2,7 +2,8 @@
 
 from pupila.artifacts.report.compression import CompressedModel, CompressReport
 from pupila.core.messages import number, say, say_count, say_images, signed_number
-from pupila.stages.compress.choose import single
+from pupila.stages.compress.choose import find_front, single
+from pupila.stages.compress.settings import CompressSettings
 from pupila.statistics.metrics.titles import metric_title
 from pupila.statistics.tests import EQUIVALENT
 
@@ -16,10 +17,13 @@ def sentences(report: CompressReport) -> list[str]:
         ]
     else:
         texts = [_describe(chosen, report), _describe_proof(chosen, report)]
+    reasons: dict[str, list[str]] = {}  # models with the same reason share a sentence
+    for model in report.models:
+        if model.reason:
+            reasons.setdefault(model.reason, []).append(model.title)
     texts += [
-        say("{title}: {reason}.", title=model.title, reason=model.reason)
-        for model in report.models
-        if model.reason
+        say("{titles}: {reason}.", titles="; ".join(titles), reason=reason)
+        for reason, titles in reasons.items()
     ]
     texts.append(
         say_count(
@@ -32,15 +36,33 @@ def sentences(report: CompressReport) -> list[str]:
     return texts
 
 
-def _describe(model: CompressedModel, report: CompressReport) -> str:
+def describe_front(report: CompressReport) -> list[str]:
+    """Which models no other exceeds in both speed and metric; nothing where the parent is alone there."""
+    front = sorted(find_front(report), key=lambda model: single(model.latencies).speed_up.value or 0.0)
+    if not front:
+        return []
+    parts = [
+        say("{title} ({faster} times, {change} points)", title=model.title,
+            faster=single(model.latencies).speed_up.value_text(1), change=_points(model))
+        for model in front
+    ]  # fmt: skip
+    return [say("Nothing that was tried is both faster and better than one of: the parent; {models}.",
+                models="; ".join(parts))]  # fmt: skip
+
+
+def _points(model: CompressedModel) -> str:
+    """The change of the metric, in points."""
     assert model.difference is not None
-    change = model.difference.first - model.difference.other
+    return signed_number(100 * (model.difference.first - model.difference.other), 1)
+
+
+def _describe(model: CompressedModel, report: CompressReport) -> str:
     return say(
         "{title}: {faster} times as fast, {smaller} times smaller; {metric} {change} points (95 % CI {interval}), "
         "n = {n}.",
         title=model.title, faster=single(model.latencies).speed_up.value_text(1),
         smaller=number(report.bytes / model.bytes, 1), metric=metric_title(report.metric),
-        change=signed_number(100 * change, 1), interval=_interval(model), n=report.images,
+        change=_points(model), interval=_interval(model), n=report.images,
     )  # fmt: skip
 
 
@@ -59,3 +81,24 @@ def _describe_proof(model: CompressedModel, report: CompressReport) -> str:
         "{n} are too few to show equivalence; the loss as measured is within the {most} points that --max-drop allows.",
         n=say_images(report.images), most=number(100 * report.max_drop, 1),
     )  # fmt: skip
+
+
+def describe_plan(titles: list[str], calibration: int, images: int, settings: CompressSettings) -> list[str]:
+    """What a compression would try.
+
+    Args:
+        titles: of the candidates.
+        calibration: training images that ranges are measured on.
+        images: of the split that the models are compared on.
+        settings: of the compression.
+    """
+    texts = [
+        say_count("{n} model would be tried: {titles}.", "{n} models would be tried: {titles}.", len(titles),
+                  titles="; ".join(titles)),
+        say("Ranges are measured on {calibration} of the training split; all are compared with the model on {images}.",
+            calibration=say_images(calibration), images=say_images(images)),
+    ]  # fmt: skip
+    if settings.prune or settings.zero:
+        texts.append(say_count("Pruned networks are fine-tuned for {n} epoch.",
+                               "Pruned networks are fine-tuned for {n} epochs.", settings.finetune_epochs))  # fmt: skip
+    return texts

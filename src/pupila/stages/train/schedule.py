@@ -15,7 +15,7 @@ from pupila.learning.models.ensemble import average_networks
 from pupila.learning.models.network import Network
 from pupila.learning.pool import EncoderPool
 from pupila.learning.trainers.catalogue import TRAINERS
-from pupila.learning.trainers.trainer import SplitRows
+from pupila.learning.trainers.trainer import SplitRows, TaskTrainer
 from pupila.stages.train.phases import FINETUNE, HEAD, TrainedSplit, train_split
 from pupila.stages.train.preparation import build_network
 from pupila.stages.train.recipe import TrainingRecipe
@@ -45,6 +45,7 @@ class Schedule:
         recipe: of the task.
         make_checkpointer: name of a part of the run, such as "fold0-head", to its checkpointer.
         pool: shared by the trainings of a process.
+        adapt: changes what trains a network, such as its criterion.
     """
 
     data: Dataset
@@ -52,6 +53,7 @@ class Schedule:
     recipe: TrainingRecipe
     make_checkpointer: Callable[[str], Checkpointer]
     pool: EncoderPool = field(default_factory=EncoderPool)
+    adapt: Callable[[TaskTrainer], TaskTrainer] = lambda trainer: trainer
 
     def train(self, plan: TrainPlan, network: Network) -> TrainedNetwork:
         """Train as planned, and predict validation or the folds."""
@@ -113,7 +115,7 @@ class Schedule:
         return TrainedNetwork(network, predictions, rows, folds, whole.interrupted, probe)
 
     def _train_split(self, plan: TrainPlan, network: Network, split: SplitRows, prefix: str) -> TrainedSplit:
-        trainer = TRAINERS[plan.task](self.data, split, plan, network, self.pool)
+        trainer = self.adapt(TRAINERS[plan.task](self.data, split, plan, network, self.pool))
         return train_split(trainer, plan, lambda phase: self.make_checkpointer(f"{prefix}{phase}"))
 
 

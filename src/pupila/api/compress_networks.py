@@ -1,0 +1,206 @@
+"""The smaller networks that a compression tries beside its parent: each is trained and calibrated as `train` does."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pupila.artifacts.bundle.folder import MODEL_FILE, Bundle, has_bundle, read_bundle
+from pupila.artifacts.bundle.session import Session
+from pupila.artifacts.dataset.splits import LEAKING
+from pupila.artifacts.run.folder import BUNDLE, Run
+from pupila.artifacts.run.plan import PLAN_FILE
+from pupila.core import files
+from pupila.core.errors import PupilaError
+from pupila.core.json_text import dump_json
+from pupila.core.messages import number, say
+from pupila.core.version import __version__
+from pupila.core.vocabulary import TRAIN, VALIDATION
+from pupila.learning.loop import Checkpointer
+from pupila.learning.models.network import NO_WEIGHTS, Network
+from pupila.learning.models.rebuild import rebuild_network
+from pupila.learning.pool import EncoderPool
+from pupila.learning.trainers.catalogue import TRAINERS
+from pupila.learning.trainers.trainer import SplitRows, TaskTrainer, to_device
+from pupila.stages.compress.candidate import DISTILLED, PRUNED, ZEROED, FloatModel, plan_networks
+from pupila.stages.compress.distill import DistillingTrainer, Teacher
+from pupila.stages.compress.prune import MAGNITUDE, TAYLOR, prune_channels
+from pupila.stages.compress.settings import CompressSettings
+from pupila.stages.compress.zeros import mask_weights, unmask_weights
+from pupila.stages.train.config import TrainConfig
+from pupila.stages.train.finish import BundleImages, write_run_bundle
+from pupila.stages.train.preparation import find_training, prepare_training
+from pupila.stages.train.schedule import Schedule
+from pupila.stages.train.settings import TrainPlan
+
+if TYPE_CHECKING:
+    from pupila.artifacts.dataset.manifest import Dataset
+    from pupila.artifacts.dataset.splits import SplitFile
+
+FINETUNE_LR = 3e-4
+# Of the plan of the parent's run, what its fine-tuning repeats.
+_SAME = (
+    "augment",
+    "loss",
+    "class_weights",
+    "sampling",
+    "batch_size",
+    "optimizer",
+    "weight_decay",
+    "threshold",
+)
+
+
+@dataclass(frozen=True)
+class SmallerNetworks:
+    """Makes smaller networks of a bundle.
+
+    Args:
+        parent: the bundle.
+        run: the folder that it lies in, whose plan its fine-tuning repeats where there is one.
+        data: its data set.
+        splits: made from it.
+        settings: what to make.
+    """
+
+    parent: Bundle
+    run: Run
+    data: "Dataset"
+    splits: "SplitFile"
+    settings: CompressSettings
+    pool: EncoderPool = field(default_factory=EncoderPool)
+
+    @property
+    def folder(self) -> Path:
+        """In the cache, where an interrupted training continues."""
+        identity = [
+            self.parent.hash,
+            self.data.hash,
+            self.splits.hash,
+            self.settings.model_dump(),
+            __version__,
+        ]
+        return files.cache_folder() / "compressions" / files.sha256(dump_json(identity).encode())[:24]
+
+    def make(self) -> list[FloatModel]:
+        """The networks that the settings ask for; one that can't be made says why."""
+        makers = {PRUNED: self._prune, ZEROED: self._zero, DISTILLED: self._distill}
+        models = []
+        for planned in plan_networks(self.settings):
+            try:
+                models.append(makers[planned.name](planned))
+            except PupilaError as fault:
+                models.append(replace(planned, reason=str(fault).splitlines()[0]))
+        return models
+
+    def _prune(self, planned: FloatModel) -> FloatModel:
+        plan = self._plan()
+        scores, networks = {}, {}
+        for importance in (TAYLOR, MAGNITUDE):
+            networks[importance], scores[importance] = self._prune_by(importance, plan)
+        best = max(scores, key=lambda name: scores[name])
+        network = networks[best]
+        share = 1 - network.parameters / self._network().parameters
+        names = {
+            TAYLOR: say("by the change of the loss"),
+            MAGNITUDE: say("by the size of the weights"),
+        }
+        title = say("pruned by {n} % of the weights, chosen {how}", n=number(100 * share, 0), how=names[best])
+        return replace(planned, title=title, bundle=self._train(PRUNED, plan, network))
+
+    def _prune_by(self, importance: str, plan: TrainPlan) -> tuple[Network, float]:
+        """A pruned network, and its score on validation before any training."""
+        network = self._network()
+        trainer = self._trainer(plan, network)
+        batches = (to_device(*trainer.inputs(items, 0), plan.device) for items in trainer.batches(0))
+        network = prune_channels(network, self.settings.prune, importance, batches, trainer.criterion)
+        trainer = self._trainer(plan, network)
+        return network, trainer.validate(trainer.build_module("all").eval(), -1).score
+
+    def _zero(self, planned: FloatModel) -> FloatModel:
+        network = self._network()
+        mask_weights(network, self.settings.zero)
+        bundle = self._train(ZEROED, self._plan(), network, finish=unmask_weights)
+        return replace(planned, bundle=bundle)
+
+    def _distill(self, planned: FloatModel) -> FloatModel:
+        model = self.settings.distill_into
+        spec = self.parent.info.preprocessing
+        plan, network = self._prepare({"model": model, "unfreeze": "all", "image_size": spec.height})
+        teacher = Teacher(Session(self.parent.read(MODEL_FILE)), spec)
+
+        def adapt(trainer: TaskTrainer) -> TaskTrainer:
+            return DistillingTrainer(trainer, teacher)
+
+        return replace(planned, bundle=self._train(DISTILLED, plan, network, adapt))
+
+    def _network(self) -> Network:
+        """The parent's, of which every weight is trained."""
+        if self.parent.info.members:
+            raise PupilaError(
+                say("The network of an ensemble can't be changed"), actual=say("an ensemble"),
+                expected=say("one network"), remedy="--distill-into MODEL",
+            )  # fmt: skip
+        network = rebuild_network(self.parent)
+        return replace(network, weights=network.weights.model_copy(update={"source": NO_WEIGHTS}))
+
+    def _plan(self) -> TrainPlan:
+        """Of a fine-tuning of the parent's network."""
+        info = self.parent.info
+        config: dict[str, Any] = {
+            "model": info.architecture.name, "weights": NO_WEIGHTS, "options": info.architecture.options,
+            "image_size": info.preprocessing.height, "lr": FINETUNE_LR, "epochs": self.settings.finetune_epochs,
+        }  # fmt: skip
+        if info.architecture.encoder:
+            config["encoder"] = info.architecture.encoder
+        plan, _ = self._prepare(config)
+        if not files.exists(files.join(self.run.folder, PLAN_FILE)):
+            return plan
+        own = self.run.plan_file.plan.model_dump()
+        return plan.model_copy(update={name: own[name] for name in _SAME if name in own})
+
+    def _prepare(self, config: dict[str, Any]) -> tuple[TrainPlan, Network]:
+        leaking = {"allow_leak": True} if self.splits.verdict == LEAKING else {}
+        parsed = TrainConfig.parse({**config, **leaking}, "train")
+        plan, network = prepare_training(parsed, self.data, self.splits, self.pool, tries=False)
+        spec = self.parent.info.preprocessing  # the same crops or tiles
+        spec = spec.model_copy(update={"mean": network.preprocessing.mean, "std": network.preprocessing.std})
+        return plan.model_copy(update={"view": spec.view}), replace(network, preprocessing=spec)
+
+    def _trainer(self, plan: TrainPlan, network: Network) -> TaskTrainer:
+        split = SplitRows.of(self.splits, self._rows(TRAIN), self._rows(VALIDATION))
+        return TRAINERS[plan.task](self.data, split, plan, network, self.pool)
+
+    def _rows(self, split: str) -> list[int]:
+        targets = self.data.images["target"].to_list()
+        rows = enumerate(self.splits.images)
+        return [row for row, image in rows if image.split == split and targets[row] is not None]
+
+    def _train(
+        self,
+        name: str,
+        plan: TrainPlan,
+        network: Network,
+        adapt: Callable[[TaskTrainer], TaskTrainer] = lambda trainer: trainer,
+        finish: Callable[[Network], None] = lambda network: None,
+    ) -> Bundle:
+        """Train the network, and write its bundle; what an interrupted compression trained is not trained again."""
+        folder = files.join(str(self.folder), name)
+        finished = files.join(folder, BUNDLE)
+        if has_bundle(finished):
+            return read_bundle(finished)
+        recipe = find_training(self.data, plan.model)
+        schedule = Schedule(
+            self.data, self.splits, recipe, lambda part: Checkpointer(folder, part), self.pool, adapt
+        )
+        trained = schedule.train(plan, network)
+        if trained.interrupted:
+            raise KeyboardInterrupt
+        finish(network)
+        groups = np.array([image.component for image in self.splits.images])[trained.rows]
+        result = recipe.calibrate(plan, self.data, trained.predictions, trained.rows, groups)
+        images = BundleImages(trained.rows, self._rows(TRAIN) + self._rows(VALIDATION))
+        whole = network if name == DISTILLED else replace(network, weights=self.parent.info.weights)
+        return write_run_bundle(finished, plan, whole, self.data, result, images)

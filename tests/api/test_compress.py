@@ -11,6 +11,7 @@ from pupila.api.compress import plan_compression
 from pupila.artifacts.bundle.folder import Bundle, read_bundle
 from pupila.artifacts.dataset.test_access import read_test_accesses
 from pupila.artifacts.report.compression import CompressReport
+from pupila.artifacts.report.evaluation.classify import ClassifyReport
 from pupila.core.errors import PupilaError
 from pupila.learning.models.ensemble import average_networks
 from pupila.learning.models.rebuild import rebuild_network
@@ -194,3 +195,25 @@ def test_a_dry_run_says_what_would_be_tried(parent: Bundle, insects: Path) -> No
     assert "of the training split" in second and third == "Pruned networks are fine-tuned for 3 epochs."
     with pytest.raises(PupilaError, match="There is nothing to try"):
         plan_compression(parent, insects, int8=False)
+
+
+def test_three_lost_images_and_one_gained_are_not_distinguishable(tmp_path: Path) -> None:
+    """Pruning of a classifier as it was once reported: 112, 109 and 113 of 117 images."""
+    folder = write_classes(tmp_path / "octagons", {"with": 118, "without": 116})
+    splits = pupila.split(folder, test=0.5)
+    data = pupila.open(folder)
+    named = zip(data.images["image"].to_list(), data.images["target"].to_list(), splits.images, strict=True)
+    tested = [(image, target) for image, target, row in named if row.split == "test"]
+    assert len(tested) == 117
+    other = {"with": "without", "without": "with"}
+    for name, wrong in (("parent", range(5)), ("pruned", range(8)), ("finetuned", range(1, 5))):
+        rows = [
+            f"{image},{other[target] if number in wrong else target}"
+            for number, (image, target) in enumerate(tested)
+        ]
+        (tmp_path / f"{name}.csv").write_text("\n".join(["image,prediction", *rows]) + "\n")
+    parent, *others = (tmp_path / f"{name}.csv" for name in ("parent", "pruned", "finetuned"))
+    report = pupila.evaluate(parent, folder, against=others, out=tmp_path / "report").evaluation
+    assert isinstance(report, ClassifyReport)
+    assert [round(117 * (model.metrics["accuracy"].value or 0)) for model in report.models] == [112, 109, 113]
+    assert [each.verdict for each in report.comparisons] == ["not distinguishable"] * 2

@@ -4,7 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
+from onnx import numpy_helper
 
 from pupila.artifacts.bundle.outputs import LOGITS
 from pupila.artifacts.bundle.session import Session
@@ -154,6 +156,16 @@ def test_int8_predicts_nearly_the_same_in_a_quarter_of_the_size(task: str, tmp_p
     a, b = (session.run(pixels, outputs=[LOGITS])[0] for session in (ours, theirs))
     assert 0 < np.abs(a - b).max() < 0.5 * np.abs(a).max()
     assert quantise(content, inputs, per_channel=True, reduced=False) == small  # nothing is drawn
+    graph = onnx.load_model_from_string(small).graph
+    zeros = {each.name for each in graph.initializer if not numpy_helper.to_array(each).any()}
+    nodes = [node for node in graph.node if node.op_type == "DequantizeLinear"]
+    assert any(len(node.input) == 2 for node in nodes)
+    signed = {
+        each.name
+        for each in graph.initializer
+        if each.data_type in (onnx.TensorProto.INT8, onnx.TensorProto.INT32)
+    }
+    assert not [node for node in nodes if set(node.input[2:]) & zeros & signed]
 
 
 def test_models_are_measured_in_turns(tmp_path: Path) -> None:

@@ -116,6 +116,11 @@ def plan_networks(settings: CompressSettings) -> list[FloatModel]:
     return [FloatModel(name, title, None) for name, (value, title) in planned.items() if value]
 
 
+def is_trained(name: str) -> bool:
+    """Whether a candidate of this name is made of a network that was trained for it."""
+    return name.partition("-")[0] in (PRUNED, ZEROED, DISTILLED)
+
+
 def can_compress(bundle: Bundle) -> bool:
     """Whether the model is not compressed already."""
     return bundle.info.precision.onnx == FLOAT32

@@ -7,6 +7,7 @@ each processor that has instructions for it computes between in 8 bits.
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from pupila.imaging.images.decode import Array
 
@@ -46,8 +47,24 @@ def quantise(model: bytes, inputs: Iterable[Array], per_channel: bool, reduced: 
             activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8, calibrate_method=CalibrationMethod.MinMax,
         )  # fmt: skip
         result = onnx.load(quantised)
+    _remove_zero_points(result.graph)
     described = onnx.load_model_from_string(model)
     del result.metadata_props[:]
     result.metadata_props.extend(described.metadata_props)
     content: bytes = result.SerializeToString()
     return content
+
+
+def _remove_zero_points(graph: Any) -> None:
+    """Leave out zero points that are 0 for all channels, which is their default: 4 % of a file."""
+    from onnx import TensorProto, numpy_helper
+
+    signed = [each for each in graph.initializer if each.data_type in (TensorProto.INT8, TensorProto.INT32)]
+    zeros = {each.name for each in signed if not numpy_helper.to_array(each).any()}
+    for node in graph.node:
+        if node.op_type == "DequantizeLinear" and node.input[2:] and node.input[2] in zeros:
+            del node.input[2]
+    read = {name for node in graph.node for name in node.input}
+    left = [each for each in graph.initializer if each.name in read or each.name not in zeros]
+    del graph.initializer[:]
+    graph.initializer.extend(left)

@@ -2,6 +2,8 @@
 
 from pupila.artifacts.report.compression import CompressedModel, CompressReport
 from pupila.core.messages import number, say, say_count, say_images, signed_number
+from pupila.core.vocabulary import VALIDATION
+from pupila.stages.compress.candidate import is_trained
 from pupila.stages.compress.choose import find_front, single
 from pupila.stages.compress.settings import CompressSettings
 from pupila.statistics.metrics.titles import metric_title
@@ -33,6 +35,12 @@ def sentences(report: CompressReport) -> list[str]:
             "with its parent.", report.groups, images=say_images(report.images), split=report.split,
         )
     )  # fmt: skip
+    if report.split == VALIDATION and any(is_trained(model.name) for model in report.models):
+        texts.append(
+            say(
+                "Trained networks chose their epoch on these images; --test compares on images that chose nothing."
+            )
+        )
     return texts
 
 

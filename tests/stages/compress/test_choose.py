@@ -132,6 +132,7 @@ def test_the_summary_says_what_was_gained_lost_and_refused() -> None:
     (nothing, *_) = sentences(report(model("slow", 0.5, 0.0)))
     assert nothing.startswith("Nothing was gained")
     assert "equivalent" in sentences(report(model("int8", 2.0, 0.0, EQUIVALENT)))[1]
+    assert "worse than its parent, beyond chance" in sentences(report(model("int8", 2.0, 0.008, WORSE)))[1]
     page = compression_page(report(model("int8", 2.0, 0.007)))
     assert [section.title for section in page.sections] == ["Models", "Times and sizes"]
 

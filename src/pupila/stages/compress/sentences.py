@@ -7,7 +7,7 @@ from pupila.stages.compress.candidate import is_trained
 from pupila.stages.compress.choose import find_front, single
 from pupila.stages.compress.settings import CompressSettings
 from pupila.statistics.metrics.titles import metric_title
-from pupila.statistics.tests import EQUIVALENT
+from pupila.statistics.tests import EQUIVALENT, WORSE
 
 
 def sentences(report: CompressReport) -> list[str]:
@@ -85,6 +85,9 @@ def _interval(model: CompressedModel) -> str:
 def _describe_proof(model: CompressedModel, report: CompressReport) -> str:
     if model.verdict == EQUIVALENT:
         return say("The two models are equivalent: the interval lies within 2 points.")
+    if model.verdict == WORSE:
+        return say("It is worse than its parent, beyond chance; the loss as measured is within the {most} points that "
+                   "--max-drop allows.", most=number(100 * report.max_drop, 1))  # fmt: skip
     return say(
         "{n} are too few to show equivalence; the loss as measured is within the {most} points that --max-drop allows.",
         n=say_images(report.images), most=number(100 * report.max_drop, 1),

@@ -11,6 +11,7 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
+from pupila.artifacts.bundle import runtime
 from pupila.artifacts.bundle.folder import Bundle, read_bundle
 from pupila.artifacts.bundle.memory import limit_growth
 from pupila.artifacts.bundle.predictor import Predictor
@@ -63,6 +64,27 @@ def reverse_outputs(content: bytes) -> bytes:
 def test_a_forged_bundle_is_refused(home: Path, forge: Callable[[Path], Path], says: str) -> None:
     with pytest.raises(PupilaError, match=says):
         Predictor(read_bundle(forge(home)))
+
+
+@pytest.mark.parametrize(
+    ("precision", "remedy"), [("int8", "compress its parent"), ("float32", "library versions")]
+)
+def test_a_prediction_that_differs_names_the_processor_then_and_now(
+    home: Path, monkeypatch: pytest.MonkeyPatch, precision: str, remedy: str
+) -> None:
+    monkeypatch.setattr(runtime, "_read_flags", lambda: {"avx2"})
+    then = {"cpu_features": ["AVX2", "AVX512_VNNI"], "onnxruntime": "1.30.0"}
+    edit_info(home, runtime=then, precision={**read_fields(home)["precision"], "onnx": precision})
+    Predictor(read_bundle(home))  # another processor that computes the same
+    golden = read_fields(home)["golden"]
+    golden["deep.png"]["red"][0] += 0.01
+    edit_info(home, golden=golden)
+    with pytest.raises(
+        PupilaError,
+        match=r"difference of 0.0\d+ for deep.png on AVX2 with ONNX Runtime \S+; expected at most 1e-03 on AVX2, "
+        rf"AVX512_VNNI with ONNX Runtime 1.30.0.\n.*{remedy}",
+    ):
+        Predictor(read_bundle(home))
 
 
 def test_swapped_classes_are_found_in_a_bundle_without_names_by_the_models_metadata(home: Path) -> None:

@@ -1,6 +1,7 @@
 """Golden predictions: drawn images whose predictions are stored in the bundle, and checked wherever it is loaded."""
 
 import io
+from collections.abc import Iterator
 from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -8,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
+from pupila.artifacts.bundle.info_file import ascii_text
+from pupila.artifacts.bundle.runtime import Runtime, this_runtime
 from pupila.artifacts.bundle.schema import BundleInfo
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
@@ -112,15 +115,30 @@ def check_golden(bundle: "Bundle", runs: Runs) -> None:
                 actual=say("{n} numbers for {name}", n=theirs.size, name=name),
                 expected=say("{n} numbers", n=ours.size), remedy=say("copy the bundle again, or retrain"),
             )  # fmt: skip
-        difference = _relative_difference(ours, theirs)
+        difference = relative_difference(ours, theirs)
         if not difference <= info.golden_tolerance:
             raise PupilaError(
                 say("The model's predictions on this machine differ from those stored in the bundle"),
-                actual=say("a relative difference of {difference} for {name}", difference=f"{difference:.2g}",
-                           name=name),
-                expected=say("at most {tolerance}", tolerance=f"{info.golden_tolerance:.0e}"),
-                remedy=say("install the library versions of the machine that made it; pupila doctor lists them"),
+                actual=_with_runtime(
+                    say("a relative difference of {difference} for {name}", difference=f"{difference:.2g}", name=name),
+                    this_runtime(),
+                ),
+                expected=_with_runtime(
+                    say("at most {tolerance}", tolerance=f"{info.golden_tolerance:.0e}"), info.runtime
+                ),
+                remedy=say("compress its parent on this machine: pupila compress BUNDLE DATA")
+                if info.precision.onnx != "float32"
+                else say("install the library versions of the machine that made it; pupila doctor lists them"),
             )  # fmt: skip
+
+
+def _with_runtime(text: str, runtime: Runtime | None) -> str:
+    """A text, and where that was computed."""
+    if runtime is None:
+        return text
+    features = ascii_text(", ".join(runtime.cpu_features)) or say("unknown instructions")
+    return say("{text} on {features} with ONNX Runtime {version}", text=text, features=features,
+               version=ascii_text(runtime.onnxruntime))  # fmt: skip
 
 
 def _values(prediction: GoldenPrediction) -> Array:
@@ -128,12 +146,36 @@ def _values(prediction: GoldenPrediction) -> Array:
     return np.asarray(rows, dtype=np.float64)
 
 
-def _relative_difference(actual: Array, expected: Array) -> float:
+def relative_difference(actual: Array, expected: Array) -> float:
+    """The largest absolute difference, over the largest absolute value that is expected."""
     return float(np.abs(actual - expected).max() / max(float(np.abs(expected).max()), 1e-6))
+
+
+def golden_logits(bundle: "Bundle", runs: Runs) -> Iterator[tuple[str, Array]]:
+    """Each golden image with its logits.
+
+    Raises:
+        PupilaError: the model does not predict what the task and the classes need.
+    """
+    for name in bundle.info.golden:
+        yield name, _logits(name, bundle.read(f"{GOLDEN}/{name}"), bundle.info, runs)
 
 
 def _predict(name: str, data: bytes, info: BundleInfo, runs: Runs) -> GoldenPrediction:
     """The digest of a golden image's logits, by class where the task has classes.
+
+    Raises:
+        PupilaError: as `_logits`.
+    """
+    task = TASKS[info.task]
+    digest = task.digest(_logits(name, data, info, runs))
+    if task.takes_prompts:
+        return digest
+    return dict(zip(info.classes, np.reshape(digest, (len(info.classes), -1)).tolist(), strict=True))
+
+
+def _logits(name: str, data: bytes, info: BundleInfo, runs: Runs) -> Array:
+    """The logits of a golden image.
 
     Raises:
         PupilaError: no image, or logits of another shape than the task and the classes need.
@@ -146,10 +188,7 @@ def _predict(name: str, data: bytes, info: BundleInfo, runs: Runs) -> GoldenPred
     except (ValueError, IndexError, TypeError) as fault:  # outputs that are not those of the task
         raise _misfit(task, info, str(fault)) from fault
     _check_logits(np.asarray(logits), task, info)
-    digest = task.digest(logits)
-    if task.takes_prompts:
-        return digest
-    return dict(zip(info.classes, np.reshape(digest, (len(info.classes), -1)).tolist(), strict=True))
+    return logits
 
 
 def _check_logits(logits: Array, task: Task, info: BundleInfo) -> None:

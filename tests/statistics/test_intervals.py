@@ -9,12 +9,14 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 from scipy.stats import binom, binomtest, multinomial
 
+from pupila.statistics.estimate import Estimate
 from pupila.statistics.intervals import (
     Z_95,
     Array,
     Statistic,
     bootstrap,
     bootstrap_all,
+    median_ratio,
     paired_interval,
     trials_for_width,
     wilson_interval,
@@ -313,3 +315,14 @@ def test_the_number_of_images_for_a_mean_gives_power_four_times_in_five() -> Non
         10 * expected, rel=0.01
     )
     assert images_for_mean_power(np.zeros(5), np.arange(5)) is None
+
+
+def test_the_median_ratio_is_taken_within_pairs() -> None:
+    # The second is twice as fast in each pair, while the machine is up to 50 times as slow: exactly 2.
+    slow = np.array([1.0, 50.0, 2.0, 9.0, 1.0])
+    assert median_ratio(slow, slow / 2) == Estimate(value=2, low=2, high=2)
+    # Ratios 1, 2, 3: the median is 2, and resamples reach each end.
+    assert median_ratio(np.array([1.0, 2.0, 3.0]), np.ones(3)) == Estimate(value=2, low=1, high=3)
+    mixed, other = np.random.default_rng(0).random((2, 40)) + 0.5
+    estimate = median_ratio(mixed, other)
+    assert estimate.low is not None and estimate.low < 1 < (estimate.high or 0)

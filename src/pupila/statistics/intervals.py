@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pupila.statistics.estimate import Estimate
+
 Array = NDArray[Any]
 Z_95 = 1.959963984540054  # the normal distribution's 97.5 % point
 Z_80 = 0.8416212335729143  # its 80 % point
@@ -131,6 +133,19 @@ def bootstrap(
 def bootstrap_all(groups: Array, statistic: Statistic, seed: int = 0, repeats: int = RESAMPLES) -> Array:
     """(2, ...) lower and upper ends of many statistics of the same resamples: `bootstrap` for (B, ...) values."""
     return percentile_ends(resample(groups, statistic, seed, repeats))
+
+
+def median_ratio(above: Array, below: Array) -> Estimate:
+    """The median ratio of pairs that were measured together, with the 95 % percentile interval of a bootstrap.
+
+    Args:
+        above: (N,) positive.
+        below: (N,) positive, each measured beside its partner: what disturbs one disturbs both.
+    """
+    ratios = above / below
+    drawn = np.random.default_rng(0).integers(0, len(ratios), (RESAMPLES, len(ratios)))
+    low, high = np.quantile(np.median(ratios[drawn], axis=1), [0.025, 0.975])
+    return Estimate(value=float(np.median(ratios)), low=float(low), high=float(high))
 
 
 def bootstrap_mean(groups: Array, values: Array) -> tuple[float, float]:

@@ -13,11 +13,10 @@ from pupila.artifacts.report.compression import Latency
 from pupila.core.messages import say
 from pupila.core.progress import progress
 from pupila.imaging.images.decode import Array
-from pupila.statistics.estimate import Estimate
+from pupila.statistics.intervals import median_ratio
 
 BATCHES = (1, 8)
 _WARM_UP = 3
-_RESAMPLES = 2000
 
 
 def measure_latencies(
@@ -55,11 +54,7 @@ def measure_latencies(
 
 def describe_latency(parent: Array, own: Array, threads: int, batch: int) -> Latency:
     """A model's time beside that of its parent, from measurements of the same rounds, seconds."""
-    times = np.random.default_rng(0).integers(0, len(own), (_RESAMPLES, len(own)))
-    pairs = parent / own  # of one round: what slows the machine slows both
-    ratios = np.median(pairs[times], axis=1)
-    low, high = np.quantile(ratios, [0.025, 0.975])
     return Latency(
         threads=threads, batch=batch, p50=float(np.median(own)), p95=float(np.quantile(own, 0.95)),
-        speed_up=Estimate(value=float(np.median(pairs)), low=float(low), high=float(high)),
+        speed_up=median_ratio(parent, own),
     )  # fmt: skip

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 UV = Path(sys.executable).parent / "uv"
-NOT_IN_THE_BASE = ("torch", "polars", "scipy", "sklearn", "matplotlib")
+NOT_IN_THE_BASE = ("torch", "polars", "scipy", "sklearn", "matplotlib", "openvino")
 NO_INDEX = ("error sending request", "network was disabled", "dns error", "operation timed out")
 
 PREPARE = """

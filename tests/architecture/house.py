@@ -65,6 +65,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "onnx": ("learning/export", "stages/compress"),
     "onnxruntime": ("artifacts/bundle", "stages/compress"),
     "openai": ("stages/label",),
+    "openvino": ("artifacts/bundle",),
     "optuna": ("experiments",),
     "pillow_heif": ("imaging/images",),
     "playwright": ("stages/collect",),

@@ -285,6 +285,9 @@ class ServeOptions(TypedDict, total=False):
     """memory of all decoding threads, bytes; None: a quarter of the machine's [default: None]."""
     threads: int | None
     """threads that decode and predict, each on one core; None: one per core [default: None]."""
+    runtime: Literal["onnxruntime", "openvino", "auto"]
+    """library that runs the model; auto: OpenVINO where it is faster on this machine and predicts the same as ONNX
+    Runtime [default: 'onnxruntime']."""
     max_connections: int
     """maximum number of connections; above it slow clients are disconnected [default: 512]."""
     request_timeout: float

@@ -24,6 +24,7 @@ EXTRA_OF = {
     **dict.fromkeys(("cleanlab", "httpx", "openai"), "label"),
     "rasterio": "geo",
     "pillow_heif": "heif",
+    "openvino": "openvino",
     "s3fs": "s3",
     "optuna": "sweep",
     "torch_pruning": "compress",

@@ -83,7 +83,7 @@ def held(tmp_path: Path) -> Held:
     return Held(tmp_path / "bundle")
 
 
-def run_scenario(held: Held, scenario: Any, **settings: int) -> Any:
+def run_scenario(held: Held, scenario: Any, **settings: Any) -> Any:
     async def whole() -> Any:
         embeddings = Embeddings(held, ServeSettings(**{"threads": 2, **settings}))
         try:

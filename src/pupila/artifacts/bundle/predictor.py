@@ -12,7 +12,8 @@ from pupila.artifacts.bundle.golden import preprocess_bytes
 from pupila.artifacts.bundle.heat_map import PooledHead, draw_heat_maps, read_heads
 from pupila.artifacts.bundle.interface import open_sessions
 from pupila.artifacts.bundle.outputs import EMBEDDING, FEATURE_MAP, LOGITS
-from pupila.artifacts.bundle.session import Session
+from pupila.artifacts.bundle.runtimes import ONNX_RUNTIME, InferenceRuntime
+from pupila.artifacts.bundle.session import ModelSession
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
@@ -32,12 +33,16 @@ class Predictor:
     Args:
         bundle: from `read_bundle`.
         limits: what images to refuse.
+        runtime: that runs the model.
 
     Raises:
         PupilaError: a prediction for a golden image differs, or the bundle needs prompts.
     """
 
-    def __init__(self, bundle: Bundle, limits: ImageLimits | None = None) -> None:
+    def __init__(
+        self, bundle: Bundle, limits: ImageLimits | None = None, runtime: InferenceRuntime = ONNX_RUNTIME
+    ) -> None:
+        self.runtime = runtime
         self.bundle, self.info, self.limits = bundle, bundle.info, limits or ImageLimits()
         self.task = TASKS[self.info.task]
         if self.task.takes_prompts:
@@ -46,7 +51,8 @@ class Predictor:
                 expected=say("a bundle that takes no prompts"),
                 remedy="pupila predict BUNDLE IMAGE --point X,Y",
             )  # fmt: skip
-        self.session = open_sessions(bundle, threads=1)["model"]  # each calling thread runs it on one core
+        # Each calling thread runs it on one core.
+        self.session = open_sessions(bundle, 1, runtime)["model"]
 
     def preprocess(self, data: bytes) -> PreprocessedImage:
         """The model's inputs from the bytes of an image.
@@ -57,9 +63,9 @@ class Predictor:
         return preprocess_bytes(data, self.task, self.info.preprocessing, self.limits)
 
     @cached_property
-    def all_cores_session(self) -> Session:
+    def all_cores_session(self) -> ModelSession:
         """The same model in a session whose every run uses all cores."""
-        return Session(self.bundle.read(MODEL_FILE))
+        return self.runtime.open(self.bundle.read(MODEL_FILE), None)
 
     def logits(self, pixels: Array, all_cores: bool = False) -> Array:
         """The logits for (N, 3, H, W) float32 pixels: (N, C) float32, for masks (N, C, H, W).

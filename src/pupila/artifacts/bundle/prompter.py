@@ -7,7 +7,8 @@ from pupila.artifacts.bundle.folder import Bundle
 from pupila.artifacts.bundle.golden import preprocess_bytes
 from pupila.artifacts.bundle.interface import open_sessions
 from pupila.artifacts.bundle.parts import onnx_file
-from pupila.artifacts.bundle.session import Session
+from pupila.artifacts.bundle.runtimes import ONNX_RUNTIME, InferenceRuntime
+from pupila.artifacts.bundle.session import ModelSession
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 from pupila.imaging.images.bands import BandSettings
@@ -48,12 +49,17 @@ class Prompter:
         bundle: from `read_bundle`.
         limits: what images to refuse.
         threads: for one run; None: one per core.
+        runtime: that runs the models.
 
     Raises:
         PupilaError: the bundle takes no prompts, or a prediction for a golden image differs.
     """
 
-    def __init__(self, bundle: Bundle, limits: ImageLimits | None = None, threads: int | None = None) -> None:
+    def __init__(
+        self, bundle: Bundle, limits: ImageLimits | None = None, threads: int | None = None,
+        runtime: InferenceRuntime = ONNX_RUNTIME,
+    ) -> None:  # fmt: skip
+        self.runtime = runtime
         self.bundle, self.info, self.limits = bundle, bundle.info, limits or ImageLimits()
         if not TASKS[self.info.task].takes_prompts:
             raise PupilaError(
@@ -61,7 +67,7 @@ class Prompter:
                 expected=say("a bundle of a promptable model, such as pupila-sam"),
                 remedy="pupila train DATA --model pupila-sam",
             )  # fmt: skip
-        sessions = open_sessions(bundle, threads)
+        sessions = open_sessions(bundle, threads, runtime)
         self._encoder, self._decoder = sessions[ENCODER], sessions[DECODER]
 
     def preprocess(self, data: bytes, bands: BandSettings | None = None) -> PreprocessedImage:
@@ -80,9 +86,9 @@ class Prompter:
         )
 
     @cached_property
-    def all_cores_encoder(self) -> Session:
+    def all_cores_encoder(self) -> ModelSession:
         """The encoder in a session whose every run uses all cores, whatever `threads` is."""
-        return Session(self.bundle.read(onnx_file(ENCODER)))
+        return self.runtime.open(self.bundle.read(onnx_file(ENCODER)), None)
 
     def encode(self, image: PreprocessedImage, all_cores: bool = False) -> EncodedImage:
         """The slow part, once for each image.

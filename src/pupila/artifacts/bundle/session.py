@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import onnxruntime
@@ -20,6 +20,16 @@ from pupila.imaging.images.decode import Array
 _FAULTS = (state.Fail, state.InvalidArgument, state.InvalidGraph, state.InvalidProtobuf, state.NotImplemented,
            state.ModelLoadCanceled, RuntimeError, ValueError, MemoryError)  # fmt: skip
 LONGEST = 600.0  # seconds to load a model, and to predict one golden image: the largest encoders take some on one core
+
+
+class ModelSession(Protocol):
+    """A model on a runtime, which several threads may run at a time."""
+
+    inputs: list[str]
+    outputs: list[str]
+
+    def run(self, *inputs: Array, outputs: list[str] | None = None) -> list[Array]:
+        """As `Session.run`."""
 
 
 class Session:
@@ -73,14 +83,7 @@ class Session:
         Raises:
             PupilaError: the model does not take these inputs, or fails on them.
         """
-        if len(inputs) != len(self.inputs):
-            raise PupilaError(
-                say("The model takes other inputs"),
-                actual=say_count("{n} input: {names}", "{n} inputs: {names}", len(self.inputs),
-                                 names=ascii(", ".join(self.inputs))[1:-1]),
-                expected=say_count("{n} input", "{n} inputs", len(inputs)),
-            )  # fmt: skip
-        feed = dict(zip(self.inputs, inputs, strict=True))
+        feed = name_inputs(self.inputs, inputs)
         with _explain_faults(say("The model can't be run")):
             if not bounded:
                 return [np.asarray(output) for output in self._session.run(outputs, feed)]
@@ -88,6 +91,22 @@ class Session:
             options.log_severity_level = 4
             with _limit_time(partial(setattr, options, "terminate")):
                 return [np.asarray(output) for output in self._session.run(outputs, feed, options)]
+
+
+def name_inputs(names: list[str], inputs: tuple[Array, ...]) -> dict[str, Array]:
+    """The inputs of a run by the names that the model gives them.
+
+    Raises:
+        PupilaError: the model takes more inputs, or fewer.
+    """
+    if len(inputs) != len(names):
+        raise PupilaError(
+            say("The model takes other inputs"),
+            actual=say_count("{n} input: {names}", "{n} inputs: {names}", len(names),
+                             names=ascii(", ".join(names))[1:-1]),
+            expected=say_count("{n} input", "{n} inputs", len(inputs)),
+        )  # fmt: skip
+    return dict(zip(names, inputs, strict=True))
 
 
 @contextmanager

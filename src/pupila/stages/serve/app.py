@@ -20,6 +20,7 @@ from pupila.stages.serve.embeddings import Embeddings
 from pupila.stages.serve.follow import Follower, Following, Swapping
 from pupila.stages.serve.predict_routes import add_predictions
 from pupila.stages.serve.queue import RequestQueue
+from pupila.stages.serve.runtime import choose_runtime
 from pupila.stages.serve.segment_routes import add_segment
 from pupila.stages.serve.settings import ServeSettings
 
@@ -30,6 +31,7 @@ class BundleDescription(BundleInfo):
     """The contents of `bundle.json`, without golden predictions and file hashes."""
 
     model_version: str = Field(description="hash of the bundle")
+    served_by: str = Field(description="library that runs the model, and its version")
 
 
 class Health(BaseModel):
@@ -73,11 +75,12 @@ class Routes(Generic[AnyWorker]):
 
 
 def _batcher(bundle: Bundle, settings: ServeSettings) -> Batcher:
-    return Batcher(Predictor(bundle, limits=settings), settings)
+    return Batcher(Predictor(bundle, settings, choose_runtime(bundle, settings.runtime)), settings)
 
 
 def _embeddings(bundle: Bundle, settings: ServeSettings) -> Embeddings:
-    return Embeddings(Prompter(bundle, limits=settings, threads=1), settings)
+    runtime = choose_runtime(bundle, settings.runtime)
+    return Embeddings(Prompter(bundle, settings, 1, runtime), settings)
 
 
 ROUTES: dict[str, Routes[Any]] = {
@@ -141,5 +144,7 @@ def _add_descriptions(app: App, worker: Worker, follower: Follower | None) -> No
     @app.get("/model/info", response_model=BundleDescription, response_model_exclude={"golden", "files"})
     async def info() -> BundleDescription:
         """The contents of `bundle.json`, without golden predictions and file hashes."""
-        bundle = worker.slot.current.bundle
-        return BundleDescription(**dict(bundle.info), model_version=bundle.hash)
+        served = worker.slot.current
+        return BundleDescription(
+            **dict(served.bundle.info), model_version=served.bundle.hash, served_by=served.runtime.describe()
+        )

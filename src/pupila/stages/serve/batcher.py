@@ -16,6 +16,7 @@ from pupila.artifacts.bundle.golden import GOLDEN, preprocess_bytes
 from pupila.artifacts.bundle.predictor import Prediction, Predictor
 from pupila.core.threads import CORES
 from pupila.stages.serve.queue import RequestQueue
+from pupila.stages.serve.runtime import choose_runtime
 from pupila.stages.serve.settings import ServeSettings
 from pupila.stages.serve.slot import ModelSlot
 from pupila.stages.serve.uploads import Read, refuse_no_memory
@@ -54,7 +55,7 @@ class Batcher:
         Raises:
             PupilaError: an invalid bundle.
         """
-        predictor = Predictor(bundle, limits=self.settings)
+        predictor = Predictor(bundle, self.settings, choose_runtime(bundle, self.settings.runtime))
         name = next(iter(bundle.info.golden))
         image = preprocess_bytes(bundle.read(f"{GOLDEN}/{name}"), predictor.task, bundle.info.preprocessing)
         for all_cores in (False, True):

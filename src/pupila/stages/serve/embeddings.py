@@ -11,9 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pupila.artifacts.bundle.folder import Bundle
 from pupila.artifacts.bundle.golden import GOLDEN
 from pupila.artifacts.bundle.prompter import EncodedImage, Prompter
+from pupila.artifacts.bundle.runtimes import InferenceRuntime
 from pupila.core.files import sha256
 from pupila.core.threads import CORES
 from pupila.stages.serve.queue import RequestQueue
+from pupila.stages.serve.runtime import choose_runtime
 from pupila.stages.serve.settings import ServeSettings
 from pupila.stages.serve.slot import ModelSlot
 from pupila.stages.serve.uploads import Read, refuse_no_memory
@@ -69,6 +71,11 @@ class ServedPrompter:
         """The prompter's."""
         return self.prompter.bundle
 
+    @property
+    def runtime(self) -> InferenceRuntime:
+        """The prompter's."""
+        return self.prompter.runtime
+
 
 class Embeddings:
     """Encodes images and predicts masks for prompts, for the event loop.
@@ -99,7 +106,7 @@ class Embeddings:
         Raises:
             PupilaError: an invalid bundle.
         """
-        prompter = Prompter(bundle, limits=self.settings, threads=1)
+        prompter = Prompter(bundle, self.settings, 1, choose_runtime(bundle, self.settings.runtime))
         served = ServedPrompter(prompter, self.settings)
         image = prompter.preprocess(bundle.read(f"{GOLDEN}/{next(iter(bundle.info.golden))}"))
         prompter.encode(image, all_cores=True)

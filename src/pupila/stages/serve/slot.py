@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Generic, Protocol, TypeVar
 
 from pupila.artifacts.bundle.folder import Bundle
+from pupila.artifacts.bundle.runtimes import InferenceRuntime
 
 
 class Served(Protocol):
@@ -13,6 +14,10 @@ class Served(Protocol):
     @property
     def bundle(self) -> Bundle:
         """The bundle, which names the model's version."""
+
+    @property
+    def runtime(self) -> InferenceRuntime:
+        """What runs the model."""
 
 
 Model = TypeVar("Model", bound=Served)

@@ -13,6 +13,7 @@ from typing import Any
 from benchmarks import (
     budgets,
     duplicates,
+    explaining,
     groups,
     opening,
     planted,
@@ -48,6 +49,7 @@ BENCHMARKS: dict[str, Callable[[], dict[str, Any]]] = {
     "serving": serving.run,
     "swapping": swapping.run,
     "predicting": predicting.run,
+    "explaining": explaining.run,
 }
 RESULTS = Path(__file__).parent / "results"
 LIBRARIES = (

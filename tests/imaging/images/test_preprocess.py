@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pupila.imaging.images.decode import decode
-from pupila.imaging.images.preprocess import Preprocessing, min_decode_side, preprocess
+from pupila.imaging.images.preprocess import Preprocessing, input_box, min_decode_side, preprocess
 from tests.pictures import Pixels, encoded, photo
 
 
@@ -70,3 +70,33 @@ def test_loading_by_scaled_decoding_stays_close_to_whole_decoding() -> None:
     spec = plain(height=64, width=64)
     whole, scaled = (preprocess(decode(data, min_side=side), spec) for side in (None, min_decode_side(spec)))
     assert 0 < np.abs(whole - scaled).mean() < 0.02
+
+
+@pytest.mark.parametrize(
+    ("changes", "box"),
+    [
+        ({"fit": "squash"}, (0, 0, 80, 40)),
+        ({"fit": "crop"}, (20, 0, 60, 40)),  # scaled to 20 x 10: five columns cut on each side
+        ({"fit": "crop", "crop_share": 0.5}, (30, 10, 50, 30)),
+        ({"fit": "pad"}, (0, -24, 80, 56)),  # scaled to 10 x 5: three rows above, two below
+        ({"fit": "corner"}, (0, 0, 80, 80)),
+    ],
+)
+def test_the_box_of_the_input_by_hand(changes: dict[str, Any], box: tuple[float, ...]) -> None:
+    assert input_box(40, 80, plain(height=10, width=10, **changes)) == pytest.approx(box)
+
+
+@pytest.mark.parametrize("fit", ["squash", "crop", "pad", "corner"])
+@pytest.mark.parametrize("shape", [(90, 120), (200, 100)])
+def test_a_mark_in_the_input_lies_where_the_box_puts_it(fit: str, shape: tuple[int, int]) -> None:
+    spec = plain(height=48, width=64, fit=fit)
+    height, width = shape
+    rgb = np.zeros((height, width, 3), np.uint8)
+    row, column = height // 2 - 9, width // 2 + 11
+    rgb[row - 3 : row + 3, column - 3 : column + 3] = 255
+    light = preprocess(rgb, spec)[0]
+    rows, columns = (np.average(np.arange(n) + 0.5, weights=light.sum(axis=1 - axis))
+                     for axis, n in enumerate(light.shape))  # fmt: skip
+    left, top, right, bottom = input_box(height, width, spec)
+    assert top + rows / 48 * (bottom - top) == pytest.approx(row, abs=0.5)
+    assert left + columns / 64 * (right - left) == pytest.approx(column, abs=0.5)

@@ -19,7 +19,6 @@ from pupila.learning.models.settings import ClassifierSettings, EncoderSettings
 from pupila.stages.explain.classify import class_logit
 from pupila.stages.explain.gradients import DECODER, LAST, NoFeatureMap, gradient_maps
 from pupila.stages.explain.segment import SEGMENT_EXPLAINER
-from pupila.tasks.task import PreprocessedImage
 from tests.untrained import draw_network, write_network
 
 SIDE = 96
@@ -32,6 +31,16 @@ def photo(seed: int = 0) -> Array:
     """(3, SIDE, SIDE) float32."""
     coarse = np.random.default_rng(seed).standard_normal((3, 12, 12), dtype=np.float32)
     return np.asarray(np.kron(coarse, np.ones((8, 8), np.float32)))
+
+
+def draw_closed_form(predictor: Predictor, pixels: Array, classes: list[int]) -> tuple[Array, Array | None]:
+    """The logits (C,) of (3, SIDE, SIDE) pixels, and their maps (K, h, w) without torch; None: there are none."""
+    logits, feature_maps = predictor.logits_with_map(pixels[None])
+    assert predictor.draws_heat_maps == (
+        feature_maps is not None and predictor.heat_maps(logits[0], feature_maps[0], [0]) is not None
+    )
+    maps = None if feature_maps is None else predictor.heat_maps(logits[0], feature_maps[0], classes)
+    return logits[0], maps
 
 
 def close(ours: Array, theirs: Array) -> bool:
@@ -82,7 +91,7 @@ def test_the_closed_form_is_the_map_of_torch_and_of_other_software(
     network, pixels = draw_network("classify", settings, SIDE), photo()
     ours = gradient_maps(network, pixels, class_logit(number, pixels), "gradcam")[LAST]
     predictor = Predictor(write_network(tmp_path / "bundle", network))
-    logits, closed = predictor.heat_maps(PreprocessedImage(pixels[None], SIDE, SIDE), [1, number])
+    logits, closed = draw_closed_form(predictor, pixels, [1, number])
     assert closed is not None and close(closed[1], ours) and ours.shape == (3, 3)
     model = MapAsLayer(network)
     assert close(ours, others(GradCAM, model, model.layer, lambda logits: logits[number], pixels))
@@ -113,14 +122,14 @@ def test_a_head_with_large_terms_that_cancel_has_its_closed_form(tmp_path: Path)
         head.weight.mul_(1000.0)
         head.bias.copy_(torch.tensor([0.5, -0.25, 0.1]) - head.weight @ embedding)
     predictor = Predictor(write_network(tmp_path / "bundle", network))
-    logits, closed = predictor.heat_maps(PreprocessedImage(pixels[None], SIDE, SIDE), [0])
+    logits, closed = draw_closed_form(predictor, pixels, [0])
     assert np.abs(logits).max() < 1 and closed is not None
 
 
 def test_what_is_flattened_needs_torch(tmp_path: Path) -> None:
     network = draw_network("classify", OWN[0], SIDE)
     predictor = Predictor(write_network(tmp_path / "bundle", network))
-    assert predictor.heat_maps(PreprocessedImage(photo()[None], SIDE, SIDE), [0])[1] is None
+    assert draw_closed_form(predictor, photo(), [0])[1] is None
 
 
 @pytest.mark.parametrize(("settings", "closed_form"), [(TINY, True), (DENSE, False)])
@@ -137,7 +146,7 @@ def test_flips_are_in_the_closed_form_only_where_the_mean_passes_the_head(
     ]
     assert close(ours, (both[0] + both[1][:, ::-1]) / 2)
     predictor = Predictor(write_network(tmp_path / "bundle", network))
-    closed = predictor.heat_maps(PreprocessedImage(pixels[None], SIDE, SIDE), [0])[1]
+    closed = draw_closed_form(predictor, pixels, [0])[1]
     assert (closed is not None) == closed_form and (closed is None or close(closed[0], ours))
 
 
@@ -150,7 +159,7 @@ def test_the_map_of_an_ensemble_is_the_mean_of_those_of_its_members(tmp_path: Pa
     together = gradient_maps(network, pixels, score, "gradcam")[LAST]
     assert close(together, np.mean(apart, axis=0))
     predictor = Predictor(write_network(tmp_path / "bundle", network))
-    closed = predictor.heat_maps(PreprocessedImage(pixels[None], SIDE, SIDE), [2])[1]
+    closed = draw_closed_form(predictor, pixels, [2])[1]
     assert closed is not None and close(closed[0], together)
 
 
@@ -189,5 +198,5 @@ def test_mobilenet_on_its_weights(real_weights: Callable[[str], Path], tmp_path:
     model = MapAsLayer(network)
     assert close(ours, others(GradCAM, model, model.layer, lambda logits: logits[1], pixels))
     predictor = Predictor(write_network(tmp_path / "bundle", network))
-    closed = predictor.heat_maps(PreprocessedImage(pixels[None], 128, 128), [1])[1]
+    closed = draw_closed_form(predictor, pixels, [1])[1]
     assert closed is not None and close(closed[0], ours)

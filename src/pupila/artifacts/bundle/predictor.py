@@ -96,25 +96,50 @@ class Predictor:
         features = self.session.run(image.inputs, outputs=[EMBEDDING])[0]
         return np.asarray(features.mean(axis=(0, *range(2, features.ndim))))
 
-    def heat_maps(self, image: PreprocessedImage, classes: list[int]) -> tuple[Array, Array | None]:
-        """The logits of an image, and its heat maps for classes, without torch; see `draw_heat_maps`.
+    def logits_with_map(self, pixels: Array, all_cores: bool = False) -> tuple[Array, Array | None]:
+        """The logits for (N, 3, H, W) float32 pixels, and the feature maps that `heat_maps` needs, in one run.
 
         Args:
-            image: from `preprocess`, with one input.
+            pixels: the inputs of `preprocess`, stacked; no tiles.
+            all_cores: whether the run may use all cores.
+
+        Returns:
+            (N, C) and (N, F, h, w) float32; no feature maps of a model that needs another method.
+        """
+        if not self._heads:
+            return self.logits(pixels, all_cores), None
+        session = self.all_cores_session if all_cores else self.session
+        logits, feature_maps = session.run(pixels, outputs=[LOGITS, FEATURE_MAP])
+        return logits, feature_maps
+
+    def heat_maps(self, logits: Array, feature_map: Array, classes: list[int]) -> Array | None:
+        """The heat maps of one input for classes, without torch: see `draw_heat_maps`.
+
+        Args:
+            logits: (C,) of `logits_with_map`.
+            feature_map: (F, h, w) of the same input.
             classes: numbers of K classes.
 
         Returns:
-            (C,) logits, and (K, h, w) maps, which are None for models that need another method.
+            (K, h, w) float32, in units of the logit; None for models that need another method.
         """
-        if not self._heads or FEATURE_MAP not in self.session.outputs:
-            return self.logits(image.inputs)[0], None
-        logits, feature_map = self.session.run(image.inputs, outputs=[LOGITS, FEATURE_MAP])
-        return logits[0], draw_heat_maps(feature_map[0], logits[0], self._heads, classes)
+        return draw_heat_maps(feature_map, logits, self._heads, classes)
+
+    @cached_property
+    def draws_heat_maps(self) -> bool:
+        """Whether `heat_maps` has maps of this model, tried on random pixels."""
+        if not self._heads:
+            return False
+        shape = (1, 3, self.info.preprocessing.height, self.info.preprocessing.width)
+        logits, feature_maps = self.logits_with_map(
+            np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
+        )
+        return feature_maps is not None and self.heat_maps(logits[0], feature_maps[0], [0]) is not None
 
     @cached_property
     def _heads(self) -> list[PooledHead]:
-        """Of a classifier whose head Pupila made; empty: the model has another."""
-        return read_heads(self.bundle)
+        """Of a classifier whose head Pupila made; empty: the model has another, or no feature map."""
+        return read_heads(self.bundle) if FEATURE_MAP in self.session.outputs else []
 
     def predict(self, logits: Array, image: PreprocessedImage) -> Prediction:
         """The prediction from the logits of the image's K inputs."""

@@ -99,28 +99,48 @@ def covered_size(height: int, width: int, spec: Preprocessing) -> tuple[float, f
         width: of the image, pixels.
         spec: its preprocessing; `fit` is squash or corner.
     """
-    if spec.fit == "squash":
-        return spec.height, spec.width
-    if spec.fit != "corner":
+    if spec.fit not in ("squash", "corner"):
         raise AssertionError(f"a picture under fit={spec.fit} does not begin in the corner")
-    ratio = min(spec.height / height, spec.width / width)
-    return max(1, round(height * ratio)), max(1, round(width * ratio))
+    rows, columns, *_ = _place(height, width, spec)
+    return rows, columns
+
+
+def input_box(height: int, width: int, spec: Preprocessing) -> tuple[float, float, float, float]:
+    """Left, top, right and bottom of what the model's input shows of an image, in pixels of the image.
+
+    Less than the image where it is cropped, more where it is padded.
+
+    Args:
+        height: of the image, pixels.
+        width: of the image, pixels.
+        spec: its preprocessing, without tiles.
+    """
+    rows, columns, top, left = _place(height, width, spec)
+    across, down = width / columns, height / rows
+    return left * across, top * down, (left + spec.width) * across, (top + spec.height) * down
+
+
+def _place(height: int, width: int, spec: Preprocessing) -> tuple[int, int, int, int]:
+    """Height and width of the resized image, and the row and column in it where the input begins, pixels."""
+    if spec.fit == "squash":
+        return spec.height, spec.width, 0, 0
+    ratios = (spec.width / width, spec.height / height)
+    ratio = max(ratios) / spec.crop_share if spec.fit == "crop" else min(ratios)
+    rows, columns = max(1, round(height * ratio)), max(1, round(width * ratio))
+    if spec.fit == "corner":
+        return rows, columns, 0, 0
+    return rows, columns, (rows - spec.height) // 2, (columns - spec.width) // 2
 
 
 def _fit_image(picture: Image.Image, spec: Preprocessing) -> Image.Image:
-    filter_ = _RESAMPLING[spec.interpolation]
-    size = (spec.width, spec.height)
+    rows, columns, top, left = _place(picture.height, picture.width, spec)
+    scaled = picture.resize((columns, rows), _RESAMPLING[spec.interpolation])
     if spec.fit == "squash":
-        return picture.resize(size, filter_)
-    ratios = (spec.width / picture.width, spec.height / picture.height)
-    ratio = max(ratios) / spec.crop_share if spec.fit == "crop" else min(ratios)
-    scaled = picture.resize(
-        (max(1, round(picture.width * ratio)), max(1, round(picture.height * ratio))), filter_
-    )
-    left, top = (scaled.width - spec.width) // 2, (scaled.height - spec.height) // 2
+        return scaled
     if spec.fit == "crop":
         return scaled.crop((left, top, left + spec.width, top + spec.height))
     mean = tuple(round(255 * value) for value in spec.mean)
+    size = (spec.width, spec.height)
     canvas = Image.new("RGB", size, mean if spec.padding == "mean" else (spec.padding,) * 3)
-    canvas.paste(scaled, (0, 0) if spec.fit == "corner" else (-left, -top))
+    canvas.paste(scaled, (-left, -top))
     return canvas

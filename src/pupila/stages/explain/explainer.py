@@ -1,11 +1,11 @@
-"""Explain the predictions of one bundle."""
+"""Explain the predictions of one bundle; torch is imported where a map needs gradients."""
 
 import copy
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from pupila.artifacts.bundle.folder import WEIGHTS_FILE, Bundle
 from pupila.artifacts.bundle.predictor import Predictor
@@ -14,16 +14,15 @@ from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
 from pupila.imaging.images.decode import Array, ImageFault
 from pupila.imaging.images.memory import NamedBytes, source_name
-from pupila.learning.models.network import Network
-from pupila.learning.models.rebuild import rebuild_network
-from pupila.learning.models.served import ServedNetwork
 from pupila.stages.explain.explainers import EXPLAINERS
 from pupila.stages.explain.explanation import Explanation, HeatMap, make_view, place_maps
-from pupila.stages.explain.gradients import LAST, NoFeatureMap, gradient_maps
 from pupila.stages.explain.perturb import occlude, rise
 from pupila.stages.explain.settings import ExplainSettings
-from pupila.stages.explain.target import Score
+from pupila.stages.explain.target import LAST, Score
 from pupila.tasks.task import PreprocessedImage
+
+if TYPE_CHECKING:
+    from pupila.learning.models.network import Network
 
 _GRADIENTS = ("gradcam", "hirescam")
 
@@ -58,7 +57,7 @@ class Explainer:
         if self.method == "auto":
             self.method = "gradcam" if self.can_rebuild else "occlusion"
 
-    def with_network(self, network: Network) -> "Explainer":
+    def with_network(self, network: "Network") -> "Explainer":
         """The same with another network in place of the bundle's, such as one with random weights."""
         other = copy.copy(self)
         other.__dict__.pop("network", None)  # of the bundle
@@ -84,14 +83,15 @@ class Explainer:
         return self.predictor.preprocess(data)
 
     def _explain(self, name: str, image: PreprocessedImage) -> Explanation:
-        logits, spec = self.logits(image.inputs), self.info.preprocessing
+        logits, feature_map = self._run(image.inputs)
+        spec = self.info.preprocessing
         prediction = self.predictor.predict(logits, image)
         label, view = self.settings.label or self.task.select_class(prediction), make_view(image, spec)
         if not label:
             return Explanation(name, prediction, view=view)
         maps = [
             HeatMap(layer, cells, place_maps(cells, image, spec))
-            for layer, cells in self.heat_maps(image, logits, label).items()
+            for layer, cells in self._draw(image, logits, feature_map, label).items()
         ]
         if not any(
             heat_map.cells.any() for heat_map in maps
@@ -99,8 +99,24 @@ class Explainer:
             return Explanation(name, prediction, view=view)
         return Explanation(name, prediction, label, view, maps, image)
 
+    def _run(self, inputs: Array) -> tuple[Array, Array | None]:
+        """The logits, and the feature map of the same run where maps may have a closed form."""
+        if self.method in _GRADIENTS and self._given is None and len(inputs) == 1:
+            return self.predictor.logits_with_map(inputs, all_cores=True)
+        return self.logits(inputs), None
+
+    def _draw(
+        self, image: PreprocessedImage, logits: Array, feature_map: Array | None, label: str
+    ) -> dict[str, Array]:
+        """The maps in closed form, which is the same for both methods with gradients, or else by the method."""
+        if feature_map is not None:
+            closed = self.predictor.heat_maps(logits[0], feature_map[0], [self.info.classes.index(label)])
+            if closed is not None:
+                return {LAST: closed}
+        return self.heat_maps(image, logits, label)
+
     def heat_maps(self, image: PreprocessedImage, logits: Array, label: str) -> dict[str, Array]:
-        """(K, h, w) evidence for a class in each of an image's inputs, by layer.
+        """(K, h, w) evidence for a class in each of an image's inputs, by layer, not in closed form.
 
         Args:
             image: preprocessed.
@@ -108,10 +124,6 @@ class Explainer:
             label: the class.
         """
         number = self.info.classes.index(label)
-        if self.method in _GRADIENTS and self._given is None and len(image.inputs) == 1:
-            _, closed = self.predictor.heat_maps(image, [number])  # the same for both methods
-            if closed is not None:
-                return {LAST: closed}
         each = [
             self._explain_input(pixels, self.task.score(number, own))
             for pixels, own in zip(image.inputs, logits, strict=True)
@@ -120,6 +132,8 @@ class Explainer:
 
     def _explain_input(self, pixels: Array, score: Score) -> dict[str, Array]:
         if self.method in _GRADIENTS:
+            from pupila.stages.explain.gradients import NoFeatureMap, gradient_maps
+
             try:
                 return gradient_maps(self.network, pixels, score, self.method)
             except NoFeatureMap as fault:
@@ -150,13 +164,19 @@ class Explainer:
         return lambda inputs: np.asarray(score(self.logits(inputs)))
 
     @cached_property
-    def network(self) -> Network:
+    def network(self) -> "Network":
         """The network in torch, on the CPU."""
+        from pupila.learning.models.rebuild import rebuild_network
+
         return self._given or rebuild_network(self.bundle)
 
     def logits(self, inputs: Array) -> Array:
         """(N, C, ...) for (N, 3, H, W) inputs: of the bundle, or of the network in its place."""
         if self._given is None:
             return self.predictor.logits(inputs, all_cores=True)
+        import torch
+
+        from pupila.learning.models.served import ServedNetwork
+
         with torch.inference_mode():
             return np.asarray(ServedNetwork(self._given)(torch.from_numpy(inputs))[0].numpy())

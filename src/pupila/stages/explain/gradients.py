@@ -5,13 +5,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pupila.core.messages import mark
 from pupila.imaging.images.decode import Array
 from pupila.imaging.images.flips import FLIP_AXES
 from pupila.learning.models.network import Network, encode_with_map
-from pupila.stages.explain.target import Score
-
-LAST, DECODER = mark("last feature map"), mark("middle of the decoder")  # where maps are read
+from pupila.stages.explain.target import DECODER, LAST, Score
 
 
 class NoFeatureMap(Exception):

@@ -4,9 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from pupila.core.messages import mark
 from pupila.imaging.images.decode import Array
 from pupila.tasks.task import PredictionSpec
 
+LAST, DECODER = mark("last feature map"), mark("middle of the decoder")  # where maps are read
 Score = Callable[[Any], Any]  # (N, C) or (N, C, h, w) logits, of numpy or torch, to (N,)
 
 

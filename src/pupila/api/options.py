@@ -277,6 +277,9 @@ class ServeOptions(TypedDict, total=False):
     """maximum number of images in the queue; more get a 503 [default: 256]."""
     max_batch_size: int
     """maximum number of images per forward pass [default: 2]."""
+    max_explanations: int
+    """maximum number of requests with explain=true at once, each with one image at a time; more get a 503 [default:
+    4]."""
     max_embeddings: int
     """embeddings to cache, most recently used (promptable bundles) [default: 32]."""
     max_embedding_bytes: int

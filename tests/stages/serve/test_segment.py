@@ -191,7 +191,7 @@ def test_the_description_has_this_route_and_not_those_of_other_tasks(server: str
     assert {"404", "413", "415", "422", "503"} <= set(predictions)
     assert set(predictions["200"]["content"]) == {"application/json", "image/png"}
     fields = described["components"]["schemas"]["Body_segment_segment_post"]["properties"]
-    assert set(fields) == {"file", "image_id", "points", "negatives", "box"}
+    assert set(fields) == {"file", "image_id", "points", "negatives", "box", "explain"}
     assert send_request(server, "GET", "/model/info")[1]["task"] == "prompt"
     assert send_request(server, "POST", "/predict/single", *form(("x.png", PICTURE)))[0] == 404
 
@@ -220,3 +220,9 @@ def test_the_process_holds_no_torch_and_no_tables(bundle: str) -> None:
     )
     body = subprocess.run([sys.executable, "-c", code, bundle], capture_output=True, text=True, check=True)
     assert body.stdout.strip() == "set()"
+
+
+def test_an_explanation_is_refused(server: str) -> None:
+    status, body, _ = send_request(server, "POST", "/segment", *click(PICTURE, **POINT, explain="true"))
+    assert (status, body["error"]) == (422, "Promptable models can't be explained")
+    assert send_request(server, "POST", "/segment", *click(PICTURE, **POINT, explain="false"))[0] == 200

@@ -23,12 +23,18 @@ UploadedFile = fastapi.UploadFile
 ImageUpload = Annotated[UploadedFile, fastapi.File(description="an image")]
 OptionalImageUpload = Annotated[fastapi.UploadFile | None, fastapi.File(description="an image")]
 TextField = Annotated[str | None, fastapi.Form()]
+FlagField = Annotated[bool, fastapi.Form()]
 Lifespan = Callable[[App], AbstractAsyncContextManager[None]]
 
 
 def image_uploads(most: int) -> Any:
     """The default value of a route's parameter for one to `most` images."""
     return fastapi.File(description="images", min_length=1, max_length=most)
+
+
+def run_before(check: Callable[..., Any]) -> Any:
+    """What a route lists in `dependencies`: a check of further form fields, which may raise a Refusal."""
+    return fastapi.Depends(check)
 
 
 def make_app(title: str, lifespan: Lifespan, limits: BodyLimits, admit: Admit | None = None) -> App:

@@ -15,6 +15,13 @@ from pupila.artifacts.bundle.folder import Bundle
 from pupila.artifacts.bundle.golden import GOLDEN, preprocess_bytes
 from pupila.artifacts.bundle.predictor import Prediction, Predictor
 from pupila.core.threads import CORES
+from pupila.stages.serve.explanations import (
+    ExplainedPrediction,
+    ExplanationQueue,
+    SelectClasses,
+    check_explainable,
+    explain_image,
+)
 from pupila.stages.serve.queue import RequestQueue
 from pupila.stages.serve.runtime import choose_runtime
 from pupila.stages.serve.settings import ServeSettings
@@ -35,11 +42,12 @@ class Batcher:
 
     def __init__(self, predictor: Predictor, settings: ServeSettings) -> None:
         self.slot, self.settings = ModelSlot(predictor), settings
-        predictor.all_cores_session  # noqa: B018 -- loaded before the first request
+        _load_all(predictor)
         self._threads = ThreadPoolExecutor(settings.threads or CORES)
         self._waiting: deque[tuple[Predictor, PreprocessedImage, Waiting]] = deque()
         self._taking = threading.Lock()  # a batch out of the deque
         self.queue = RequestQueue(settings.queue)
+        self.explanations = ExplanationQueue(settings.max_explanations)
         # A tiled image takes hundreds of megabytes once preprocessed: no more of them than threads.
         self._tiled_room = asyncio.Semaphore(settings.threads or CORES)
         self._room = asyncio.Semaphore(settings.queue)
@@ -60,6 +68,7 @@ class Batcher:
         image = preprocess_bytes(bundle.read(f"{GOLDEN}/{name}"), predictor.task, bundle.info.preprocessing)
         for all_cores in (False, True):
             predictor.predict_batch([image], all_cores)
+        _load_all(predictor)
         return predictor
 
     async def predict(
@@ -76,6 +85,32 @@ class Batcher:
         predictor = predictor or self.predictor
         work = (self._predict_one(read, predictor) for read in images)
         return await asyncio.gather(*work, return_exceptions=True)
+
+    async def explain(
+        self, images: Sequence[Read], predictor: Predictor, select: SelectClasses
+    ) -> list[ExplainedPrediction | BaseException]:
+        """The predictions of one request with their heat maps, image after image; an invalid one gets its fault.
+
+        They share no batch with plain predictions, whose runs have no other outputs than the logits.
+
+        Args:
+            images: of the request.
+            predictor: that the request has leased.
+            select: the classes that a prediction is explained for.
+
+        Raises:
+            NoHeatMap: of no image of this model.
+            Refusal: 503 where too many requests are explained.
+        """
+        check_explainable(predictor)
+        loop = asyncio.get_running_loop()
+        explained: list[ExplainedPrediction | BaseException] = []
+        with self.explanations.reserve():
+            for read in images:
+                alone = self.queue.open == 1
+                work = loop.run_in_executor(self._threads, _explain, predictor, read, select, alone)
+                explained += await asyncio.gather(work, return_exceptions=True)
+        return explained
 
     async def _predict_one(self, read: Read, predictor: Predictor) -> Prediction:
         loop = asyncio.get_running_loop()
@@ -114,6 +149,17 @@ class Batcher:
     def close(self) -> None:
         """Let the threads end."""
         self._threads.shutdown()
+
+
+def _load_all(predictor: Predictor) -> None:
+    """Load whatever a request may need, before the first one."""
+    predictor.all_cores_session  # noqa: B018
+    predictor.draws_heat_maps  # noqa: B018
+
+
+def _explain(predictor: Predictor, read: Read, select: SelectClasses, all_cores: bool) -> ExplainedPrediction:
+    """In a thread."""
+    return explain_image(predictor, _preprocess(predictor, read), select, all_cores)
 
 
 def _preprocess(predictor: Predictor, read: Read) -> PreprocessedImage:

@@ -4,11 +4,11 @@ from typing import Any
 
 from pydantic import Field
 
-from pupila.stages.serve.responses import Batch, PredictionResponse, ResponseFormat
+from pupila.stages.serve.responses import Batch, ExplainedResponse, ResponseFormat
 from pupila.tasks.classify import ClassPrediction
 
 
-class ClassResponse(PredictionResponse):
+class ClassResponse(ExplainedResponse):
     """The class of one image."""
 
     prediction: str
@@ -24,4 +24,8 @@ def _class_fields(prediction: ClassPrediction) -> dict[str, Any]:
     }  # fmt: skip
 
 
-CLASSIFY = ResponseFormat(ClassResponse, Batch[ClassResponse], _class_fields)
+def _class_names(prediction: ClassPrediction) -> tuple[str, ...]:
+    return (prediction.prediction,)
+
+
+CLASSIFY = ResponseFormat(ClassResponse, Batch[ClassResponse], _class_fields, class_names=_class_names)

@@ -4,11 +4,11 @@ from typing import Any
 
 from pydantic import Field
 
-from pupila.stages.serve.responses import Batch, PredictionResponse, ResponseFormat
+from pupila.stages.serve.responses import Batch, ExplainedResponse, ResponseFormat
 from pupila.tasks.multilabel import LabelsPrediction
 
 
-class LabelsResponse(PredictionResponse):
+class LabelsResponse(ExplainedResponse):
     """The labels of one image: every class by itself is present or absent."""
 
     labels: list[str] = Field(
@@ -34,4 +34,8 @@ def _fields(prediction: LabelsPrediction) -> dict[str, Any]:
     }  # fmt: skip
 
 
-MULTILABEL = ResponseFormat(LabelsResponse, Batch[LabelsResponse], _fields)
+def _class_names(prediction: LabelsPrediction) -> tuple[str, ...]:
+    return prediction.labels
+
+
+MULTILABEL = ResponseFormat(LabelsResponse, Batch[LabelsResponse], _fields, class_names=_class_names)

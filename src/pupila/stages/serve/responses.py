@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from pupila.artifacts.predictions.rows import ImageError
+from pupila.stages.serve.explanations import Explanation
 
 PNG = "image/png"
 VERSION_HEADER = "x-model-version"  # of a response without JSON
@@ -23,6 +24,12 @@ class PredictionResponse(BaseModel):
     processing_time: float = Field(description="seconds from the complete request to the response")
     model_version: str = Field(description="hash of the bundle")
     request_id: str
+
+
+class ExplainedResponse(PredictionResponse):
+    """The fields of every response about classes, which heat maps can be asked for."""
+
+    explanation: Explanation | None = Field(default=None, description="heat maps; null: explain was not true")
 
 
 class Item(BaseModel, Generic[Model]):
@@ -42,6 +49,10 @@ class Batch(BaseModel, Generic[Model]):
     request_id: str
 
 
+def _no_class(prediction: Any) -> tuple[str, ...]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class ResponseFormat:
     """How one task's predictions become responses."""
@@ -50,3 +61,4 @@ class ResponseFormat:
     batch: type[Batch[Any]]
     fields: Callable[[Any], dict[str, Any]]  # the task's own part of the response
     to_png: Callable[[Any], bytes] | None = None  # the mask as a PNG, for clients that accept image/png first
+    class_names: Callable[[Any], tuple[str, ...]] = _no_class  # of the whole image, which heat maps are for

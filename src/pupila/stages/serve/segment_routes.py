@@ -8,7 +8,15 @@ from pydantic import Field, FiniteFloat, TypeAdapter, ValidationError
 
 from pupila.artifacts.bundle.prompter import EncodedImage
 from pupila.artifacts.predictions.prompt import RunLengths
-from pupila.artifacts.web.app import App, OptionalImageUpload, Request, Response, TextField
+from pupila.artifacts.web.app import (
+    App,
+    FlagField,
+    OptionalImageUpload,
+    Request,
+    Response,
+    TextField,
+    run_before,
+)
 from pupila.artifacts.web.refusals import REFUSALS, Problem, Refusal
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
@@ -32,7 +40,8 @@ _DOCUMENTED = {**REFUSALS, 404: {"model": Problem}, 200: {"content": {PNG: {}}}}
 def add_segment(app: App, embeddings: Embeddings) -> None:
     """Add the route, which the embeddings serve."""
 
-    @app.post("/segment", response_model=PromptResponse, responses=_DOCUMENTED)
+    @app.post("/segment", response_model=PromptResponse, responses=_DOCUMENTED,
+              dependencies=[run_before(_refuse_explain)])  # fmt: skip
     async def segment(
         request: Request,
         file: OptionalImageUpload = None,
@@ -44,7 +53,8 @@ def add_segment(app: App, embeddings: Embeddings) -> None:
         """Predict the mask for a prompt: foreground points, background points (negatives), and a box.
 
         Points are JSON [[x,y],...], the box is [x0,y0,x1,y1], in pixels of the upright image. Send image_id of the
-        response instead of the image for further prompts.
+        response instead of the image for further prompts. explain=true is refused with a 422: promptable models have
+        no heat maps.
         """
         start = time.perf_counter()
         try:
@@ -75,6 +85,17 @@ def add_segment(app: App, embeddings: Embeddings) -> None:
                 abstained=prediction.abstained, share=prediction.share, mask=mask, encoded=new,
                 processing_time=time.perf_counter() - start, model_version=version, request_id=request.state.id,
             )  # fmt: skip
+
+
+async def _refuse_explain(explain: FlagField = False) -> None:
+    """Refuse to explain.
+
+    Raises:
+        Refusal: 422.
+    """
+    if explain:
+        raise Refusal(422, say("Promptable models can't be explained"), "explain=true",
+                      say("a bundle that takes no prompts"), say("send the request without explain"))  # fmt: skip
 
 
 async def _find_image(

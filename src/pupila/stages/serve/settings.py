@@ -17,6 +17,11 @@ class ServeSettings(ImageLimits):
         default=256, description="maximum number of images in the queue; more get a 503"
     )
     max_batch_size: PositiveInt = Field(default=2, description="maximum number of images per forward pass")
+    max_explanations: PositiveInt = Field(
+        default=4,
+        description="maximum number of requests with explain=true at once, each with one image at a time; more get "
+        "a 503",
+    )
     max_embeddings: PositiveInt = Field(
         default=32, description="embeddings to cache, most recently used (promptable bundles)"
     )

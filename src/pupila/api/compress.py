@@ -191,6 +191,7 @@ def _compare(
         parameters=parent.info.parameters, memory=measured[""].memory, latencies=measured[""].latencies, metric=metric,
         split=trial.split, images=evaluation.models[0].n, groups=evaluation.models[0].groups,
         max_drop=settings.max_drop, calibration_images=len(images.hashes), cpu_features=cpu_features(),
+        unread_images=len(images.unread),
         models=choose([entries[each.candidate.name] for each in candidates], metric, settings.max_drop),
     )  # fmt: skip
 

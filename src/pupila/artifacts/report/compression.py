@@ -64,5 +64,8 @@ class CompressReport(Record):
     groups: int
     max_drop: float
     calibration_images: int
+    unread_images: int = Field(
+        default=0, description="training images chosen for calibration that can't be read"
+    )
     cpu_features: list[str] = Field(description="instruction sets of the processor that was measured")
     models: list[CompressedModel]

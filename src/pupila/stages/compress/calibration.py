@@ -1,14 +1,14 @@
 """The training images that int8 measures its ranges on."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pupila.artifacts.bundle.predictor import Predictor
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.splits import SplitFile
 from pupila.core import files
 from pupila.core.errors import PupilaError
-from pupila.core.messages import say
+from pupila.core.messages import listing, say
 from pupila.core.vocabulary import TRAIN
 from pupila.imaging.images.decode import Array, ImageFault
 
@@ -18,17 +18,33 @@ class CalibrationImages:
     """Training images."""
 
     paths: list[str]
-    hashes: list[str]  # SHA-256 of each
+    digests: list[str]  # SHA-256 of each
+    unread: set[str] = field(default_factory=set)  # SHA-256 of those that can't be read, once they were tried
+
+    @property
+    def hashes(self) -> list[str]:
+        """SHA-256 of those that are used."""
+        return [digest for digest in self.digests if digest not in self.unread]
 
     def inputs(self, predictor: Predictor) -> Iterator[Array]:
-        """The (1, 3, H, W) inputs of each image, tiles one by one; an image that can't be read is left out."""
-        for path in self.paths:
+        """The (1, 3, H, W) inputs of each image, tiles one by one; one that can't be read is noted in `unread`.
+
+        Raises:
+            PupilaError: none can be read.
+        """
+        for path, digest in zip(self.paths, self.digests, strict=True):
             try:
                 image = predictor.preprocess(files.read_bytes(path))
             except (ImageFault, OSError):
+                self.unread.add(digest)
                 continue
             for pixels in image.inputs:
                 yield pixels[None]
+        if not self.hashes:
+            raise PupilaError(
+                say("No calibration image can be read"), actual=listing(self.paths),
+                expected=say("training images to measure ranges on"), remedy="pupila doctor DATA",
+            )  # fmt: skip
 
 
 def choose_images(data: Dataset, splits: SplitFile, most: int) -> CalibrationImages:

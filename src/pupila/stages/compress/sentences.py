@@ -41,6 +41,12 @@ def sentences(report: CompressReport) -> list[str]:
                 "Trained networks chose their epoch on these images; --test compares on images that chose nothing."
             )
         )
+    if report.unread_images:
+        texts.append(
+            say_count("{n} calibration image can't be read and was skipped; pupila doctor names it.",
+                      "{n} calibration images can't be read and were skipped; pupila doctor names them.",
+                      report.unread_images)
+        )  # fmt: skip
     return texts
 
 

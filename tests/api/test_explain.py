@@ -1,7 +1,11 @@
 """`pupila explain` from end to end: files and split data, methods, refusals, and what is written."""
 
 import json
+import shutil
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,8 +14,11 @@ from PIL import Image
 
 import pupila
 from pupila.artifacts.bundle.folder import Bundle
+from pupila.artifacts.bundle.outputs import FEATURE_MAP, LOGITS
+from pupila.artifacts.bundle.session import Session
 from pupila.artifacts.dataset.test_access import read_test_accesses
 from pupila.artifacts.report.explanation import ExplainReport
+from pupila.cli.run import run as cli
 from pupila.core.errors import PupilaError
 from pupila.learning.models.build import BUILDERS
 from pupila.learning.models.settings import ClassifierSettings, EncoderSettings
@@ -211,3 +218,53 @@ def test_an_evaluation_of_masks_shows_its_worst_images(tmp_path: Path) -> None:
     bundle = write_network(tmp_path / "bundle", network, names)
     written = pupila.evaluate(bundle, scenes, split="train", explain=True, out=tmp_path / "out")
     assert "Evidence in the worst errors" in Path(written.report).read_text()
+
+
+def test_the_closed_form_runs_the_model_once_an_image(
+    drawn: Bundle, insects: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs: list[list[str] | None] = []
+    run = Session.run
+
+    def record(self: Session, *inputs: Any, outputs: list[str] | None = None, bounded: bool = False) -> Any:
+        if not bounded:  # no golden image
+            runs.append(outputs)
+        return run(self, *inputs, outputs=outputs, bounded=bounded)
+
+    monkeypatch.setattr(Session, "run", record)
+    pupila.explain(drawn, insects / "ant")
+    assert runs == [[LOGITS, FEATURE_MAP]] * 8
+
+
+def test_files_of_a_folder_that_are_no_images_are_counted(
+    drawn: Bundle, insects: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = shutil.copytree(insects / "ant", tmp_path / "ant")
+    (folder / "notes.txt").write_text("no image")
+    (folder / "list.csv").write_text("a,b")
+    assert cli(["explain", drawn.folder, str(folder), "--out", str(tmp_path / "out")]) == 0
+    sentence = "2 files that are not images were skipped: "
+    assert sentence in capsys.readouterr().out and sentence in (tmp_path / "out/explain.html").read_text()
+    assert not pupila.explain(drawn, insects / "ant").report.skipped
+
+
+WITHOUT_TORCH = """
+import sys
+sys.modules.update(dict.fromkeys(("torch", "timm", "onnx")))
+import pupila
+drawn, image, out = sys.argv[1:]
+print(len(pupila.explain(drawn, image, out=out)[0].maps))
+try:
+    pupila.explain(drawn, image, check=True)
+except pupila.PupilaError as fault:
+    print(fault)
+"""
+
+
+def test_a_closed_form_needs_no_torch(drawn: Bundle, insects: Path, tmp_path: Path) -> None:
+    image = str(next((insects / "ant").iterdir()))
+    command = [sys.executable, "-c", WITHOUT_TORCH, drawn.folder, image, str(tmp_path / "out")]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    maps, *refusal = result.stdout.splitlines()
+    assert maps == "1" and "needs the extra 'train'" in " ".join(refusal), result.stderr
+    assert (tmp_path / "out/explain.html").exists()

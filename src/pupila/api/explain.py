@@ -207,9 +207,11 @@ def _choose_images(images: Images, most: int) -> "ImagesToExplain":
 
     from pupila.stages.explain.run import ImagesToExplain
 
-    sources, _ = list_sources(images)
+    sources, skipped = list_sources(images)
     chosen = _spread(sources, most)
-    return ImagesToExplain(chosen, np.arange(len(chosen)), left_out=len(sources) - len(chosen))
+    return ImagesToExplain(
+        chosen, np.arange(len(chosen)), left_out=len(sources) - len(chosen), skipped=skipped
+    )
 
 
 def _choose_rows(source: "PredictingSource", data: Data, split: str, most: int) -> "ImagesToExplain":

@@ -109,6 +109,7 @@ class ExplainReport(Record):
         description="end of the colour scale of all maps of a layer, in units of the logit"
     )
     left_out: int = Field(default=0, description="further images that were not explained")
+    skipped: str = Field(default="", description="sentences on the files of folders that are no images")
     images: list[ExplainedImage]
     localisation: list[Localisation] = Field(
         default_factory=list, description="of each layer, where regions are known"

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,14 +14,15 @@ from pupila.core.progress import progress
 from pupila.imaging.images.decode import Array
 from pupila.imaging.images.heat import encode_heat
 from pupila.imaging.images.memory import NamedBytes
-from pupila.learning.models.network import Network
 from pupila.stages.explain.explainer import Explainer
 from pupila.stages.explain.explanation import Explanation
 from pupila.stages.explain.faithfulness import check_faithfulness
 from pupila.stages.explain.localisation import localise
-from pupila.stages.explain.sanity import check_sanity
 from pupila.stages.explain.settings import ExplainSettings
 from pupila.stages.explain.shortcuts import collect_classes, find_shortcut
+
+if TYPE_CHECKING:
+    from pupila.learning.models.network import Network
 
 _USUAL = 0.95  # quantile of the images' strongest cells that ends the colour scale
 
@@ -34,6 +35,7 @@ class ImagesToExplain:
     groups: Array  # (N,) group numbers; each image its own where nothing is known
     split: str = ""  # of a data set
     left_out: int = 0  # images that were given and are not among them
+    skipped: str = ""  # sentences on the files of folders that are no images
     region: Callable[[int, str], Array | None] | None = (
         None  # number of an image and a class to its (H, W) bool region
     )
@@ -71,7 +73,7 @@ def explain_images(
     report = ExplainReport(
         model=name, version=bundle.hash, task=bundle.info.task, method=explainer.method, split=images.split,
         limits=_find_limits(explanations), images=[_describe(number, each) for number, each in enumerate(explanations)],
-        left_out=images.left_out,
+        left_out=images.left_out, skipped=images.skipped,
     )  # fmt: skip
     if images.region is not None:
         regions = [
@@ -117,7 +119,7 @@ def _check(
         return {}
     groups = images.groups[[place for place, each in enumerate(explanations) if each.maps]]
 
-    def draw_maps(network: Network) -> list[Array]:
+    def draw_maps(network: "Network") -> list[Array]:
         other = explainer.with_network(network)
         return [
             next(iter(other.heat_maps(image, other.logits(image.inputs), each.label).values()))
@@ -126,6 +128,8 @@ def _check(
 
     fields: dict[str, Any] = {}
     if explainer.can_rebuild:
+        from pupila.stages.explain.sanity import check_sanity
+
         trained = [each.maps[0].cells for each, _ in shown]
         fields["sanity"] = check_sanity(explainer.bundle, trained, draw_maps, groups)
     if all(len(image.inputs) == 1 for _, image in shown):

@@ -32,7 +32,7 @@ def sentences(report: ExplainReport) -> list[str]:
     texts += [_describe_place(each) for each in report.localisation]
     if report.faithfulness is not None:
         texts.append(_describe_faithfulness(report.faithfulness))
-    texts.append(_describe_images(report))
+    texts += [_describe_images(report), *filter(None, [report.skipped])]
     against = [each for each in report.images if each.maps and all(entry.high <= 0 for entry in each.maps)]
     if against:
         texts.append(say_count("In {n} image nothing speaks for the explained class.",

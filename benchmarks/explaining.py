@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Sequence
+from functools import partial
 from statistics import median
 from typing import Any
 
@@ -46,8 +47,7 @@ def _compare(
 
     ratios, plain, explained = [], [], []
     for number in range(ROUNDS + 1):
-        pairs = [(seconds(lambda each=each: predict(each)), seconds(lambda each=each: explain(each)))
-                 for each in given]  # fmt: skip
+        pairs = [(seconds(partial(predict, each)), seconds(partial(explain, each))) for each in given]
         alone, both = (sum(times) for times in zip(*pairs, strict=True))
         if number:  # the first round warms up
             ratios.append(both / alone)

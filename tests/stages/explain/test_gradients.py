@@ -17,8 +17,9 @@ from pupila.learning.models.ensemble import average_networks
 from pupila.learning.models.network import MapEncoder, Network, WholeNetwork
 from pupila.learning.models.settings import ClassifierSettings, EncoderSettings
 from pupila.stages.explain.classify import class_logit
-from pupila.stages.explain.gradients import DECODER, LAST, NoFeatureMap, gradient_maps
+from pupila.stages.explain.gradients import NoFeatureMap, gradient_maps
 from pupila.stages.explain.segment import SEGMENT_EXPLAINER
+from pupila.stages.explain.target import DECODER, LAST
 from tests.untrained import draw_network, write_network
 
 SIDE = 96

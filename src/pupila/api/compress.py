@@ -170,7 +170,7 @@ def _compare(
     from pupila.artifacts.run.source import BundleSource
     from pupila.stages.compress.choose import choose
     from pupila.stages.compress.measure import measure_models
-    from pupila.stages.compress.run import describe_failures, write_candidate
+    from pupila.stages.compress.run import describe_failures, list_remarks, write_candidate
     from pupila.stages.evaluate.run import evaluate_models
 
     parent, usable = trial.source.bundle, [each for each in candidates if each.content]
@@ -191,7 +191,7 @@ def _compare(
         parameters=parent.info.parameters, memory=measured[""].memory, latencies=measured[""].latencies, metric=metric,
         split=trial.split, images=evaluation.models[0].n, groups=evaluation.models[0].groups,
         max_drop=settings.max_drop, calibration_images=len(images.hashes), cpu_features=cpu_features(),
-        unread_images=len(images.unread),
+        unread_images=len(images.unread), remarks=list_remarks(candidates),
         models=choose([entries[each.candidate.name] for each in candidates], metric, settings.max_drop),
     )  # fmt: skip
 

@@ -103,12 +103,18 @@ class SmallerNetworks:
         best = max(scores, key=lambda name: scores[name])
         network = networks[best]
         share = 1 - network.parameters / self._network().parameters
-        names = {
-            TAYLOR: say("by the change of the loss"),
-            MAGNITUDE: say("by the size of the weights"),
-        }
-        title = say("pruned by {n} % of the weights, chosen {how}", n=number(100 * share, 0), how=names[best])
-        return replace(planned, title=title, bundle=self._train(PRUNED, plan, network))
+        remarks = {
+            TAYLOR: say("The pruned channels are those without which the loss changes least to first order: so "
+                        "pruned, the network scored higher before training than by the size of its weights."),
+            MAGNITUDE: say("The pruned channels are those with the smallest weights: so pruned, the network scored "
+                           "higher before training than by the change of its loss."),
+        }  # fmt: skip
+        return replace(
+            planned,
+            title=say("pruned by {n} %", n=number(100 * share, 0)),
+            remark=remarks[best],
+            bundle=self._train(PRUNED, plan, network),
+        )
 
     def _prune_by(self, importance: str, plan: TrainPlan) -> tuple[Network, float]:
         """A pruned network, and its score on validation before any training."""

@@ -69,3 +69,4 @@ class CompressReport(Record):
     )
     cpu_features: list[str] = Field(description="instruction sets of the processor that was measured")
     models: list[CompressedModel]
+    remarks: list[str] = Field(default_factory=list, description="how smaller networks were made")

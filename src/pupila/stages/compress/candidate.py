@@ -24,6 +24,7 @@ class FloatModel:
     title: str  # in words
     bundle: Bundle | None  # None: it could not be made
     reason: str = ""  # why not
+    remark: str = ""  # a sentence on how it was made
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,19 +73,19 @@ AS_IT_IS = Conversion("", "", FLOAT32, lambda model, inputs: model)
 INT8 = (
     Conversion(
         "int8-channel",
-        mark("int8, a scale for each channel"),
+        mark("int8 per channel"),
         "int8",
         partial(quantise, per_channel=True, reduced=False),
     ),
     Conversion(
         "int8-channel-7bit",
-        mark("int8 with 7 bits, a scale for each channel"),
+        mark("int8 per channel, 7 bits"),
         "int8",
         partial(quantise, per_channel=True, reduced=True),
     ),
     Conversion(
         "int8-tensor",
-        mark("int8, a scale for each tensor"),
+        mark("int8 per tensor"),
         "int8",
         partial(quantise, per_channel=False, reduced=False),
     ),
@@ -105,15 +106,19 @@ def list_candidates(model: FloatModel, settings: CompressSettings) -> list[Candi
 def plan_networks(settings: CompressSettings) -> list[FloatModel]:
     """The networks that are made beside the parent, before they are."""
     planned = {
-        PRUNED: (settings.prune, say("pruned by {n} % of the weights", n=number(100 * settings.prune, 0))),
+        PRUNED: (settings.prune, say("pruned by {n} %", n=number(100 * settings.prune, 0)), ""),
         ZEROED: (
             settings.zero,
-            say("{n} % of the weights set to zero, which take as long as other numbers",
-                n=number(100 * settings.zero, 0)),
+            say("{n} % zeros", n=number(100 * settings.zero, 0)),
+            say("Zeros in place of weights take as long as other numbers."),
         ),
-        DISTILLED: (settings.distill_into, say("distilled into {model}", model=settings.distill_into)),
+        DISTILLED: (settings.distill_into, say("distilled into {model}", model=settings.distill_into), ""),
     }  # fmt: skip
-    return [FloatModel(name, title, None) for name, (value, title) in planned.items() if value]
+    return [
+        FloatModel(name, title, None, remark=remark)
+        for name, (value, title, remark) in planned.items()
+        if value
+    ]
 
 
 def is_trained(name: str) -> bool:

@@ -44,9 +44,9 @@ def compression_page(report: CompressReport) -> Page:
 
 
 def _models(report: CompressReport) -> Table:
-    header = [say("model"), say("outcome"), say("MB"), metric_title(report.metric), say("points"), say("95 % CI"),
-              say("verdict"), say("largest change of a logit")]  # fmt: skip
-    rows = [[say("parent"), "", number(report.bytes / 1e6, 1), *[""] * 5]]
+    header = [say("model"), say("outcome"), say("MB"), say("times as fast"), metric_title(report.metric),
+              say("points"), say("95 % CI"), say("verdict"), say("largest change of a logit")]  # fmt: skip
+    rows = [[say("parent"), "", number(report.bytes / 1e6, 1), number(1, 2), *[""] * 5]]
     for model in report.models:
         given = model.difference
         figures = [""] * 3 if given is None else [
@@ -54,8 +54,17 @@ def _models(report: CompressReport) -> Table:
         ]  # fmt: skip
         change = "" if model.largest_difference is None else number(model.largest_difference)
         size = number(model.bytes / 1e6, 1) if model.bytes else ""
+        faster = single(model.latencies).speed_up.value_text(2) if model.latencies else ""
         rows.append(
-            [model.title, translate(_OUTCOMES[model.outcome]), size, *figures, model.verdict or "", change]
+            [
+                model.title,
+                translate(_OUTCOMES[model.outcome]),
+                size,
+                faster,
+                *figures,
+                model.verdict or "",
+                change,
+            ]
         )
     return Table(header, rows)
 

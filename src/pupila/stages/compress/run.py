@@ -180,6 +180,11 @@ def describe_failures(models: list[MadeCandidate]) -> Mapping[str, CompressedMod
     }  # fmt: skip
 
 
+def list_remarks(models: list[MadeCandidate]) -> list[str]:
+    """How the networks of the candidates were made, each once."""
+    return list(dict.fromkeys(remark for each in models if (remark := each.candidate.model.remark)))
+
+
 def write_compression(report: CompressReport, folder: str) -> None:
     """Write `compress.json` and `compress.html`."""
     files.write_json(files.join(folder, "compress.json"), report.model_dump(mode="json", by_alias=True))

@@ -21,7 +21,7 @@ def sentences(report: CompressReport) -> list[str]:
         texts = [_describe(chosen, report), _describe_proof(chosen, report)]
     reasons: dict[str, list[str]] = {}  # models with the same reason share a sentence
     for model in report.models:
-        if model.reason:
+        if model.reason and model.outcome != "possible":  # those only lag behind, as the table shows
             reasons.setdefault(model.reason, []).append(model.title)
     texts += [
         say("{titles}: {reason}.", titles="; ".join(titles), reason=reason)
@@ -41,6 +41,7 @@ def sentences(report: CompressReport) -> list[str]:
                 "Trained networks chose their epoch on these images; --test compares on images that chose nothing."
             )
         )
+    texts += report.remarks
     if report.unread_images:
         texts.append(
             say_count("{n} calibration image can't be read and was skipped; pupila doctor names it.",

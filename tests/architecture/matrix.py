@@ -14,11 +14,6 @@ TARGET_OF = {"CLASSIFY": "class", "MULTILABEL": "classes", "SEGMENT": "mask", "P
 
 # (file, dict, task or target that it lacks) -> why it may lack it. A row that nothing needs is a fault itself.
 REASONS: dict[tuple[str, str, str], str] = {
-    (
-        "stages/explain/explainers.py",
-        "EXPLAINERS",
-        "prompt",
-    ): "the mask of a prompt is not explained yet; the command says so",
     ("stages/convert/convert.py", "LAYOUTS_OF", "class"): "no other tool's layout is written for classes yet",
     (
         "stages/label/labellers/targets.py",

@@ -98,8 +98,9 @@ def _explain_errors(source: "ModelSource", data: "Dataset", result: "EvaluationR
 
     from pupila.artifacts.run.source import TableSource
     from pupila.stages.evaluate.evaluators import EVALUATORS
+    from pupila.stages.explain.explanation import ImagesToExplain
     from pupila.stages.explain.page import map_section
-    from pupila.stages.explain.run import ImagesToExplain, explain_images
+    from pupila.stages.explain.run import explain_images
     from pupila.stages.explain.settings import ExplainSettings
 
     rows = EVALUATORS[result.evaluation.task].worst_rows(result.evaluation)

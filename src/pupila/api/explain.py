@@ -8,6 +8,7 @@ from pupila.api.data import open_labelled, parse_split, require_split
 from pupila.api.inputs import Data, Images, ModelInput, Path, path_text
 from pupila.api.load import list_sources
 from pupila.api.options import ExplainOptions
+from pupila.api.predict import check_prompt_given
 from pupila.core import files
 from pupila.core.display import Displayed, Summary
 from pupila.core.errors import PupilaError
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from pupila.artifacts.report.explanation import ExplainReport
     from pupila.artifacts.run.source import PredictingSource
     from pupila.imaging.images.decode import Array
-    from pupila.stages.explain.explanation import Explanation
-    from pupila.stages.explain.run import ImagesToExplain
+    from pupila.stages.explain.explanation import Explanation, ImagesToExplain
+    from pupila.tasks.prompt import Prompt
 
 Item = TypeVar("Item")
 _ON_CARD = 8  # maps
@@ -60,7 +61,6 @@ class ExplainedPrediction(Displayed):
         Raises:
             PupilaError: the image could not be read.
         """
-        from pupila.imaging.images.heat import overlay_heat
         from pupila.imaging.images.memory import contact_sheet
 
         view = self.explanation.view
@@ -68,11 +68,12 @@ class ExplainedPrediction(Displayed):
             raise PupilaError(
                 say("{image} has no prediction", image=self.image), actual=str(self.explanation.fault)
             )
+        shown = self.explanation.draw_over(view)
         drawn = [
-            (overlay_heat(view, each.placed, self.limits[each.layer]), self.label)
+            (self.explanation.draw(each, self.limits[each.layer]), self.label)
             for each in self.explanation.maps
         ]
-        return contact_sheet([(view, str(self.explanation.prediction)), *drawn], 1 + len(drawn), side)
+        return contact_sheet([(shown, str(self.explanation.prediction)), *drawn], 1 + len(drawn), side)
 
     def summary(self) -> Summary:
         """The image, and the class that is explained."""
@@ -121,12 +122,10 @@ class Explanations(Displayed, Sequence[ExplainedPrediction]):
 
 def _thumbnails(items: Sequence[ExplainedPrediction]) -> Iterator[tuple[str, str]]:
     from pupila.imaging.images.encode import to_data_uri
-    from pupila.imaging.images.heat import overlay_heat
 
     for each in items:
-        view = each.explanation.view
-        for heat_map in each.explanation.maps if view is not None else ():
-            drawn = overlay_heat(view, heat_map.placed, each.limits[heat_map.layer])  # type: ignore[arg-type]
+        for heat_map in each.explanation.maps:
+            drawn = each.explanation.draw(heat_map, each.limits[heat_map.layer])
             yield to_data_uri(drawn), f"{each.image}: {each.label}"
 
 
@@ -137,7 +136,7 @@ def explain(
     *,
     split: str | None = None,
     regions: Data | None = None,
-    check: bool = False,
+    prompt: "Prompt | None" = None,
     out: Path | None = None,
     **settings: Unpack[ExplainOptions],
 ) -> Explanations:
@@ -149,9 +148,9 @@ def explain(
         split: of a data set: train, validation or test, which is sealed: the access is recorded.
         regions: a data set with masks of the same images: how much of the evidence lies in the regions of the class, or
             of all classes where none has its name. Data with masks have their own.
-        check: whether to test that the maps follow the model and matter to it.
+        prompt: of a promptable model, in pixels of the upright image; the same for every image.
         out: folder of `explain.html`, `explain.json` and the maps; None: nothing is written.
-        settings: the method, the class to explain, and how many images.
+        settings: the method, the class to explain, how many images, and whether the maps are checked.
 
     Returns:
         The maps, on one scale.
@@ -169,23 +168,32 @@ def explain(
     parsed = ExplainSettings.parse(dict(settings), "explain")
     source = parse_predicting(model)
     spec = source.bundle.info.preprocessing
-    if source.task.takes_prompts:
-        raise PupilaError(
-            say("Promptable models can't be explained"), actual=source.path,
-            expected=say("a bundle that takes no prompts"),
-        )  # fmt: skip
+    check_prompt_given(source, prompt)
+    _check_data_options(source, split, regions)
     if split is None:
         chosen = _choose_images(images, parsed.most)  # type: ignore[arg-type]
     else:
         chosen = _choose_rows(source, images, parse_split(split), parsed.most)  # type: ignore[arg-type]
     if regions is not None:
         chosen = replace(chosen, region=match_regions(open_labelled(regions, {}), chosen.sources, spec))
+    chosen = replace(chosen, prompt=prompt or chosen.prompt)
     folder = "" if out is None else path_text(out)
-    result = explain_images(source.bundle, source.name, chosen, parsed, check)
+    result = explain_images(source.bundle, source.name, chosen, parsed)
     if folder:
         write_explanations(result, render(explanation_page(result.report, result.explanations)), folder)
     items = [ExplainedPrediction(each, result.report.limits) for each in result.explanations]
     return Explanations(items, result.report, folder)
+
+
+def _check_data_options(source: "PredictingSource", split: str | None, regions: Data | None) -> None:
+    """Refuse a data set with a promptable model: its prompts would be needed."""
+    given = {"--split": split, "--regions": regions}
+    names = ", ".join(name for name, value in given.items() if value is not None)
+    if names and source.task.takes_prompts:
+        raise PupilaError(
+            say("{names} can't be used with a promptable model", names=names), actual=source.path,
+            expected=say("images, and a prompt for them"), remedy="pupila explain BUNDLE IMAGE --point X,Y",
+        )  # fmt: skip
 
 
 def default_folder(model: ModelInput) -> str:
@@ -205,7 +213,7 @@ def _spread(items: Sequence[Item], most: int) -> list[Item]:
 def _choose_images(images: Images, most: int) -> "ImagesToExplain":
     import numpy as np
 
-    from pupila.stages.explain.run import ImagesToExplain
+    from pupila.stages.explain.explanation import ImagesToExplain
 
     sources, skipped = list_sources(images)
     chosen = _spread(sources, most)
@@ -219,8 +227,8 @@ def _choose_rows(source: "PredictingSource", data: Data, split: str, most: int) 
     import numpy as np
 
     from pupila.artifacts.dataset.test_access import record_test_access
+    from pupila.stages.explain.explanation import ImagesToExplain
     from pupila.stages.explain.regions import read_regions
-    from pupila.stages.explain.run import ImagesToExplain
 
     opened = open_labelled(data, {})
     splits = require_split(opened)

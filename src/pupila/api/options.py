@@ -124,6 +124,8 @@ class ExplainOptions(TypedDict, total=False):
     """most images of a data set, drawn evenly over its classes [default: 24]."""
     random_masks: int
     """of --method rise [default: 1000]."""
+    check: bool
+    """test that the maps follow the model and matter to it [default: False]."""
     seed: int
     """of random masks, and of what is drawn [default: 0]."""
 

@@ -157,7 +157,6 @@ def _check_options(
     source: "PredictingSource", write: PredictionFiles, prompt: "Prompt | None", bands: list[str]
 ) -> None:
     """Refuse options that only masks have, and a prompt that is missing or not taken."""
-    from pupila.tasks.prompt import Prompt, check_prompt_content
 
     words = {"bundle": source.path, "task": translate(source.task.title)}
     flags = "--out" if write.folder else ", ".join(f"--{name}" for name in bands)
@@ -166,12 +165,24 @@ def _check_options(
             say("{names} needs a bundle that predicts masks; {bundle} was trained for {task}", names=flags, **words),
             remedy=say("--csv FILE for a table") if write.folder else say("omit {names}", names=flags),
         )  # fmt: skip
+    check_prompt_given(source, prompt)
+
+
+def check_prompt_given(source: "PredictingSource", prompt: "Prompt | None") -> None:
+    """Refuse a prompt that is missing, incomplete, or not taken."""
+    from pupila.tasks.prompt import Prompt, check_prompt_content
+
     if source.task.takes_prompts:
         check_prompt_content(prompt or Prompt())
     elif prompt is not None:
         given = {"--point": prompt.points, "--negative": prompt.negatives, "--box": prompt.box}
         names = ", ".join(name for name, value in given.items() if value)
         raise PupilaError(
-            say("{names} needs a promptable model; {bundle} was trained for {task}", names=names, **words),
+            say(
+                "{names} needs a promptable model; {bundle} was trained for {task}",
+                names=names,
+                bundle=source.path,
+                task=translate(source.task.title),
+            ),
             remedy=say("omit {names}", names=names),
         )

@@ -6,6 +6,7 @@ import typer
 
 from pupila.cli.flags import given_settings
 from pupila.cli.options import JsonOption, RegistryOption, ReportOption, Sha256Option
+from pupila.cli.prompt_options import BoxOption, NegativeOption, PointOption, parse_prompt
 from pupila.core.messages import mark, say
 
 HELP = mark("Show where in images a model found evidence for what it predicts.")
@@ -32,9 +33,9 @@ def explain(
             metavar="DATA", help=mark("A data set with masks of the same images [the masks of DATA].")
         ),
     ] = None,
-    check: Annotated[
-        bool, typer.Option("--check", help=mark("Test that the maps follow the model and matter to it."))
-    ] = False,
+    point: PointOption = None,
+    negative: NegativeOption = None,
+    box: BoxOption = None,
     out: ReportOption = None,
     sha256: Sha256Option = None,
     registry: RegistryOption = None,
@@ -51,8 +52,8 @@ def explain(
         raise PupilaError(say("--split takes one data set"), actual=", ".join(images), expected="DATA")
     pinned = pin(name_registry(model, registry), sha256)
     result = api.explain(
-        pinned, images if split is None else images[0], split=split, regions=regions, check=check,
-        out=out or api.default_folder(pinned), **given_settings(ctx),
+        pinned, images if split is None else images[0], split=split, regions=regions,
+        prompt=parse_prompt(point, negative, box), out=out or api.default_folder(pinned), **given_settings(ctx),
     )  # fmt: skip
     if json_:
         print(result.report.model_dump_json(by_alias=True, indent=1))

@@ -1,19 +1,16 @@
 """`pupila predict BUNDLE IMAGES...`."""
 
-import math
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from pupila.cli.flags import given_settings
 from pupila.cli.options import JsonOption, PaletteOption, RegistryOption, Sha256Option
+from pupila.cli.prompt_options import BoxOption, NegativeOption, PointOption, parse_prompt
 from pupila.core.display import count_classes
 from pupila.core.errors import PupilaError
 from pupila.core.messages import mark, say, say_count
-
-if TYPE_CHECKING:
-    from pupila.tasks.prompt import Prompt
 
 HELP = mark("Predict with a bundle, for any number of files, folders and patterns.")
 NOTHING_PREDICTED = 2
@@ -35,15 +32,9 @@ def predict(
         typer.Option("--polygons", help=mark("Also write outlines: COCO, or GeoJSON for a GeoTIFF.")),
     ] = False,
     palette: PaletteOption = False,
-    point: Annotated[
-        list[str] | None, typer.Option(metavar="X,Y", help=mark("Foreground point in pixels; repeatable."))
-    ] = None,
-    negative: Annotated[
-        list[str] | None, typer.Option(metavar="X,Y", help=mark("Background point in pixels; repeatable."))
-    ] = None,
-    box: Annotated[
-        str | None, typer.Option(metavar="X0,Y0,X1,Y1", help=mark("Box around the object in pixels."))
-    ] = None,
+    point: PointOption = None,
+    negative: NegativeOption = None,
+    box: BoxOption = None,
     sha256: Sha256Option = None,
     registry: RegistryOption = None,
 ) -> None:
@@ -58,7 +49,7 @@ def predict(
         pin(name_registry(bundle, registry), sha256),
         images,
         write=PredictionFiles(csv, out, polygons, palette),
-        prompt=_prompt(point or [], negative or [], box),
+        prompt=parse_prompt(point, negative, box),
         on_row=lambda row, text: None if csv else _print_line(row.json_line() if json_ else text),
         **given_settings(ctx),
     )
@@ -82,41 +73,3 @@ def predict(
 
 def _print_line(line: str) -> None:
     print(line)
-
-
-def _prompt(points: list[str], negatives: list[str], box: str | None) -> "Prompt | None":
-    """The prompt that the options describe; None without one.
-
-    Raises:
-        PupilaError: no numbers.
-    """
-    from pupila.tasks.prompt import Prompt
-
-    if not points and not negatives and not box:
-        return None
-    foreground, background = (
-        tuple((x, y) for x, y in (_numbers(name, text, 2) for text in texts))
-        for name, texts in (("--point", points), ("--negative", negatives))
-    )
-    if not box:
-        return Prompt(foreground, background)
-    x0, y0, x1, y1 = _numbers("--box", box, 4)
-    return Prompt(foreground, background, (x0, y0, x1, y1))
-
-
-def _numbers(option: str, text: str, count: int) -> list[float]:
-    """The numbers of an option, in pixels.
-
-    Raises:
-        PupilaError: another count of numbers.
-    """
-    try:
-        numbers = [float(part) for part in text.split(",")]
-    except ValueError:
-        numbers = []
-    if len(numbers) != count or not all(map(math.isfinite, numbers)):
-        raise PupilaError(
-            say("Invalid {option}", option=option), actual=text,
-            expected=say("{n} comma-separated numbers, in pixels of the upright image", n=count),
-        )  # fmt: skip
-    return numbers

@@ -36,6 +36,15 @@ class Prompt:
     box: Box | None = None  # x0, y0, x1, y1 around the whole region
 
     @property
+    def options(self) -> str:
+        """As on the command line: "--point 120,80"; empty where it has no points and no box."""
+        given = [("--point", each) for each in self.points] + [
+            ("--negative", each) for each in self.negatives
+        ]
+        boxes = [] if self.box is None else [("--box", self.box)]
+        return " ".join(f"{name} {_shown(values)}" for name, values in [*given, *boxes])
+
+    @property
     def ambiguous(self) -> bool:
         """Whether it fits an object, its part and a larger object alike: a single point."""
         return self.box is None and len(self.points) + len(self.negatives) == 1

@@ -18,7 +18,7 @@ from pupila.learning.models.network import MapEncoder, Network, WholeNetwork
 from pupila.learning.models.settings import ClassifierSettings, EncoderSettings
 from pupila.stages.explain.classify import class_logit
 from pupila.stages.explain.gradients import NoFeatureMap, gradient_maps
-from pupila.stages.explain.segment import SEGMENT_EXPLAINER
+from pupila.stages.explain.segment import SEGMENT_SCORE
 from pupila.stages.explain.target import DECODER, LAST
 from tests.untrained import draw_network, write_network
 
@@ -172,7 +172,7 @@ def test_a_u_net_has_the_maps_of_other_software_at_the_bottleneck_and_in_the_dec
         logits = WholeNetwork(network)(torch.from_numpy(pixels[None]))[0][0].numpy()
     region = torch.from_numpy(logits.argmax(axis=0) == 1)
     assert 0 < region.sum() < region.numel()
-    ours = gradient_maps(network, pixels, SEGMENT_EXPLAINER.score(1, logits), method)
+    ours = gradient_maps(network, pixels, SEGMENT_SCORE.score(1, logits), method)
     assert [*ours] == [LAST, DECODER]
     kind = {"gradcam": GradCAM, "hirescam": HiResCAM}[method]
     model = Logits(network)

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 import pupila
-from pupila.artifacts.bundle.folder import Bundle
+from pupila.artifacts.bundle.folder import HEADS_FILE, Bundle
 from pupila.artifacts.bundle.predictor import Predictor
 from pupila.core.errors import PupilaError
 from pupila.learning.models.rebuild import rebuild_network
@@ -71,11 +71,13 @@ def test_an_ensemble_of_classifiers_is_one_bundle(
     info = run.bundle.info
     assert len(info.members) == 2 and info.parity is not None and info.validation is not None
     assert info.parity.label_agreement == 1.0 and info.parity.largest_difference < 1e-4
-    names = [name for name in info.files if name.endswith(".safetensors")]
+    names = {name for name in info.files if name.endswith(".safetensors")}
     assert names == (
-        ["weights_0.safetensors", "weights_1.safetensors"] if unfreeze else ["weights.safetensors"]
+        {"weights_0.safetensors", "weights_1.safetensors"}
+        if unfreeze
+        else {"weights.safetensors", HEADS_FILE}
     )
-    assert {member.weights_file for member in info.members} == {*names}
+    assert {member.weights_file for member in info.members} == names - {HEADS_FILE}
     assert {line.part.partition("-")[0] for line in run.log} == {"fold0", "fold1"}  # none on all folds
     frame = pl.read_parquet(Path(run.folder, "oof.parquet"))
     assert len(frame) == info.validation.n == 24 and set(frame["fold"]) == {0, 1}

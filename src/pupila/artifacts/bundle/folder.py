@@ -24,6 +24,7 @@ from pupila.tasks import TASKS
 
 MODEL_FILE = "model.onnx"  # of a task with one role
 TRAINING_IMAGES_FILE, WEIGHTS_FILE = "training_images.txt", "weights.safetensors"
+HEADS_FILE = "heads.safetensors"  # of an ensemble on one encoder: the heads that were joined to one
 CARD_FILE, CALIBRATION_IMAGES_FILE = "card.md", "calibration_images.txt"
 
 

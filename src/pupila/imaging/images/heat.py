@@ -26,7 +26,7 @@ def overlay_heat(rgb: Array, heat: Array, limit: float) -> Array:
     colour = np.where(share > 0, FOR, AGAINST)
     alpha = _STRENGTH * np.abs(share)
     drawn = (1 - alpha) * grey + alpha * colour
-    drawn[_edges(share[..., 0] > _CONTOUR)] = FOR
+    drawn[find_edges(share[..., 0] > _CONTOUR)] = FOR
     return np.asarray(drawn.round().astype(np.uint8))
 
 
@@ -36,7 +36,7 @@ def colour_bar(width: int, height: int) -> Array:
     return overlay_heat(np.full((height, width, 3), 235, np.uint8), heat, 1.0)
 
 
-def _edges(inside: Array) -> Array:
+def find_edges(inside: Array) -> Array:
     """(H, W) bool: the pixels inside that touch one outside."""
     padded = np.pad(inside, 1, mode="edge")
     enclosed = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]

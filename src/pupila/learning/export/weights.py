@@ -1,9 +1,11 @@
 """The weights of a network as safetensors files."""
 
+from collections.abc import Sequence
+
 from safetensors.torch import save
 
 from pupila.artifacts.bundle.architecture import Member
-from pupila.artifacts.bundle.folder import WEIGHTS_FILE
+from pupila.artifacts.bundle.folder import HEADS_FILE, WEIGHTS_FILE
 from pupila.learning.models.network import Network
 
 
@@ -18,9 +20,22 @@ def encode_weights(network: Network) -> bytes:
 
 
 def encode_towers(network: Network) -> dict[str, bytes]:
-    """The files of the weights by their names in the bundle: one, or one for each member with an encoder of its own."""
+    """The files of the weights by their names in the bundle: one, or one for each member with an encoder of its own.
+
+    Members on one encoder have a joined head; a further file has their own.
+    """
     towers = network.towers
-    return {_name_file(number, len(towers)): encode_weights(tower) for number, tower in enumerate(towers)}
+    named = {_name_file(number, len(towers)): encode_weights(tower) for number, tower in enumerate(towers)}
+    joined = network.members if len(towers) == 1 else ()
+    return {**named, HEADS_FILE: _encode_heads(joined)} if joined else named
+
+
+def _encode_heads(members: Sequence[Network]) -> bytes:
+    return save({
+        f"{number}.{name}": tensor.detach().cpu().contiguous().clone()
+        for number, member in enumerate(members)
+        for name, tensor in member.head.state_dict().items()
+    })  # fmt: skip
 
 
 def describe_members(network: Network) -> list[Member]:

@@ -3,15 +3,18 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from pupila.artifacts.bundle.folder import WEIGHTS_FILE, Bundle
+from torch import Tensor
+
+from pupila.artifacts.bundle.architecture import Head
+from pupila.artifacts.bundle.folder import HEADS_FILE, WEIGHTS_FILE, Bundle
 from pupila.artifacts.bundle.schema import BundleInfo
 from pupila.learning.models.classify import rebuild_classifier
 from pupila.learning.models.ensemble import average_networks
 from pupila.learning.models.multilabel import rebuild_multilabel_classifier
-from pupila.learning.models.network import Network
+from pupila.learning.models.network import Network, build_head
 from pupila.learning.models.prompt import rebuild_promptable
 from pupila.learning.models.segment import rebuild_segmenter
-from pupila.learning.models.weights import load_bundle_weights
+from pupila.learning.models.weights import load_bundle_weights, load_weights, parse_tensors
 
 REBUILDERS: dict[str, Callable[[BundleInfo], Network]] = {
     "classify": rebuild_classifier,
@@ -35,6 +38,33 @@ def rebuild_network(bundle: Bundle) -> Network:
         own = {"architecture": member.architecture, "head": member.head, "weights": member.weights}
         members.append(_rebuild(bundle, bundle.info.model_copy(update=own), member.weights_file))
     return average_networks(members)
+
+
+def rebuild_members(bundle: Bundle) -> list[Network]:
+    """The networks whose logits the bundle averages, in evaluation mode; none of a single model.
+
+    Raises:
+        PupilaError: as `rebuild_network`.
+    """
+    network = rebuild_network(bundle)
+    if HEADS_FILE not in bundle.info.files:
+        return list(network.members)
+    tensors = parse_tensors(bundle.read(HEADS_FILE), HEADS_FILE)
+    return [
+        _replace_head(network, member.head, _select(tensors, f"{number}."))
+        for number, member in enumerate(bundle.info.members)
+        if member.head is not None  # those of an architecture are never joined
+    ]
+
+
+def _select(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def _replace_head(network: Network, described: Head, tensors: dict[str, Tensor]) -> Network:
+    head = build_head(network.size, described).eval()
+    load_weights(head, tensors, HEADS_FILE)
+    return replace(network, head=head, head_layers=described)
 
 
 def _rebuild(bundle: Bundle, info: BundleInfo, weights_file: str) -> Network:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from pupila.imaging.images.decode import Array
-from pupila.stages.explain.target import Score, TaskExplainer
+from pupila.stages.explain.target import ClassScore, Score
 from pupila.tasks.classify import ClassPrediction, softmax
 from pupila.tasks.task import PredictionSpec
 
@@ -23,4 +23,4 @@ def _probability(number: int, logits: Array, spec: PredictionSpec) -> Callable[[
     return lambda given: np.asarray(softmax(given / spec.temperature)[:, number])
 
 
-CLASSIFY_EXPLAINER = TaskExplainer(_select_class, class_logit, _probability)
+CLASSIFY_SCORE = ClassScore(_select_class, class_logit, _probability)

@@ -1,24 +1,28 @@
-"""Explain the predictions of one bundle; torch is imported where a map needs gradients."""
+"""Explain predictions of classes with one bundle; torch is imported where a map needs gradients."""
 
 import copy
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from pupila.artifacts.bundle.folder import WEIGHTS_FILE, Bundle
 from pupila.artifacts.bundle.predictor import Predictor
-from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
 from pupila.imaging.images.decode import Array, ImageFault
-from pupila.imaging.images.memory import NamedBytes, source_name
-from pupila.stages.explain.explainers import EXPLAINERS
-from pupila.stages.explain.explanation import Explanation, HeatMap, make_view, place_maps
+from pupila.stages.explain.explanation import (
+    Explanation,
+    HeatMap,
+    ImagesToExplain,
+    make_view,
+    place_maps,
+    preprocess_images,
+)
 from pupila.stages.explain.perturb import occlude, rise
 from pupila.stages.explain.settings import ExplainSettings
-from pupila.stages.explain.target import LAST, Score
+from pupila.stages.explain.target import LAST, ClassScore, Score
 from pupila.tasks.task import PreprocessedImage
 
 if TYPE_CHECKING:
@@ -31,6 +35,7 @@ class Explainer:
     """A bundle, loaded for explanations.
 
     Args:
+        task: what is explained.
         bundle: from `read_bundle`.
         settings: the method, and the class to explain.
 
@@ -38,9 +43,11 @@ class Explainer:
         PupilaError: an unknown class, or a bundle that the method does not fit.
     """
 
-    def __init__(self, bundle: Bundle, settings: ExplainSettings) -> None:
+    unit: Literal["logit"] = "logit"
+
+    def __init__(self, task: ClassScore, bundle: Bundle, settings: ExplainSettings) -> None:
         self.bundle, self.info, self.predictor = bundle, bundle.info, Predictor(bundle)
-        self.task, self.settings = EXPLAINERS[bundle.info.task], settings
+        self.task, self.settings = task, settings
         self._given: Network | None = None
         self.can_rebuild = bool(bundle.info.members) or WEIGHTS_FILE in bundle.info.files
         if settings.label is not None and settings.label not in self.info.classes:
@@ -64,23 +71,20 @@ class Explainer:
         other._given = network
         return other
 
-    def explain(self, sources: Iterable[str | NamedBytes]) -> Iterator[Explanation]:
+    def explain(self, images: ImagesToExplain) -> Iterator[Explanation]:
         """The explanation of each image, in order; an image that can't be read has its fault instead."""
-        for source in sources:
-            name = source_name(source)
-            try:
-                image = self._prepare(source)
-            except ImageFault as fault:
-                yield Explanation(name, fault=fault)
-            else:
-                yield self._explain(name, image)
+        for name, image in preprocess_images(images.sources, self.predictor.preprocess):
+            yield (
+                Explanation(name, fault=image)
+                if isinstance(image, ImageFault)
+                else self._explain(name, image)
+            )
 
-    def _prepare(self, source: str | NamedBytes) -> PreprocessedImage:
-        try:
-            data = files.read_bytes(source) if isinstance(source, str) else source.data
-        except OSError as fault:
-            raise ImageFault("unreadable", fault.strerror or str(fault)) from fault
-        return self.predictor.preprocess(data)
+    def check(self, explanations: Sequence[Explanation], images: ImagesToExplain) -> dict[str, Any]:
+        """See `check_maps`."""
+        from pupila.stages.explain.checks import check_maps
+
+        return check_maps(self, explanations, images.groups)
 
     def _explain(self, name: str, image: PreprocessedImage) -> Explanation:
         logits, feature_map = self._run(image.inputs)

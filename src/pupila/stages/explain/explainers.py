@@ -1,12 +1,20 @@
 """The explainer of each task."""
 
-from pupila.stages.explain.classify import CLASSIFY_EXPLAINER
-from pupila.stages.explain.multilabel import MULTILABEL_EXPLAINER
-from pupila.stages.explain.segment import SEGMENT_EXPLAINER
-from pupila.stages.explain.target import TaskExplainer
+from collections.abc import Callable
+from functools import partial
 
-EXPLAINERS: dict[str, TaskExplainer] = {
-    "classify": CLASSIFY_EXPLAINER,
-    "multilabel": MULTILABEL_EXPLAINER,
-    "segment": SEGMENT_EXPLAINER,
+from pupila.artifacts.bundle.folder import Bundle
+from pupila.stages.explain.classify import CLASSIFY_SCORE
+from pupila.stages.explain.explainer import Explainer
+from pupila.stages.explain.multilabel import MULTILABEL_SCORE
+from pupila.stages.explain.prompt import PromptExplainer
+from pupila.stages.explain.segment import SEGMENT_SCORE
+from pupila.stages.explain.settings import ExplainSettings
+from pupila.stages.explain.target import ImageExplainer
+
+EXPLAINERS: dict[str, Callable[[Bundle, ExplainSettings], ImageExplainer]] = {
+    "classify": partial(Explainer, CLASSIFY_SCORE),
+    "multilabel": partial(Explainer, MULTILABEL_SCORE),
+    "segment": partial(Explainer, SEGMENT_SCORE),
+    "prompt": PromptExplainer,
 }

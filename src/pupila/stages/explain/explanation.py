@@ -1,14 +1,35 @@
 """The explanation of one prediction, on the image as the model sees it."""
 
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from pupila.artifacts.report.explanation import ImageClicks
+from pupila.core import files
 from pupila.imaging.images.decode import Array, ImageFault
+from pupila.imaging.images.heat import overlay_heat
+from pupila.imaging.images.memory import NamedBytes, source_name
 from pupila.imaging.images.preprocess import Preprocessing, resize_plane
 from pupila.imaging.tiles import blend_tiles, origins
+from pupila.tasks.prompt import Prompt
 from pupila.tasks.task import PreprocessedImage
+
+
+@dataclass(frozen=True, slots=True)
+class ImagesToExplain:
+    """Images, and what is known of them."""
+
+    sources: Sequence[str | NamedBytes]
+    groups: Array  # (N,) group numbers; each image its own where nothing is known
+    split: str = ""  # of a data set
+    left_out: int = 0  # images that were given and are not among them
+    skipped: str = ""  # sentences on the files of folders that are no images
+    region: Callable[[int, str], Array | None] | None = (
+        None  # number of an image and a class to its (H, W) bool region
+    )
+    prompt: Prompt = field(default_factory=Prompt)  # for every image, with a promptable model
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +59,27 @@ class Explanation:
     maps: list[HeatMap] = field(default_factory=list)
     prepared: PreprocessedImage | None = None  # as the model was given it; None: there are no maps
     fault: ImageFault | None = None  # why there is none
+    draw_over: Callable[[Array], Array] = lambda rgb: rgb  # what is drawn over each picture, such as a prompt
+    clicks: ImageClicks | None = None  # of a prompt with one point
+
+    def draw(self, heat_map: HeatMap, limit: float) -> Array:
+        """(H, W, 3) uint8: a map over the view, on the scale with this end."""
+        assert self.view is not None  # wherever there is a map
+        return self.draw_over(overlay_heat(self.view, heat_map.placed, limit))
+
+
+def preprocess_images(
+    sources: Sequence[str | NamedBytes], preprocess: Callable[[bytes], PreprocessedImage]
+) -> Iterator[tuple[str, PreprocessedImage | ImageFault]]:
+    """The name of each image, with the model's inputs or why there are none."""
+    for source in sources:
+        try:
+            data = files.read_bytes(source) if isinstance(source, str) else source.data
+            yield source_name(source), preprocess(data)
+        except OSError as fault:
+            yield source_name(source), ImageFault("unreadable", fault.strerror or str(fault))
+        except ImageFault as fault:
+            yield source_name(source), fault
 
 
 def place_maps(cells: Array, image: PreprocessedImage, spec: Preprocessing) -> Array:

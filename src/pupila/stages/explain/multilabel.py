@@ -6,7 +6,7 @@ import numpy as np
 
 from pupila.imaging.images.decode import Array
 from pupila.stages.explain.classify import class_logit
-from pupila.stages.explain.target import TaskExplainer
+from pupila.stages.explain.target import ClassScore
 from pupila.tasks.multilabel import LabelsPrediction, calibrated_probabilities
 from pupila.tasks.task import PredictionSpec
 
@@ -21,4 +21,4 @@ def _probability(number: int, logits: Array, spec: PredictionSpec) -> Callable[[
     )
 
 
-MULTILABEL_EXPLAINER = TaskExplainer(_select_class, class_logit, _probability)
+MULTILABEL_SCORE = ClassScore(_select_class, class_logit, _probability)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from pupila.imaging.images.decode import Array
-from pupila.stages.explain.target import Score, TaskExplainer
+from pupila.stages.explain.target import ClassScore, Score
 from pupila.tasks.classify import softmax
 from pupila.tasks.segment import MaskPrediction, foreground_classes
 from pupila.tasks.task import PredictionSpec
@@ -35,4 +35,4 @@ def _region(number: int, logits: Array) -> tuple[Array, Array]:
     return rows, columns
 
 
-SEGMENT_EXPLAINER = TaskExplainer(_select_class, _score, _probability)
+SEGMENT_SCORE = ClassScore(_select_class, _score, _probability)

@@ -1,13 +1,31 @@
 """What explanations are worth, in sentences."""
 
-from pupila.artifacts.report.explanation import ExplainReport, Faithfulness, Localisation, Sanity, Shortcut
-from pupila.core.messages import listing, mark, number, percent, say, say_count, say_images, translate
+from pupila.artifacts.report.explanation import (
+    Agreement,
+    ClickStability,
+    ExplainReport,
+    Faithfulness,
+    Localisation,
+    Sanity,
+    Shortcut,
+)
+from pupila.core.messages import (
+    integer,
+    listing,
+    mark,
+    number,
+    percent,
+    say,
+    say_count,
+    say_images,
+    translate,
+)
 
 METHODS = {
     "gradcam": mark("Grad-CAM: the features of each cell, weighted with the mean gradient of the logit."),
     "hirescam": mark("HiResCAM: the features of each cell, weighted with the gradient of the logit there."),
     "occlusion": mark("Occlusion: the loss of the logit where a patch hides the image."),
-    "rise": mark("RISE: the mean logit where a pixel is visible minus that where it is hidden."),
+    "rise": mark("RISE: the mean score where a pixel is visible minus that where it is hidden."),
 }
 # Verdict of the sanity check -> sentence.
 _SANITY = {
@@ -23,12 +41,46 @@ _SANITY = {
         "correlation is {correlation}."
     ),
 }
+# Verdict of the comparison of fold models -> sentence.
+_AGREEMENT = {
+    "same places": mark(
+        "The {members} fold models look at the same places: the rank correlation of their maps is {correlation}."
+    ),
+    "different places": mark(
+        "The {members} fold models look at different places: the rank correlation of their maps is {correlation}. Do "
+        "not read details from one map."
+    ),
+    "undecided": mark(
+        "These images are too few to decide whether the {members} fold models look at the same places: the rank "
+        "correlation of their maps is {correlation}."
+    ),
+}
+# Verdict on the clicks -> sentence.
+_CLICKS = {
+    "whole image": mark("The mask is the whole image, wherever the click lies: {figures}."),
+    "ignored": mark(
+        "The mask does not follow the click: clicks elsewhere in the image give nearly the same one (mean IoU "
+        "{elsewhere}; {images})."
+    ),
+    "hardly": mark("The mask hardly depends on where inside it the click lies: {figures}."),
+    "in part": mark("The mask depends in part on where inside it the click lies: {figures}."),
+    "depends": mark(
+        "The mask depends on where inside it the click lies: {figures}. Give a second point, or a box."
+    ),
+}
+MEASURES = {"probability": mark("probability"), "overlap": mark("overlap")}  # of insertion and deletion
 
 
 def sentences(report: ExplainReport) -> list[str]:
     """The summary, most important first."""
     texts = [describe_shortcut(each) for each in report.shortcuts]
     texts += [] if report.sanity is None else [_describe_sanity(report.sanity)]
+    texts += [] if report.agreement is None else [_describe_agreement(report.agreement)]
+    if report.clicks is not None:
+        texts.append(_describe_clicks(report.clicks))
+    elif report.prompt:
+        texts.append(say("How the mask changes as the click moves was not measured: that needs a single foreground "
+                         "point, and a mask of more than a pixel."))  # fmt: skip
     texts += [_describe_place(each) for each in report.localisation]
     if report.faithfulness is not None:
         texts.append(_describe_faithfulness(report.faithfulness))
@@ -41,11 +93,10 @@ def sentences(report: ExplainReport) -> list[str]:
     if faults:
         texts.append(say_count("{n} image could not be read: {names}.", "{n} images could not be read: {names}.",
                                len(faults), names=listing(faults, 5)))  # fmt: skip
-    if report.sanity is None:
-        texts.append(say(
-            "A map shows where evidence lies, not that the model is right. --check tells whether the maps follow the "
-            "model."
-        ))  # fmt: skip
+    if report.sanity is None and report.faithfulness is None:
+        texts.append(
+            say("A map shows where evidence lies, not that the model is right. --check tests the maps.")
+        )
     return texts
 
 
@@ -77,6 +128,22 @@ def _describe_sanity(sanity: Sanity) -> str:
     return translate(_SANITY[sanity.verdict]).format(correlation=sanity.steps[-1].correlation.text(2))
 
 
+def _describe_agreement(given: Agreement) -> str:
+    words = {"members": integer(given.members), "correlation": given.correlation.text(2)}
+    return translate(_AGREEMENT[given.verdict]).format(**words)
+
+
+def _describe_clicks(given: ClickStability) -> str:
+    images, elsewhere = say_images(given.images), given.iou.get("elsewhere")
+    figures = say_count(
+        "of {n} other click there, {share} gives a mask with an IoU of at least 0.8 with it (mean IoU {iou}; {images})",
+        "of {n} other clicks there, {share} give a mask with an IoU of at least 0.8 with it (mean IoU {iou}; {images})",
+        given.inside, share=given.share.percent_text(), images=images, iou=given.iou["inside"].value_text(2),
+    )  # fmt: skip
+    words = {"images": images, "elsewhere": "" if elsewhere is None else elsewhere.value_text(2)}
+    return translate(_CLICKS[given.verdict]).format(figures=figures, **words)
+
+
 def _describe_place(given: Localisation) -> str:
     values = {
         "share": given.energy.percent_text(), "interval": given.energy.percent_interval_text(),
@@ -94,16 +161,19 @@ def _describe_place(given: Localisation) -> str:
 
 
 def _describe_faithfulness(given: Faithfulness) -> str:
-    values = {"ours": number(given.insertion.first), "random": number(given.insertion.other)}
+    values = {
+        "measure": translate(MEASURES[given.measure]), "ours": number(given.insertion.first),
+        "random": number(given.insertion.other),
+    }  # fmt: skip
     if given.insertion.low is None:
-        return say("Uncovering in the order of the maps gives a mean probability of {ours}, with random maps {random}: "
+        return say("Uncovering in the order of the maps gives a mean {measure} of {ours}, with random maps {random}: "
                    "too few groups for a verdict.", **values)  # fmt: skip
     if given.insertion.low > 0:
         return say(
-            "What the maps show matters to the model: uncovering in their order gives a mean probability of {ours}, "
+            "What the maps show matters to the model: uncovering in their order gives a mean {measure} of {ours}, "
             "with random maps {random}.", **values,
         )  # fmt: skip
     return say(
-        "What the maps show matters no more than random places: uncovering in their order gives a mean probability of "
+        "What the maps show matters no more than random places: uncovering in their order gives a mean {measure} of "
         "{ours}, with random maps {random}.", **values,
     )  # fmt: skip

@@ -23,4 +23,5 @@ class ExplainSettings(Settings):
         default=24, description="most images of a data set, drawn evenly over its classes"
     )
     random_masks: PositiveInt = Field(default=1000, description="of --method rise")
+    check: bool = Field(default=False, description="test that the maps follow the model and matter to it")
     seed: int = Field(default=0, ge=0, description="of random masks, and of what is drawn")

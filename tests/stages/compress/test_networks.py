@@ -14,6 +14,7 @@ from pupila.core.errors import PupilaError
 from pupila.imaging.images.preprocess import Preprocessing
 from pupila.learning.export.exporter import Trained
 from pupila.learning.export.exporters import EXPORTERS
+from pupila.learning.models.nets import Residual
 from pupila.learning.models.network import Network, WholeNetwork
 from pupila.learning.models.settings import ClassifierSettings, EncoderSettings, ModelSettings
 from pupila.stages.compress.distill import DistillingTrainer, Teacher
@@ -62,11 +63,14 @@ def test_a_pruned_network_keeps_its_classes_and_is_exported(task: str, settings:
 def test_dead_channels_are_removed_without_a_change() -> None:
     network = draw_network("classify", ClassifierSettings(weights="none", model="resnet_small"), 64)
     for block in network.blocks[1:-1]:
-        convolution, norm = block.first[0], block.first[1]  # type: ignore[index]
+        assert isinstance(block, Residual)
+        (convolution, norm, _), (second, _) = block.first.children(), block.second.children()
+        assert isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)
+        assert isinstance(second, nn.Conv2d)
         dead = len(norm.weight) // 2  # half of the channels within a residual block are 0 for every image
         for parameter in (convolution.weight, norm.weight, norm.bias):
             parameter.data[:dead] = 0
-        block.second[0].weight.data[:, :dead] = 0  # type: ignore[index]
+        second.weight.data[:, :dead] = 0
     before, weights = logits(network), network.parameters
     pruned = prune_channels(network, 0.3, MAGNITUDE)
     assert pruned.parameters <= 0.7 * weights

@@ -24,6 +24,7 @@ class PageImage:
     caption: str
     title: str = ""  # shown on hover
     wide: bool = False  # four in a row instead of eight
+    starts_row: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """The page of explanations: what the maps are worth, the maps, and the figures."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pupila.artifacts.report import charts
 from pupila.artifacts.report.explanation import (
@@ -101,6 +102,8 @@ def _draw(described: ExplainedImage, explanation: Explanation, limits: dict[str,
         caption = say("the mask of a click at each square: white IoU 0, green IoU 1; {share} inside have at least 0.8",
                       share=percent(described.clicks.share))  # fmt: skip
         shown.append(embed_wide(make_thumbnail(drawn, _SIDE), caption))
+    if len(shown) > 2:  # more than pairs, of which two fill a row
+        shown[0] = replace(shown[0], starts_row=True)
     return shown
 
 

@@ -154,6 +154,11 @@ def _describe_place(given: Localisation) -> str:
             "{share} of the evidence ({layer}; 95 % CI {interval}) lies inside the regions, which have {area} of the "
             "area; a bump in the middle of each image would have {centre} there.", **values,
         )  # fmt: skip
+    if given.centre.low is None:
+        return say(
+            "{share} of the evidence ({layer}) lies inside the regions, which have {area} of the area; a bump in the "
+            "middle of each image would have {centre} there: too few groups for a verdict.", **values,
+        )  # fmt: skip
     return say(
         "{share} of the evidence ({layer}; 95 % CI {interval}) lies inside the regions, which have {area} of the area: "
         "no better than a bump in the middle of each image ({centre}).", **values,

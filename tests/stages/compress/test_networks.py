@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import torch_pruning
 from torch import nn
 
 from pupila.artifacts.bundle.folder import MODEL_FILE
@@ -20,7 +21,7 @@ from pupila.learning.models.settings import ClassifierSettings, EncoderSettings,
 from pupila.stages.compress.distill import DistillingTrainer, Teacher
 from pupila.stages.compress.half import halve
 from pupila.stages.compress.memory import measure_memory
-from pupila.stages.compress.prune import MAGNITUDE, TAYLOR, count_weights, prune_channels
+from pupila.stages.compress.prune import MAGNITUDE, TAYLOR, count_weights, find_last_layer, prune_channels
 from pupila.stages.compress.zeros import mask_weights, unmask_weights
 from tests.untrained import CLASSES, draw_network
 
@@ -75,6 +76,26 @@ def test_dead_channels_are_removed_without_a_change() -> None:
     pruned = prune_channels(network, 0.3, MAGNITUDE)
     assert pruned.parameters <= 0.7 * weights
     assert np.abs(logits(pruned) - before).max() <= 1e-6 * np.abs(before).max()
+
+
+@pytest.mark.parametrize("model", ["resnet_small", "mobilenetv2_100", "lenet"])
+@pytest.mark.parametrize("importance", [MAGNITUDE, TAYLOR])
+def test_repeated_channels_are_removed_without_a_change(model: str, importance: str) -> None:
+    network = draw_network("classify", ClassifierSettings(weights="none", model=model), 64)
+    whole = WholeNetwork(network)
+    graph = torch_pruning.DependencyGraph().build_dependency(whole, example_inputs=PIXELS[:1])
+    for group in graph.get_all_groups(ignored_layers=[find_last_layer(network)]):
+        for part in range(len(group)):  # the second half of the channels computes what the first half does
+            layer, half = group[part].dep.target.module, len(group[part].idxs) // 2
+            if not graph.is_out_channel_pruning_fn(group[part].dep.handler):
+                continue
+            for tensor in [*layer.parameters(), *(each for each in layer.buffers() if each.ndim)]:
+                tensor.data[half : 2 * half] = tensor.data[:half]
+    before, weights = logits(network), network.parameters
+    batches = [(PIXELS, torch.zeros(4))]
+    pruned = prune_channels(network, 0.3, importance, batches, lambda outputs, _: outputs.square().mean())
+    assert pruned.parameters <= 0.7 * weights
+    assert np.abs(logits(pruned) - before).max() <= 1e-4 * np.abs(before).max()
 
 
 def test_more_weights_than_can_be_removed_are_refused() -> None:

@@ -17,6 +17,7 @@ from pupila.core.errors import PupilaError
 from pupila.core.messages import number, say
 from pupila.learning.loop import Batch
 from pupila.learning.models.network import Body, Network, WholeNetwork
+from pupila.stages.compress.duplicates import merge_duplicates
 
 MAGNITUDE, TAYLOR = "magnitude", "taylor"
 _MOST = 0.9  # of the channels of a layer
@@ -34,7 +35,8 @@ def prune_channels(
 ) -> Network:
     """The network without its least important channels, those of all layers compared; it is changed in place.
 
-    The last layer keeps its outputs. The channels of each layer are rounded to multiples of 8.
+    The last layer keeps its outputs. Channels that repeat others are merged first: see `merge_duplicates`. What is
+    left of a layer is rounded up to a multiple of 8 channels.
 
     Args:
         network: no ensemble, in evaluation mode.
@@ -48,20 +50,24 @@ def prune_channels(
     """
     import torch_pruning
 
-    whole = WholeNetwork(network).requires_grad_(True)
+    whole, spec = WholeNetwork(network).requires_grad_(True), network.preprocessing
+    sample, last = torch.zeros(1, 3, spec.height, spec.width), find_last_layer(network)
+    merge_duplicates(whole, sample, last)
     for inputs, targets in islice(batches, _BATCHES):
         assert criterion is not None
         criterion(whole(inputs)[0], targets).backward()  # type: ignore[no-untyped-call]
-    spec = network.preprocessing
     importances = torch_pruning.importance
     pruner = torch_pruning.pruner.BasePruner(
         whole,
-        torch.zeros(1, 3, spec.height, spec.width),
+        sample,
         importance=importances.GroupTaylorImportance() if importance == TAYLOR
         else importances.GroupMagnitudeImportance(p=2),
         global_pruning=True, pruning_ratio=_MOST, max_pruning_ratio=_MOST, iterative_steps=_STEPS,
-        round_to=_ROUND_TO, ignored_layers=[find_last_layer(network)],
+        round_to=_ROUND_TO, ignored_layers=[last],
     )  # fmt: skip
+    pruner._round_to = (
+        _round_up  # its own rounds down, and removes channels that matter with those that do not
+    )
     before = count_weights(whole)
     for _ in range(_STEPS):
         if count_weights(whole) <= (1 - share) * before:
@@ -74,11 +80,16 @@ def prune_channels(
         )  # fmt: skip
     whole.zero_grad(set_to_none=True)
     with torch.inference_mode():
-        _, embedding = whole.eval()(torch.zeros(1, 3, spec.height, spec.width))
+        _, embedding = whole.eval()(sample)
     widths = [part.out_features for part in network.head.modules() if isinstance(part, nn.Linear)]
     head = network.head_layers and network.head_layers.model_copy(update={"widths": widths})
     body = Body.of(network.encoder, network.blocks)
     return replace(network, body=body, size=int(embedding.shape[1]), head_layers=head)
+
+
+def _round_up(removed: int, channels: int, multiple: int) -> int:
+    """The number of channels to remove so that a multiple is left."""
+    return max(0, channels - -(-(channels - removed) // multiple) * multiple)
 
 
 def find_last_layer(network: Network) -> nn.Module:

@@ -1,5 +1,6 @@
 """`pupila compress` from end to end: a bundle in int8 that predicts, and what is refused."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,14 @@ def test_what_cannot_be_compressed_is_refused(insects: Path, parent: Bundle, tmp
     unsplit = write_classes(tmp_path / "unsplit", dict.fromkeys(CLASSES, 4))
     with pytest.raises(PupilaError, match="The data set is not split"):
         pupila.compress(parent, unsplit)
+    other = write_classes(tmp_path / "other", dict.fromkeys(["ant", "bee", "moth"], 8))
+    pupila.split(other, folds=2)
+    with pytest.raises(PupilaError, match="trained for other classes"):
+        pupila.compress(parent, other, prune=0.3)
+    folds = write_classes(tmp_path / "folds", dict.fromkeys(CLASSES, 8))
+    pupila.split(folds, folds=2)
+    with pytest.raises(PupilaError, match="No labelled image in the validation split"):
+        pupila.compress(parent, folds, prune=0.3)
 
 
 @pytest.mark.usefixtures("any_speed")
@@ -187,6 +196,17 @@ def test_a_network_that_cannot_be_pruned_stops_no_other_model(
     assert [model.name.partition("-")[0] for model in failed] == ["pruned"] * 4
     assert "The network of an ensemble can't be changed" in failed[0].reason
     assert [model.outcome for model in report.models].count("chosen") == 1
+
+
+@pytest.mark.usefixtures("any_speed")
+def test_a_pruned_network_averages_over_the_flips_of_its_parent(insects: Path, tmp_path: Path) -> None:
+    network = draw_network("classify", ClassifierSettings(weights="none", model="resnet_small"), 32)
+    parent = write_network(tmp_path / "flipped", replace(network, test_time_flips="horizontal"))
+    result = pupila.compress(
+        parent, insects, prune=0.1, int8=False, finetune_epochs=1, max_drop=1.0, rounds=2, calibration_images=6,
+        out=tmp_path / "out",
+    )  # fmt: skip
+    assert result.bundle is not None and result.bundle.info.test_time_flips == "horizontal"
 
 
 def test_a_dry_run_says_what_would_be_tried(parent: Bundle, insects: Path) -> None:

@@ -73,11 +73,8 @@ def compress(
         PupilaError: no bundle, a promptable or compressed one, or data that are not split.
     """
     from pupila.artifacts.dataset.home import find_home
-    from pupila.artifacts.run.source import parse_predicting
-    from pupila.stages.compress.calibration import choose_images
     from pupila.stages.compress.candidate import FloatModel, list_candidates
     from pupila.stages.compress.run import (
-        check_compressible,
         describe_compression,
         list_all_candidates,
         make_candidates,
@@ -87,12 +84,8 @@ def compress(
     from pupila.stages.compress.settings import CompressSettings
 
     parsed = CompressSettings.parse(dict(settings), "compress")
-    source = parse_predicting(model)
-    parent = source.bundle
-    check_compressible(parent)
-    opened = open_labelled(data, {})
-    trial = Trial(source, opened, require_split(opened), TEST if test else VALIDATION)
-    images = choose_images(opened, trial.splits, parsed.calibration_images)
+    trial, images = _open_trial(model, data, TEST if test else VALIDATION, parsed)
+    source, parent = trial.source, trial.source.bundle
     folder = path_text(out) if out is not None else files.join(find_home(source.results_folder), "compressed")
     list_all_candidates(parent, parsed)
     with _make_networks(trial, parsed) as networks:
@@ -121,20 +114,14 @@ def plan_compression(model: ModelInput, data: Data, **settings: Unpack[CompressO
     Raises:
         PupilaError: as `compress`.
     """
-    from pupila.artifacts.run.source import parse_predicting
-    from pupila.stages.compress.calibration import choose_images
-    from pupila.stages.compress.run import check_compressible, list_all_candidates
+    from pupila.stages.compress.run import list_all_candidates
     from pupila.stages.compress.sentences import describe_plan
     from pupila.stages.compress.settings import CompressSettings
 
     parsed = CompressSettings.parse(dict(settings), "compress")
-    parent = parse_predicting(model).bundle
-    check_compressible(parent)
-    opened = open_labelled(data, {})
-    splits = require_split(opened)
-    images = choose_images(opened, splits, parsed.calibration_images)
-    titles = [each.title for each in list_all_candidates(parent, parsed)]
-    return describe_plan(titles, len(images.paths), len(splits.in_split(VALIDATION)), parsed)
+    trial, images = _open_trial(model, data, VALIDATION, parsed)
+    titles = [each.title for each in list_all_candidates(trial.source.bundle, parsed)]
+    return describe_plan(titles, len(images.paths), len(trial.splits.in_split(VALIDATION)), parsed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +132,25 @@ class Trial:
     data: "Dataset"
     splits: "SplitFile"
     split: str
+
+
+def _open_trial(
+    model: ModelInput, data: Data, split: str, settings: "CompressSettings"
+) -> "tuple[Trial, CalibrationImages]":
+    """What is compared on what, and the calibration images; whatever does not fit is refused before it takes long."""
+    from pupila.artifacts.run.source import parse_predicting
+    from pupila.stages.compress.calibration import choose_images
+    from pupila.stages.compress.run import check_compressible
+    from pupila.stages.evaluate.evaluation_set import select_rows
+    from pupila.stages.evaluate.predictions import check_fits
+
+    source = parse_predicting(model)
+    check_compressible(source.bundle)
+    opened = open_labelled(data, {})
+    check_fits(source, opened)
+    trial = Trial(source, opened, require_split(opened), split)
+    select_rows(opened, trial.splits, split)
+    return trial, choose_images(opened, trial.splits, settings.calibration_images)
 
 
 @contextmanager

@@ -173,7 +173,14 @@ class SmallerNetworks:
         plan, network = prepare_training(parsed, self.data, self.splits, self.pool, tries=False)
         spec = self.parent.info.preprocessing  # the same crops or tiles
         spec = spec.model_copy(update={"mean": network.preprocessing.mean, "std": network.preprocessing.std})
-        return plan.model_copy(update={"view": spec.view}), replace(network, preprocessing=spec)
+        info = self.parent.info
+        same: dict[str, Any] = {
+            "test_time_flips": info.test_time_flips,
+            "abstain_below": info.post_processing.abstain_below,
+        }
+        if "view" in type(plan).model_fields:
+            same["view"] = spec.view
+        return plan.model_copy(update=same), replace(network, preprocessing=spec)
 
     def _trainer(self, plan: TrainPlan, network: Network) -> TaskTrainer:
         split = SplitRows.of(self.splits, self._rows(TRAIN), self._rows(VALIDATION))

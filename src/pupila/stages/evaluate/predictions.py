@@ -92,7 +92,7 @@ def read_predictions(
     if isinstance(source, TableSource):
         return _read_table(source, data, rows, reader)
     if not source.task.takes_prompts:
-        _check_fits(source, data)
+        check_fits(source, data)
     if out_of_fold and isinstance(source, RunSource):
         return _read_out_of_fold(source, data, rows, reader)
     return reader.from_bundle(_make_header(source, data, rows), source.bundle, data)
@@ -153,7 +153,12 @@ def read_probabilities(given: pl.DataFrame, path: str) -> Array:
     return np.asarray(numbers.clip(0, 1))
 
 
-def _check_fits(source: PredictingSource, data: Dataset) -> None:
+def check_fits(source: PredictingSource, data: Dataset) -> None:
+    """Refuse a bundle for another task, or with other classes, than those of the data.
+
+    Raises:
+        PupilaError: which.
+    """
     info, task = source.bundle.info, data.task
     assert task is not None  # the rows are labelled
     if source.task.target != task.target:

@@ -38,7 +38,8 @@ def reads(place: tuple[slice, slice]) -> "object":
 
 def images(heats: list[Array], views: list[Array], place: tuple[slice, slice]) -> ClassImages:
     inputs = [np.ones((3, SIDE, SIDE), np.float32)] * len(views)
-    return ClassImages("ant", inputs, heats, views, [reads(place)] * len(views), np.arange(len(views)))  # type: ignore[list-item]
+    logits = [reads(place)] * len(views)
+    return ClassImages("ant", inputs, heats, views, logits, np.arange(len(views)), photos())  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("place", "words"), [(CORNER, "lower right corner"), (MIDDLE, "middle")])
@@ -67,6 +68,14 @@ def test_objects_in_the_middle_are_none() -> None:
     )  # each shows another object
 
 
+def test_what_lies_alike_in_every_class_is_none() -> None:
+    aligned = images([heat_at(MIDDLE)] * COUNT, photos(MIDDLE), MIDDLE)
+    assert find_shortcut(aligned) is not None
+    assert (
+        find_shortcut(replace(aligned, others=photos(MIDDLE))) is None
+    )  # heads that are scanned in one pose
+
+
 def test_a_place_that_the_model_does_not_need_is_none() -> None:
     assert find_shortcut(images([heat_at(CORNER)] * COUNT, photos(CORNER), MIDDLE)) is None
     everywhere = np.s_[0:SIDE, 0:SIDE]
@@ -90,5 +99,6 @@ def test_classes_need_enough_images_of_one_size() -> None:
     inputs, logits = [np.ones((3, SIDE, SIDE), np.float32)] * COUNT, [reads(CORNER)] * COUNT
     classes = collect_classes(explained, inputs, logits, np.arange(COUNT))  # type: ignore[arg-type]
     assert [each.label for each in classes] == ["ant"] and len(classes[0].inputs) == 9
+    assert len(classes[0].others) == 3
     odd = [*explained[:-1], replace(explained[-1], view=np.zeros((8, 8, 3), np.uint8))]
     assert collect_classes(odd, inputs, logits, np.arange(COUNT)) == []  # type: ignore[arg-type]

@@ -2,7 +2,7 @@
 
 A place is a suspect where the maps of a class agree on it. It is reported only where hiding it takes most of the
 evidence from the model, hiding an equal place elsewhere does not, and the place is no place of objects: it lies at the
-border, or shows nearly the same in all images.
+border, or shows nearly the same in all images of the class and something else in the others.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,7 +24,8 @@ _SHARE = 0.2  # the least such share
 _TAKEN = (
     0.2  # share of the evidence that hiding the place has to take more than hiding another one, lower end
 )
-_ALIKE = 0.7  # likeness from which a place shows the same in all images
+_ALIKE = 0.7  # likeness from which a place shows the same in all images of a class, and
+_CONTRAST = 0.3  # how much less alike it has to be among all images: objects may lie alike in every class
 Logit = Callable[[Array], Array]  # (N, 3, H, W) inputs to the (N,) logits of the class
 
 # Row and column of the middle of a place, in thirds -> words.
@@ -45,6 +46,7 @@ class ClassImages:
     views: Sequence[Array]  # (H, W, 3) uint8 each
     logits: Sequence[Logit]
     groups: Array  # (N,)
+    others: Sequence[Array]  # views of the images that are explained for other classes
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +108,12 @@ def collect_classes(
         ]
         if len(own) >= _LEAST_IMAGES:
             views = [explanations[place].view for place in own]
+            others = [each.view for each in explanations if each.label != label]
             classes.append(
                 ClassImages(
                     label, [inputs[place] for place in own], [explanations[place].maps[0].placed for place in own],
                     [view for view in views if view is not None], [logits[place] for place in own], groups[own],
+                    [view for view in others if view is not None],
                 )
             )  # fmt: skip
     return classes
@@ -142,8 +146,8 @@ def _scan(images: ClassImages) -> _Place:
 
 def _test(images: ClassImages, place: _Place, shares: Array) -> Shortcut | None:
     """The place, if hiding it takes more evidence than hiding another one, and if it is no place of objects."""
-    likeness = _measure_likeness(images.views, place)
-    if not (place.at_border or likeness >= _ALIKE):
+    likeness, contrast = _measure_likeness(images, place)
+    if not (place.at_border or (likeness >= _ALIKE and contrast >= _CONTRAST)):
         return None
     pairs = zip(images.inputs, images.logits, strict=True)
     taken, elsewhere = np.array([_measure_taken(*pair, [place, place.opposite()]) for pair in pairs]).T
@@ -193,22 +197,31 @@ def _measure_taken(pixels: Array, logit: Logit, places: list[_Place]) -> Array:
     )
 
 
-def _measure_likeness(views: Sequence[Array], place: _Place) -> float:
-    """How alike the images are in the most alike cell of a place: 1 minus the variance between images over that of all.
+def _measure_likeness(images: ClassImages, place: _Place) -> tuple[float, float]:
+    """How alike the images of the class are in one cell of a place, and how much less alike all images are there.
 
-    The cells are half as large as those of places, so that a small sticker fills one.
+    Likeness is 1 minus the variance between images over that of all pixels. The cell is the one that sets the class
+    apart; cells are half as large as those of places, so that a small sticker fills one.
     """
+    inside = (
+        slice(2 * place.top, 2 * (place.top + place.height)),
+        slice(2 * place.left, 2 * (place.left + place.width)),
+    )
+    own = _measure_cells(images.views)[inside]
+    contrast = own - _measure_cells([*images.views, *images.others])[inside]
+    cell = np.unravel_index(np.argmax(np.where(own >= _ALIKE, contrast, own - 2)), own.shape)
+    return float(own[cell]), float(contrast[cell])
+
+
+def _measure_cells(views: Sequence[Array]) -> Array:
+    """The likeness of images in each cell."""
     grey = np.stack([view.mean(axis=2) for view in views])
     rows, columns = (np.linspace(0, side, 2 * _CELLS, endpoint=False).astype(int) for side in grey.shape[1:])
     between = np.add.reduceat(np.add.reduceat(grey.var(axis=0), rows, axis=0), columns, axis=1)
     sizes = np.outer(
         *(np.diff([*starts, side]) for starts, side in zip((rows, columns), grey.shape[1:], strict=True))
     )
-    inside = (
-        slice(2 * place.top, 2 * (place.top + place.height)),
-        slice(2 * place.left, 2 * (place.left + place.width)),
-    )
-    return float(1 - (between / sizes)[inside].min() / max(float(grey.var()), 1e-9))
+    return np.asarray(1 - between / sizes / max(float(grey.var()), 1e-9))
 
 
 def _box(place: _Place) -> tuple[float, float, float, float]:

@@ -17,10 +17,12 @@ from pupila.learning.models.settings import ModelSettings
 CLASSES = ["ant", "bee", "wasp"]
 
 
-def draw_network(task: str, settings: ModelSettings, side: int, seed: int = 0) -> Network:
-    """A network for three classes, in evaluation mode."""
+def draw_network(
+    task: str, settings: ModelSettings, side: int, seed: int = 0, classes: int = len(CLASSES)
+) -> Network:
+    """A network, in evaluation mode."""
     torch.manual_seed(seed)
-    network = BUILDERS[task](settings, len(CLASSES), side)
+    network = BUILDERS[task](settings, classes, side)
     for module in (network.encoder, network.head):
         module.eval()
         for part in module.modules():

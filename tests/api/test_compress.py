@@ -1,5 +1,6 @@
 """`pupila compress` from end to end: a bundle in int8 that predicts, and what is refused."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 
 import pupila
 from pupila.api.compress import plan_compression
+from pupila.api.compress_networks import SmallerNetworks
 from pupila.artifacts.bundle.folder import Bundle, read_bundle
 from pupila.artifacts.dataset.test_access import read_test_accesses
 from pupila.artifacts.report.compression import CompressReport
@@ -16,12 +18,13 @@ from pupila.artifacts.report.evaluation.classify import ClassifyReport
 from pupila.core.errors import PupilaError
 from pupila.learning.models.ensemble import average_networks
 from pupila.learning.models.rebuild import rebuild_network
-from pupila.learning.models.settings import ClassifierSettings
+from pupila.learning.models.settings import ClassifierSettings, EncoderSettings
 from pupila.stages.compress import candidate
 from pupila.stages.compress.candidate import Conversion
 from pupila.stages.compress.choose import FASTER
 from tests.colours import write_pointing
-from tests.pictures import write_classes
+from tests.pictures import write_classes, write_scenes
+from tests.several_labels import write_several_labels
 from tests.untrained import CLASSES, draw_network, write_network
 
 
@@ -144,6 +147,7 @@ def test_a_smaller_network_is_trained_and_becomes_a_bundle(
     assert model.parameters == result.bundle.info.parameters and model.memory > 0
     assert len(result.report.remarks) == (0 if "distill_into" in settings else 1)
     info = read_bundle(tmp_path / "out/bundle").info
+    assert "calibration_images.txt" not in info.files  # of int8
     assert info.parent == parent.hash and info.precision.onnx == "float32" and info.validation is not None
     images = result.bundle.read("training_images.txt").decode().split()
     assert len(images) == sum(row.split != "test" for row in pupila.split(insects).images)
@@ -209,11 +213,121 @@ def test_a_pruned_network_averages_over_the_flips_of_its_parent(insects: Path, t
     assert result.bundle is not None and result.bundle.info.test_time_flips == "horizontal"
 
 
+@pytest.mark.usefixtures("any_speed")
+@pytest.mark.parametrize("task", ["multilabel", "segment"])
+def test_every_candidate_of_other_tasks_is_evaluated(task: str, tmp_path: Path) -> None:
+    if task == "multilabel":
+        data = write_several_labels(tmp_path / "data", 40)
+        settings: Any = ClassifierSettings(weights="none", model="resnet_small")
+    else:
+        data = write_scenes(tmp_path / "data", 24)
+        settings = EncoderSettings(weights="none", model="unet", encoder="test_efficientnet")
+    pupila.split(data)
+    classes = pupila.open(data).classes
+    parent = write_network(
+        tmp_path / "parent", draw_network(task, settings, 32, classes=len(classes)), classes
+    )
+    report = pupila.compress(
+        parent, data, prune=0.2, zero=0.2, distill_into="resnet_small" if task == "multilabel" else "unet",
+        half=True, finetune_epochs=1, max_drop=1.0, rounds=2, calibration_images=6, out=tmp_path / "out",
+    ).report  # fmt: skip
+    assert [model.outcome for model in report.models if model.outcome in ("failed", "chosen")] == ["chosen"]
+    assert len(report.models) == 4 + 5 + 1 + 5
+
+
+def test_a_report_is_written_where_no_network_can_be_made(insects: Path, tmp_path: Path) -> None:
+    settings = ClassifierSettings(weights="none", model="lenet")
+    members = [draw_network("classify", settings, 64, seed) for seed in (0, 1)]
+    ensemble = write_network(tmp_path / "ensemble", average_networks(members))
+    result = pupila.compress(
+        ensemble, insects, int8=False, prune=0.3, calibration_images=6, out=tmp_path / "out"
+    )
+    assert result.bundle is None and [model.outcome for model in result.report.models] == ["failed"]
+    assert "can&#39;t be changed" in (tmp_path / "out/compress.html").read_text()
+
+
+def test_an_error_of_a_library_is_the_reason_of_its_network(
+    parent: Bundle, insects: Path, tmp_path: Path, any_speed: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: Any) -> None:
+        raise RuntimeError("shape is invalid\nfor input")
+
+    monkeypatch.setattr("pupila.api.compress_networks.prune_channels", fail)
+    result = pupila.compress(
+        parent, insects, int8=False, half=True, prune=0.3, rounds=2, calibration_images=6, max_drop=1.0,
+        out=tmp_path / "out",
+    )  # fmt: skip
+    assert [(model.outcome, model.reason) for model in result.report.models] == [
+        ("chosen", ""), ("failed", "shape is invalid"), ("failed", "shape is invalid"),
+    ]  # fmt: skip
+    assert (tmp_path / "out/bundle").exists()
+    monkeypatch.setattr("pupila.stages.compress.choose.FASTER", 1e6)
+    pupila.compress(parent, insects, rounds=2, calibration_images=6, out=tmp_path / "out")
+    assert not (tmp_path / "out/bundle").exists()  # it was not of this report
+
+
+def test_networks_are_only_trained_where_validation_chooses_their_epoch(
+    insects: Path, tmp_path: Path
+) -> None:
+    folder = write_classes(tmp_path / "folds", dict.fromkeys(CLASSES, 12))
+    pupila.split(folder, folds=2, test=0.2)
+    settings = ClassifierSettings(weights="none", model="lenet")
+    drawn = write_network(tmp_path / "drawn", draw_network("classify", settings, 32))
+    with pytest.raises(PupilaError, match="No labelled image in the validation split"):
+        pupila.compress(drawn, folder, prune=0.3, test=True)
+    with pytest.raises(PupilaError, match="nosuchmodel"):
+        plan_compression(drawn, insects, distill_into="nosuchmodel")
+
+
+def test_two_compressions_do_not_train_the_same_network(
+    parent: Bundle, insects: Path, tmp_path: Path, any_speed: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: dict[str, Any] = {"int8": False, "zero": 0.3, "finetune_epochs": 1, "rounds": 2, "max_drop": 1.0}
+    inner: list[CompressReport] = []
+    whole = SmallerNetworks._zero
+
+    def compress_meanwhile(self: Any, planned: Any) -> Any:
+        network = whole(self, planned)
+        monkeypatch.setattr(SmallerNetworks, "_zero", whole)
+        inner.append(
+            pupila.compress(parent, insects, calibration_images=6, out=tmp_path / "b", **given).report
+        )
+        return network
+
+    monkeypatch.setattr(SmallerNetworks, "_zero", compress_meanwhile)
+    outer = pupila.compress(parent, insects, calibration_images=6, out=tmp_path / "a", **given).report
+    assert outer.models[0].outcome == "chosen"
+    assert inner[0].models[0].reason.startswith("Another compression trains the same network")
+
+
+def test_the_objective_of_a_threshold_stays(tmp_path: Path, any_speed: None) -> None:
+    folder = write_classes(tmp_path / "parts", {"bad": 16, "good": 24})
+    pupila.split(folder)
+    run = pupila.train(
+        folder, model="lenet", weights="none", image_size=32, epochs=1, threshold="bad:recall>=0.9",
+        out=tmp_path / "run", tell=lambda line: None,
+    )  # fmt: skip
+    shutil.copytree(run.bundle.folder, tmp_path / "alone")
+    result = pupila.compress(
+        str(tmp_path / "alone"), folder, int8=False, zero=0.2, finetune_epochs=1, rounds=2, max_drop=1.0,
+        calibration_images=6, out=tmp_path / "out",
+    )  # fmt: skip
+    assert result.bundle is not None
+    ours, theirs = result.bundle.info.post_processing, run.bundle.info.post_processing
+    assert (
+        (ours.positive, ours.objective) == (theirs.positive, theirs.objective) == ("bad", "bad:recall>=0.9")
+    )
+
+
 def test_a_dry_run_says_what_would_be_tried(parent: Bundle, insects: Path) -> None:
-    first, second, third = plan_compression(parent, insects, prune=0.3, half=True)
+    first, *others = plan_compression(parent, insects, prune=0.3, half=True)
     assert first.startswith("9 models would be tried: int8 per channel; ")
     assert "half precision; pruned by 30 %; " in first
-    assert "of the training split" in second and third == "Pruned networks are fine-tuned for 3 epochs."
+    assert others[1].endswith("of the training split.")
+    assert others[2] == "Pruned networks are fine-tuned for 3 epochs."
+    (_, images, distilled) = plan_compression(parent, insects, int8=False, distill_into="lenet", test=True)
+    tested = sum(row.split == "test" for row in pupila.split(insects).images)
+    assert f"on {tested} images" in images and "as pupila train trains it" in distilled
     with pytest.raises(PupilaError, match="There is nothing to try"):
         plan_compression(parent, insects, int8=False)
 

@@ -1,8 +1,7 @@
 """Make a smaller and faster bundle of a bundle, and show what that costs."""
 
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Unpack
 
@@ -11,11 +10,13 @@ from pupila.api.inputs import Data, ModelInput, Path, path_text
 from pupila.api.options import CompressOptions
 from pupila.core import files
 from pupila.core.display import Displayed, Summary
+from pupila.core.errors import PupilaError
 from pupila.core.extras import public
 from pupila.core.messages import say
 from pupila.core.vocabulary import TEST, VALIDATION
 
 if TYPE_CHECKING:
+    from pupila.api.compress_networks import SmallerNetworks
     from pupila.artifacts.bundle.folder import Bundle
     from pupila.artifacts.dataset.manifest import Dataset
     from pupila.artifacts.dataset.splits import SplitFile
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from pupila.artifacts.report.evaluation.report import EvaluationReport
     from pupila.artifacts.run.source import PredictingSource
     from pupila.stages.compress.calibration import CalibrationImages
-    from pupila.stages.compress.candidate import FloatModel
     from pupila.stages.compress.measure import Measured
     from pupila.stages.compress.run import MadeCandidate
     from pupila.stages.compress.settings import CompressSettings
@@ -78,6 +78,7 @@ def compress(
         describe_compression,
         list_all_candidates,
         make_candidates,
+        remove_earlier,
         write_candidate,
         write_compression,
     )
@@ -88,7 +89,9 @@ def compress(
     source, parent = trial.source, trial.source.bundle
     folder = path_text(out) if out is not None else files.join(find_home(source.results_folder), "compressed")
     list_all_candidates(parent, parsed)
-    with _make_networks(trial, parsed) as networks:
+    planned = _plan_networks(trial, parsed)
+    nothing: AbstractContextManager[list[FloatModel]] = nullcontext([])
+    with planned.make() if planned is not None else nothing as networks:
         models = [FloatModel("", "", parent), *networks]
         tried = [each for model in models for each in list_candidates(model, parsed)]
         candidates = make_candidates(parent, tried, images)
@@ -98,17 +101,22 @@ def compress(
             if entry.outcome == "chosen" and entry.difference is not None:
                 described = describe_compression(each, report.metric, entry.difference, images)
                 bundle = write_candidate(files.join(folder, "bundle"), parent, each, images, described)
+        if bundle is None:
+            remove_earlier(files.join(folder, "bundle"), parent)
         write_compression(report, folder)
     return CompressionResult(report, folder, bundle)
 
 
 @public
-def plan_compression(model: ModelInput, data: Data, **settings: Unpack[CompressOptions]) -> list[str]:
+def plan_compression(
+    model: ModelInput, data: Data, *, test: bool = False, **settings: Unpack[CompressOptions]
+) -> list[str]:
     """What `compress` would try, in sentences; nothing is trained, measured or written.
 
     Args:
         model: a bundle or a run, or its folder.
         data: as for `compress`.
+        test: as for `compress`; no access is recorded.
         settings: as for `compress`.
 
     Raises:
@@ -117,11 +125,14 @@ def plan_compression(model: ModelInput, data: Data, **settings: Unpack[CompressO
     from pupila.stages.compress.run import list_all_candidates
     from pupila.stages.compress.sentences import describe_plan
     from pupila.stages.compress.settings import CompressSettings
+    from pupila.stages.evaluate.evaluation_set import select_rows
 
     parsed = CompressSettings.parse(dict(settings), "compress")
-    trial, images = _open_trial(model, data, VALIDATION, parsed)
+    trial, images = _open_trial(model, data, TEST if test else VALIDATION, parsed)
     titles = [each.title for each in list_all_candidates(trial.source.bundle, parsed)]
-    return describe_plan(titles, len(images.paths), len(trial.splits.in_split(VALIDATION)), parsed)
+    _plan_networks(trial, parsed)
+    rows = select_rows(trial.data, trial.splits, trial.split)
+    return describe_plan(titles, len(images.paths), len(rows), parsed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,21 +160,33 @@ def _open_trial(
     opened = open_labelled(data, {})
     check_fits(source, opened)
     trial = Trial(source, opened, require_split(opened), split)
+    targets = opened.images["target"].to_list()
+    rows = [row for row, image in enumerate(trial.splits.images) if image.split == split]
+    if split == VALIDATION and all(targets[row] is None for row in rows):
+        raise PupilaError(
+            say("No labelled image in the {split} split", split=split), actual="splits.json",
+            expected=say("labelled images to compare the models on"), remedy="--test",
+        )  # fmt: skip
     select_rows(opened, trial.splits, split)
     return trial, choose_images(opened, trial.splits, settings.calibration_images)
 
 
-@contextmanager
-def _make_networks(trial: Trial, settings: "CompressSettings") -> "Iterator[list[FloatModel]]":
-    """The smaller networks that the settings ask for; their trainings are deleted when the compression is complete."""
-    if not (settings.prune or settings.zero or settings.distill_into):
-        yield []
-        return
-    from pupila.api.compress_networks import SmallerNetworks
+def _plan_networks(trial: Trial, settings: "CompressSettings") -> "SmallerNetworks | None":
+    """What makes the smaller networks that the settings ask for; None: they ask for none.
 
-    networks = SmallerNetworks(trial.source.bundle, trial.source.run, trial.data, trial.splits, settings)
-    yield networks.make()
-    files.remove_folder(networks.folder)
+    Raises:
+        PupilaError: there is no validation image to choose an epoch on, or a student that can't be built.
+    """
+    if not (settings.prune or settings.zero or settings.distill_into):
+        return None
+    from pupila.api.compress_networks import SmallerNetworks
+    from pupila.stages.evaluate.evaluation_set import select_rows
+
+    select_rows(trial.data, trial.splits, VALIDATION)
+    source = trial.source
+    networks = SmallerNetworks(source.bundle, source.run, trial.data, trial.splits, settings)
+    networks.check()
+    return networks
 
 
 def _compare(
@@ -196,7 +219,8 @@ def _compare(
         parent=trial.source.name, version=parent.hash, bytes=len(contents[""]),
         parameters=parent.info.parameters, memory=measured[""].memory, latencies=measured[""].latencies, metric=metric,
         split=trial.split, images=evaluation.models[0].n, groups=evaluation.models[0].groups,
-        max_drop=settings.max_drop, calibration_images=len(images.hashes), cpu_features=cpu_features(),
+        max_drop=settings.max_drop, calibration_images=len(images.hashes) if settings.int8 else 0,
+        cpu_features=cpu_features(),
         unread_images=len(images.unread), remarks=list_remarks(candidates),
         models=choose([entries[each.candidate.name] for each in candidates], metric, settings.max_drop),
     )  # fmt: skip
@@ -210,7 +234,8 @@ def _describe_models(
     from pupila.statistics.tests import reverse
 
     entries = {}
-    for each, comparison in zip(candidates, evaluation.comparisons, strict=True):
+    # A task may compare with a baseline, too, after the models.
+    for each, comparison in zip(candidates, evaluation.comparisons[: len(candidates)], strict=True):
         name = each.candidate.name
         entries[name] = CompressedModel(
             name=name, title=each.candidate.title, outcome="possible", bytes=len(each.content),

@@ -1,6 +1,7 @@
 """The smaller networks that a compression tries beside its parent: each is trained and calibrated as `train` does."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from pupila.artifacts.bundle.session import Session
 from pupila.artifacts.dataset.splits import LEAKING
 from pupila.artifacts.run.folder import BUNDLE, Run
 from pupila.artifacts.run.plan import PLAN_FILE
-from pupila.core import files
+from pupila.core import files, locks
 from pupila.core.errors import PupilaError
 from pupila.core.json_text import dump_json
 from pupila.core.messages import number, say
@@ -27,6 +28,7 @@ from pupila.learning.trainers.trainer import SplitRows, TaskTrainer, to_device
 from pupila.stages.compress.candidate import DISTILLED, PRUNED, ZEROED, FloatModel, plan_networks
 from pupila.stages.compress.distill import DistillingTrainer, Teacher
 from pupila.stages.compress.prune import MAGNITUDE, TAYLOR, prune_channels
+from pupila.stages.compress.run import FAULTS, describe_fault
 from pupila.stages.compress.settings import CompressSettings
 from pupila.stages.compress.zeros import mask_weights, unmask_weights
 from pupila.stages.train.config import TrainConfig
@@ -71,59 +73,68 @@ class SmallerNetworks:
     splits: "SplitFile"
     settings: CompressSettings
     pool: EncoderPool = field(default_factory=EncoderPool)
+    _held: ExitStack = field(default_factory=ExitStack)
+    _folders: list[Path] = field(default_factory=list)
 
-    @property
-    def folder(self) -> Path:
-        """In the cache, where an interrupted training continues."""
-        identity = [
-            self.parent.hash,
-            self.data.hash,
-            self.splits.hash,
-            self.settings.model_dump(),
-            __version__,
-        ]
-        return files.cache_folder() / "compressions" / files.sha256(dump_json(identity).encode())[:24]
+    @contextmanager
+    def make(self) -> Iterator[list[FloatModel]]:
+        """The networks that the settings ask for; one that can't be made says why.
 
-    def make(self) -> list[FloatModel]:
-        """The networks that the settings ask for; one that can't be made says why."""
+        Afterwards their trainings are deleted; those of an interrupted compression stay, and continue.
+        """
         makers = {PRUNED: self._prune, ZEROED: self._zero, DISTILLED: self._distill}
         models = []
-        for planned in plan_networks(self.settings):
-            try:
-                models.append(makers[planned.name](planned))
-            except PupilaError as fault:
-                models.append(replace(planned, reason=str(fault).splitlines()[0]))
-        return models
+        with self._held:
+            for planned in plan_networks(self.settings):
+                try:
+                    models.append(makers[planned.name](planned))
+                except FAULTS as fault:
+                    models.append(replace(planned, reason=describe_fault(fault)))
+            yield models
+            for folder in self._folders:
+                files.remove_folder(folder)
+
+    def check(self) -> None:
+        """Refuse a student that can't be built, before anything is trained.
+
+        Raises:
+            PupilaError: an unknown architecture, or one of another task.
+        """
+        if self.settings.distill_into:
+            self._plan_student()
 
     def _prune(self, planned: FloatModel) -> FloatModel:
         plan = self._plan()
-        scores, networks = {}, {}
+        networks: dict[str, tuple[float, Network]] = {}
         for importance in (TAYLOR, MAGNITUDE):
-            networks[importance], scores[importance] = self._prune_by(importance, plan)
-        best = max(scores, key=lambda name: scores[name])
-        network = networks[best]
+            with suppress(PupilaError):  # of both it is raised below
+                networks[importance] = self._prune_by(importance, plan)
+        if not networks:
+            self._prune_by(MAGNITUDE, plan)
+        best = max(networks, key=lambda name: networks[name][0])
+        network = networks[best][1]
         share = 1 - network.parameters / self._network().parameters
         remarks = {
             TAYLOR: say("The pruned channels are those without which the loss changes least to first order: so "
-                        "pruned, the network scored higher before training than by the size of its weights."),
+                        "pruned, the network scored no lower before training than by the size of its weights."),
             MAGNITUDE: say("The pruned channels are those with the smallest weights: so pruned, the network scored "
                            "higher before training than by the change of its loss."),
         }  # fmt: skip
         return replace(
             planned,
             title=say("pruned by {n} %", n=number(100 * share, 0)),
-            remark=remarks[best],
+            remark=remarks[best] if len(networks) > 1 else "",
             bundle=self._train(PRUNED, plan, network),
         )
 
-    def _prune_by(self, importance: str, plan: TrainPlan) -> tuple[Network, float]:
-        """A pruned network, and its score on validation before any training."""
-        network = self._network()
-        trainer = self._trainer(plan, network)
-        batches = (to_device(*trainer.inputs(items, 0), plan.device) for items in trainer.batches(0))
+    def _prune_by(self, importance: str, plan: TrainPlan) -> tuple[float, Network]:
+        """The score of a pruned network on validation before any training, and the network."""
+        network, on_cpu = self._network(), plan.model_copy(update={"device": "cpu"})
+        trainer = self._trainer(on_cpu, network)
+        batches = (to_device(*trainer.inputs(items, 0), "cpu") for items in trainer.batches(0))
         network = prune_channels(network, self.settings.prune, importance, batches, trainer.criterion)
-        trainer = self._trainer(plan, network)
-        return network, trainer.validate(trainer.build_module("all").eval(), -1).score
+        trainer = self._trainer(on_cpu, network)
+        return trainer.validate(trainer.build_module("all").eval(), -1).score, network
 
     def _zero(self, planned: FloatModel) -> FloatModel:
         network = self._network()
@@ -132,15 +143,17 @@ class SmallerNetworks:
         return replace(planned, bundle=bundle)
 
     def _distill(self, planned: FloatModel) -> FloatModel:
-        model = self.settings.distill_into
-        spec = self.parent.info.preprocessing
-        plan, network = self._prepare({"model": model, "unfreeze": "all", "image_size": spec.height})
-        teacher = Teacher(Session(self.parent.read(MODEL_FILE)), spec)
+        plan, network = self._plan_student()
+        teacher = Teacher(Session(self.parent.read(MODEL_FILE)), self.parent.info.preprocessing)
 
         def adapt(trainer: TaskTrainer) -> TaskTrainer:
             return DistillingTrainer(trainer, teacher)
 
         return replace(planned, bundle=self._train(DISTILLED, plan, network, adapt))
+
+    def _plan_student(self) -> tuple[TrainPlan, Network]:
+        side = self.parent.info.preprocessing.height
+        return self._prepare({"model": self.settings.distill_into, "unfreeze": "all", "image_size": side})
 
     def _network(self) -> Network:
         """The parent's, of which every weight is trained."""
@@ -178,6 +191,9 @@ class SmallerNetworks:
             "test_time_flips": info.test_time_flips,
             "abstain_below": info.post_processing.abstain_below,
         }
+        if objective := info.post_processing.objective:
+            prefix = f"{info.post_processing.positive}:"
+            same["threshold"] = prefix + objective.removeprefix(prefix)
         if "view" in type(plan).model_fields:
             same["view"] = spec.view
         return plan.model_copy(update=same), replace(network, preprocessing=spec)
@@ -200,7 +216,11 @@ class SmallerNetworks:
         finish: Callable[[Network], None] = lambda network: None,
     ) -> Bundle:
         """Train the network, and write its bundle; what an interrupted compression trained is not trained again."""
-        folder = files.join(str(self.folder), name)
+        identity = [self.parent.hash, name, self.settings.prune, self.settings.zero, __version__,
+                    plan.model_dump(mode="json", exclude={"reasons"})]  # fmt: skip
+        key = files.sha256(dump_json(identity).encode())[:24]
+        folder = str(files.cache_folder() / "compressions" / key)
+        self._hold(folder)
         finished = files.join(folder, BUNDLE)
         if has_bundle(finished):
             return read_bundle(finished)
@@ -217,3 +237,20 @@ class SmallerNetworks:
         images = BundleImages(trained.rows, self._rows(TRAIN) + self._rows(VALIDATION))
         whole = network if name == DISTILLED else replace(network, weights=self.parent.info.weights)
         return write_run_bundle(finished, plan, whole, self.data, result, images)
+
+    def _hold(self, folder: str) -> None:
+        """Until the compression ends, no other one trains in the folder or deletes it.
+
+        Raises:
+            PupilaError: another one does.
+        """
+        path = Path(f"{folder}.lock")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._held.enter_context(locks.hold(str(path), wait=False))
+        except BlockingIOError as fault:
+            raise PupilaError(
+                say("Another compression trains the same network"), actual=folder,
+                expected=say("one compression of a model at a time"), remedy=say("wait for it"),
+            ) from fault  # fmt: skip
+        self._folders.append(Path(folder))

@@ -34,7 +34,7 @@ def compress(
 
     pinned = pin(name_registry(model, registry), sha256)
     if dry_run:
-        print("\n".join(api.plan_compression(pinned, data, **given_settings(ctx))))
+        print("\n".join(api.plan_compression(pinned, data, test=test, **given_settings(ctx))))
         return
     result = api.compress(pinned, data, test=test, out=out, **given_settings(ctx))
     if json_:

@@ -6,6 +6,7 @@ import typer
 
 from pupila.cli.flags import given_settings
 from pupila.cli.options import JsonOption, RegistryOption, ReportOption, Sha256Option
+from pupila.cli.predict import NOTHING_PREDICTED
 from pupila.cli.prompt_options import BoxOption, NegativeOption, PointOption, parse_prompt
 from pupila.core.messages import mark, say
 
@@ -61,3 +62,5 @@ def explain(
     for sentence in sentences(result.report):
         print(sentence)
     print("\n" + say("Report: {path}", path=files.join(result.folder, "explain.html")))
+    if all(image.fault for image in result.report.images):
+        raise typer.Exit(NOTHING_PREDICTED)

@@ -23,7 +23,11 @@ def run(arguments: list[str]) -> int:
     except SystemExit as end:  # typer always ends so, after Ctrl-C with 130
         if end.code == INTERRUPTED:
             print(
-                "\n" + say("Interrupted. Files read so far are cached; continue a run with --resume."),
+                "\n"
+                + say(
+                    "Interrupted. Files read so far are cached; a run continues with --resume, a compression by the "
+                    "same command."
+                ),
                 file=sys.stderr,
             )
         return end.code if isinstance(end.code, int) else int(end.code is not None)

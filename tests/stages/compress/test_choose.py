@@ -10,7 +10,8 @@ from onnx import numpy_helper
 
 from pupila.artifacts.bundle.outputs import LOGITS
 from pupila.artifacts.bundle.session import Session
-from pupila.artifacts.report.compression import CompressedModel, CompressReport
+from pupila.artifacts.report.compression import CompressedModel, CompressReport, Latency
+from pupila.imaging.images.decode import Array
 from pupila.learning.models.settings import ClassifierSettings, EncoderSettings
 from pupila.stages.compress.choose import choose, find_front
 from pupila.stages.compress.int8 import quantise
@@ -18,15 +19,20 @@ from pupila.stages.compress.latency import describe_latency, measure_latencies
 from pupila.stages.compress.page import compression_page
 from pupila.stages.compress.sentences import describe_front, sentences
 from pupila.statistics.estimate import Difference
-from pupila.statistics.tests import EQUIVALENT, NOT_DISTINGUISHABLE, WORSE, reverse
+from pupila.statistics.tests import BETTER, EQUIVALENT, NOT_DISTINGUISHABLE, WORSE, reverse
 from tests.untrained import draw_network, write_network
 
 RNG = np.random.default_rng(0)
 
 
+def measured(parent: Array, own: Array, threads: int = 1, batch: int = 1) -> Latency:
+    """From seconds that are the same by the clock and of the processor."""
+    return describe_latency(np.stack([parent] * 2, axis=1), np.stack([own] * 2, axis=1), threads, batch)
+
+
 def model(name: str, faster: float, drop: float, verdict: Any = NOT_DISTINGUISHABLE) -> CompressedModel:
     parent = 0.008 * (1 + 0.05 * RNG.random(40))
-    latencies = [describe_latency(parent, parent / faster, 1, 1)]
+    latencies = [measured(parent, parent / faster)]
     return CompressedModel(
         name=name, title=name, outcome="possible", bytes=2_000_000, latencies=latencies, verdict=verdict,
         difference=Difference.between(0.9 - drop, 0.9, -drop - 0.03, -drop + 0.03),
@@ -52,11 +58,21 @@ def test_of_equally_fast_models_the_one_that_loses_least_is_chosen() -> None:
         model("exact", 2.0, 0.0),
         model("worse", 2.0, 0.005),
     ]
-    same = [describe_latency(0.008 * noise, 0.004 * np.ones(40), 1, 1)]
+    same = [measured(0.008 * noise, 0.004 * np.ones(40))]
     first, exact, last = choose(
         [each.model_copy(update={"latencies": same}) for each in models], "accuracy", 0.01
     )
     assert exact.outcome == "chosen" and "as fast as the chosen one" in first.reason == last.reason
+
+
+def test_a_model_of_another_speed_is_not_called_as_fast() -> None:
+    spreads = {"first": np.linspace(1.0, 1.2, 40), "last": np.linspace(0.9, 1.08, 40)}
+    latencies = {name: [measured(0.008 * spread, 0.004 * np.ones(40))] for name, spread in spreads.items()}
+    first, last = (
+        model(name, 2.0, 0.0).model_copy(update={"latencies": latencies[name]}) for name in ("first", "last")
+    )
+    _, other = choose([first, last], "accuracy", 0.01)
+    assert "the chosen one" in other.reason and "as fast as the chosen one, which" not in other.reason
 
 
 def test_the_front_has_what_nothing_else_exceeds() -> None:
@@ -67,9 +83,11 @@ def test_the_front_has_what_nothing_else_exceeds() -> None:
         model("bad", 0.5, 0),
     ]
     front = find_front(report(*models))
-    assert [each.name for each in front] == ["fast", "good"]
+    assert [each and each.name for each in front] == ["fast", "good"]  # which is better than the parent, too
     (sentence,) = describe_front(report(*models))
-    assert sentence.endswith("the parent; good (2.0 times, +1.0 points); fast (3.0 times, -2.0 points).")
+    assert sentence.endswith("as measured: good (2.0 times, +1.0 points); fast (3.0 times, -2.0 points).")
+    (sentence,) = describe_front(report(model("fast", 3.0, 0.02)))
+    assert sentence.endswith("as measured: the parent; fast (3.0 times, -2.0 points).")
     assert describe_front(report(model("bad", 0.5, 0.0))) == []
 
 
@@ -80,9 +98,7 @@ def test_models_that_fail_for_the_same_reason_share_a_sentence() -> None:
 
 def test_what_is_not_faster_is_refused() -> None:
     assert outcomes(model("slow", 0.9, 0.0), model("same", 1.02, -0.05)) == ["not faster", "not faster"]
-    noisy = describe_latency(
-        0.008 * np.exp(RNG.standard_normal(40)), 0.007 * np.exp(RNG.standard_normal(40)), 1, 1
-    )
+    noisy = measured(0.008 * np.exp(RNG.standard_normal(40)), 0.007 * np.exp(RNG.standard_normal(40)))
     assert noisy.speed_up.low is not None and noisy.speed_up.low < 1.05
     assert outcomes(model("noisy", 2.0, 0.0).model_copy(update={"latencies": [noisy]})) == ["not faster"]
 
@@ -108,9 +124,19 @@ def test_a_difference_and_its_verdict_turn_with_the_order() -> None:
 
 def test_times_in_turns_have_a_ratio_with_an_interval() -> None:
     slow = np.repeat([0.004, 0.008], 20)  # the machine slowed down for both
-    latency = describe_latency(slow, slow / 2, 2, 8)
+    latency = measured(slow, slow / 2, 2, 8)
     assert latency.speed_up.value == 2.0 and latency.p50 == pytest.approx(0.003) and latency.p95 == 0.004
     assert latency.speed_up.low is not None and latency.speed_up.low <= 2.0
+
+
+def test_what_runs_beside_a_model_makes_no_other_one_faster() -> None:
+    processor = np.full(40, 0.008)
+    parent = np.stack(
+        [np.repeat([0.009, 0.050], 20)[::-1], processor], axis=1
+    )  # interrupted in half of the rounds
+    own = np.stack([np.full(40, 0.005), processor / 2], axis=1)
+    assert describe_latency(parent, own, 1, 1).speed_up.value == 2.0
+    assert (describe_latency(parent, own, 2, 1).speed_up.value or 0) > 5
 
 
 def report(*models: CompressedModel) -> CompressReport:
@@ -124,8 +150,8 @@ def report(*models: CompressedModel) -> CompressReport:
 def test_the_summary_says_what_was_gained_lost_and_refused() -> None:
     first, second, *others = sentences(report(model("int8", 2.0, 0.007), model("tensor", 3.0, 0.2)))
     assert (
-        first
-        == "int8: 2.0 times as fast, 4.0 times smaller; accuracy -0.7 points (95 % CI -3.7 to +2.3), n = 153."
+        first == "int8: 2.0 times as fast (95 % CI 2.0 to 2.0), 4.0 times smaller; accuracy -0.7 points "
+        "(95 % CI -3.7 to +2.3), n = 153."
     )
     assert "153 images are too few to show equivalence" in second and "1.0 points" in second
     assert others[0] == "tensor: it loses 20.0 points, and 1.0 are allowed."
@@ -133,6 +159,7 @@ def test_the_summary_says_what_was_gained_lost_and_refused() -> None:
     assert nothing.startswith("Nothing was gained")
     assert "equivalent" in sentences(report(model("int8", 2.0, 0.0, EQUIVALENT)))[1]
     assert "worse than its parent, beyond chance" in sentences(report(model("int8", 2.0, 0.008, WORSE)))[1]
+    assert "better than its parent, beyond chance" in sentences(report(model("int8", 2.0, -0.05, BETTER)))[1]
     page = compression_page(report(model("int8", 2.0, 0.007)))
     assert [section.title for section in page.sections] == ["Models", "Times and sizes"]
 

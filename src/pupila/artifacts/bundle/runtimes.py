@@ -51,7 +51,7 @@ def check_parity(bundle: Bundle, runtime: InferenceRuntime, runs: Runs, proven: 
     if not differences[worst] <= tolerance:
         raise PupilaError(
             say("{runtime} predicts otherwise than ONNX Runtime", runtime=runtime.title),
-            actual=say("a relative difference of {difference} for {name}", difference=f"{differences[worst]:.2g}",
-                       name=worst),
+            actual=say("a relative difference of {difference} for the golden image {name}",
+                       difference=f"{differences[worst]:.2g}", name=worst),
             expected=say("at most {tolerance}", tolerance=f"{tolerance:.0e}"), remedy="--runtime onnxruntime",
         )  # fmt: skip

@@ -171,7 +171,7 @@ def lines(title: str, series: dict[str, list[tuple[float, float]]], labels: tupl
 
 
 def intervals(title: str, estimates: Mapping[str, Estimate]) -> Markup:
-    """Points in 0..1 with their 95 % CI; without one where there are too few groups; undefined ones are left out."""
+    """Points in 0..1 or -1..1 with their 95 % CI; without one for too few groups; undefined ones are left out."""
     known = {name: (row.value, row.low, row.high) for name, row in estimates.items() if row.value is not None}
     with draw_figure(title, 5.2, 0.9 + 0.36 * max(len(known), 1)) as (axes, out):
         for place, (value, low, high) in enumerate(known.values()):
@@ -183,7 +183,8 @@ def intervals(title: str, estimates: Mapping[str, Estimate]) -> Markup:
             )
         axes.set_yticks(range(len(known)), [shorten(name) for name in known])
         axes.invert_yaxis()
-        axes.set_xlim(0, 1.02)
+        below = any(value < 0 or (low or 0) < 0 for value, low, _ in known.values())
+        axes.set_xlim(-1.02 if below else 0, 1.02)
         axes.margins(y=0.3)
     return out[0]
 

@@ -19,7 +19,9 @@ class Latency(Record):
     batch: int = Field(description="images")
     p50: float = Field(description="median, seconds for the batch")
     p95: float = Field(description="95th percentile, seconds for the batch")
-    speed_up: Estimate = Field(description="time of the parent over that of the model, median over rounds")
+    speed_up: Estimate = Field(
+        description="time of the parent over that of the model, median over rounds; on one core processor time"
+    )
 
 
 class CompressedModel(Record):

@@ -178,6 +178,12 @@ class ExplainReport(Record):
     sanity: Sanity | None = None
     agreement: Agreement | None = Field(default=None, description="null: not checked, or no ensemble")
     shortcuts: list[Shortcut] = Field(default_factory=list)
+    searched: list[str] | None = Field(
+        default=None, description="classes with enough images to look for shortcuts; null: not checked"
+    )
+    grid: tuple[int, int] | None = Field(
+        default=None, description="rows and columns of the coarsest map; null: no map has cells of a network"
+    )
     clicks: ClickStability | None = Field(
         default=None, description="null: the prompt has not one foreground point"
     )

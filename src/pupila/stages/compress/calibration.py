@@ -27,19 +27,21 @@ class CalibrationImages:
         return [digest for digest in self.digests if digest not in self.unread]
 
     def inputs(self, predictor: Predictor) -> Iterator[Array]:
-        """The (1, 3, H, W) inputs of each image, tiles one by one; one that can't be read is noted in `unread`.
+        """The (1, 3, H, W) input of each image; one that can't be read is noted in `unread`.
+
+        Of an image in tiles it is one of them, from the first to the last over the images.
 
         Raises:
             PupilaError: none can be read.
         """
-        for path, digest in zip(self.paths, self.digests, strict=True):
+        for number, (path, digest) in enumerate(zip(self.paths, self.digests, strict=True)):
             try:
                 image = predictor.preprocess(files.read_bytes(path))
             except (ImageFault, OSError):
                 self.unread.add(digest)
                 continue
-            for pixels in image.inputs:
-                yield pixels[None]
+            tile = number * len(image.inputs) // len(self.paths)
+            yield image.inputs[tile][None]
         if not self.hashes:
             raise PupilaError(
                 say("No calibration image can be read"), actual=listing(self.paths),

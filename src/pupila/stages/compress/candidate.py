@@ -36,6 +36,11 @@ class Conversion:
     precision: str
     convert: Convert
 
+    @property
+    def calibrates(self) -> bool:
+        """Whether it measures ranges on images."""
+        return self.precision == "int8"
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:

@@ -29,7 +29,7 @@ def choose(models: Sequence[CompressedModel], metric: str, max_drop: float) -> l
     best = min(equal, key=lambda model: (measure_drop(model, metric), model.bytes, -_speed_up(model)))
     return [
         model.model_copy(update={"outcome": "chosen"}) if model is best
-        else model.model_copy(update={"reason": _describe_other(model, best)})
+        else model.model_copy(update={"reason": _describe_other(model, best, model in equal)})
         if model.outcome == "possible" else model
         for model in refused
     ]  # fmt: skip
@@ -44,15 +44,12 @@ def _is_as_fast(model: CompressedModel, fastest: CompressedModel) -> bool:
     return (single(model.latencies).speed_up.high or 0.0) >= (single(fastest.latencies).speed_up.low or 0.0)
 
 
-def find_front(report: CompressReport) -> list[CompressedModel]:
-    """The models that no other, nor the parent, exceeds in speed without a loss of the metric (the Pareto front)."""
+def find_front(report: CompressReport) -> list[CompressedModel | None]:
+    """The models that no other exceeds in speed without a loss of the metric (the Pareto front); None: the parent."""
     measured = [model for model in report.models if model.latencies and model.difference is not None]
-    costs = {model.name: (_speed_up(model), measure_drop(model, report.metric)) for model in measured}
-    rivals = [(1.0, 0.0), *costs.values()]  # the parent first
-    return [
-        model for model in measured
-        if not any(_dominates(rival, costs[model.name]) for rival in rivals)
-    ]  # fmt: skip
+    costs: list[tuple[CompressedModel | None, tuple[float, float]]] = [(None, (1.0, 0.0))]
+    costs += [(model, (_speed_up(model), measure_drop(model, report.metric))) for model in measured]
+    return [model for model, own in costs if not any(_dominates(rival, own) for _, rival in costs)]
 
 
 def _dominates(rival: tuple[float, float], model: tuple[float, float]) -> bool:
@@ -87,8 +84,8 @@ def _refuse(model: CompressedModel, metric: str, max_drop: float) -> CompressedM
     return model.model_copy(update={"outcome": "possible"})
 
 
-def _describe_other(model: CompressedModel, best: CompressedModel) -> str:
-    if _is_as_fast(model, best) and _is_as_fast(best, model):
+def _describe_other(model: CompressedModel, best: CompressedModel, as_fast: bool) -> str:
+    if as_fast:
         return say("as fast as the chosen one, which loses less or is smaller")
     ours, theirs = single(model.latencies).speed_up, single(best.latencies).speed_up
     return say("{ratio} times as fast, the chosen one {best} times", ratio=ours.value_text(2),

@@ -39,12 +39,12 @@ def measure_latencies(
             for session in sessions.values():
                 for _ in range(_WARM_UP):
                     session.run(pixels, outputs=[LOGITS])
-            seconds: dict[str, list[float]] = {name: [] for name in models}
+            seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in models}
             for _ in range(rounds):
                 for name, session in sessions.items():
-                    start = time.perf_counter()
+                    start = time.perf_counter(), time.thread_time()
                     session.run(pixels, outputs=[LOGITS])
-                    seconds[name].append(time.perf_counter() - start)
+                    seconds[name].append((time.perf_counter() - start[0], time.thread_time() - start[1]))
                 advance(1)
             parent = np.array(next(iter(seconds.values())))
             for name, own in seconds.items():
@@ -53,8 +53,18 @@ def measure_latencies(
 
 
 def describe_latency(parent: Array, own: Array, threads: int, batch: int) -> Latency:
-    """A model's time beside that of its parent, from measurements of the same rounds, seconds."""
+    """A model's time beside that of its parent, from measurements of the same rounds.
+
+    The speed-up on one core is one of processor time: what else runs there interrupts the slower model more often.
+
+    Args:
+        parent: (R, 2) seconds by the clock, and of the thread's processor time.
+        own: the same of the model.
+        threads: cores.
+        batch: images.
+    """
+    clock, column = own[:, 0], int(threads == 1)
     return Latency(
-        threads=threads, batch=batch, p50=float(np.median(own)), p95=float(np.quantile(own, 0.95)),
-        speed_up=median_ratio(parent, own),
+        threads=threads, batch=batch, p50=float(np.median(clock)), p95=float(np.quantile(clock, 0.95)),
+        speed_up=median_ratio(parent[:, column], own[:, column]),
     )  # fmt: skip

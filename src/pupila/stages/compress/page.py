@@ -5,7 +5,7 @@ from pupila.artifacts.report.compression import CompressedModel, CompressReport,
 from pupila.artifacts.report.page import Page, Section, Table
 from pupila.core.messages import mark, number, say, say_count, signed_number, translate
 from pupila.stages.compress.choose import single
-from pupila.stages.compress.sentences import describe_front, sentences
+from pupila.stages.compress.sentences import describe_front, interval_in_points, sentences
 from pupila.statistics.metrics.titles import metric_title
 
 _OUTCOMES = {
@@ -34,27 +34,37 @@ def compression_page(report: CompressReport) -> Page:
             )],
                     tables=[_times(report, measured)]),
         ],
-        footnote=say_count(
-            "Parent {parent}; {n} calibration image, a training image; processor with {features}.",
-            "Parent {parent}; {n} calibration images, all of them training images; processor with {features}.",
-            report.calibration_images, parent=report.version[:12],
-            features=", ".join(report.cpu_features) or say("unknown instructions"),
-        ),
+        footnote=" ".join(_footnotes(report)),
     )  # fmt: skip
 
 
+def _footnotes(report: CompressReport) -> list[str]:
+    features = ", ".join(report.cpu_features) or say("unknown instructions")
+    texts = [
+        say("Parent {parent}; processor with {features}.", parent=report.version[:12], features=features)
+    ]
+    if report.calibration_images:
+        texts.append(say_count("{n} calibration image, a training image.",
+                               "{n} calibration images, all of them training images.",
+                               report.calibration_images))  # fmt: skip
+    return texts
+
+
 def _models(report: CompressReport) -> Table:
-    header = [say("model"), say("outcome"), say("MB"), say("times as fast"), metric_title(report.metric),
-              say("points"), say("95 % CI"), say("verdict"), say("largest change of a logit")]  # fmt: skip
-    rows = [[say("parent"), "", number(report.bytes / 1e6, 1), number(1, 2), *[""] * 5]]
+    metric = metric_title(report.metric) if report.metric else ""  # nothing could be compared
+    header = [say("model"), say("outcome"), say("MB"), say("times as fast"), metric, say("points"), say("95 % CI"),
+              say("verdict"), say("largest change of a logit")]  # fmt: skip
+    rows = [
+        [say("parent"), "", number(report.bytes / 1e6, 1), number(1, 2), _parent_metric(report), *[""] * 4]
+    ]
     for model in report.models:
         given = model.difference
         figures = [""] * 3 if given is None else [
-            number(given.first), signed_number(100 * (given.first - given.other), 1), given.interval_text()
+            number(given.first), signed_number(100 * (given.first - given.other), 1), interval_in_points(model)
         ]  # fmt: skip
         change = "" if model.largest_difference is None else number(model.largest_difference)
         size = number(model.bytes / 1e6, 1) if model.bytes else ""
-        faster = single(model.latencies).speed_up.value_text(2) if model.latencies else ""
+        faster = single(model.latencies).speed_up.text(2) if model.latencies else ""
         rows.append(
             [
                 model.title,
@@ -67,6 +77,11 @@ def _models(report: CompressReport) -> Table:
             ]
         )
     return Table(header, rows)
+
+
+def _parent_metric(report: CompressReport) -> str:
+    values = [model.difference.other for model in report.models if model.difference is not None]
+    return number(values[0]) if values else ""
 
 
 def _times(report: CompressReport, measured: list[CompressedModel]) -> Table:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 
@@ -15,6 +16,8 @@ from pupila.artifacts.bundle.folder import (
     TRAINING_IMAGES_FILE,
     WEIGHTS_FILE,
     Bundle,
+    has_bundle,
+    read_bundle,
     write_bundle,
 )
 from pupila.artifacts.bundle.outputs import LOGITS
@@ -43,7 +46,7 @@ from pupila.tasks import TASKS
 
 _LOGIT_INPUTS = 16  # calibration inputs whose logits are compared
 # What ONNX Runtime's quantisation raises on graphs that it does not take; it has no errors of its own.
-_FAULTS = (PupilaError, RuntimeError, ValueError, TypeError, KeyError, AttributeError, NotImplementedError)
+FAULTS = (PupilaError, RuntimeError, ValueError, TypeError, KeyError, AttributeError, NotImplementedError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,7 @@ def list_all_candidates(parent: Bundle, settings: CompressSettings) -> list[Cand
     """What the settings ask for, before any network is made.
 
     Raises:
-        PupilaError: nothing.
+        PupilaError: they ask for nothing.
     """
     models = [FloatModel("", "", parent), *plan_networks(settings)]
     candidates = [candidate for model in models for candidate in list_candidates(model, settings)]
@@ -118,11 +121,16 @@ def _make(candidate: Candidate, inputs: list[Array], some: Array, logits: Array)
     try:
         content = candidate.make(inputs)
         own = Session(content).run(some, outputs=[LOGITS])[0]
-    except _FAULTS as fault:
-        return MadeCandidate(candidate, b"", reason=str(fault).splitlines()[0][:200])
+    except FAULTS as fault:
+        return MadeCandidate(candidate, b"", reason=describe_fault(fault))
     return MadeCandidate(
         candidate, content, largest_difference=float(np.abs(own - logits).max() / np.abs(logits).max())
     )
+
+
+def describe_fault(fault: Exception) -> str:
+    """The first line of an error, as a reason."""
+    return (str(fault).splitlines() or [type(fault).__name__])[0][:200].removesuffix(".")
 
 
 def write_candidate(
@@ -147,8 +155,10 @@ def write_candidate(
     parts = {
         MODEL_FILE: model.content,
         CARD_FILE: render_card(info).encode(),
-        CALIBRATION_IMAGES_FILE: "".join(f"{digest}\n" for digest in sorted(images.hashes)).encode(),
     }
+    if model.candidate.conversion.calibrates:
+        digests = sorted(images.hashes)
+        parts[CALIBRATION_IMAGES_FILE] = "".join(f"{digest}\n" for digest in digests).encode()
     if learned:
         parts[TRAINING_IMAGES_FILE] = "".join(f"{digest}\n" for digest in learned).encode()
     if model.candidate.is_rebuilt:
@@ -166,7 +176,7 @@ def describe_compression(
         method=model.candidate.title,
         metric=metric,
         difference=difference,
-        calibration_images=len(images.hashes),
+        calibration_images=len(images.hashes) if model.candidate.conversion.calibrates else 0,
     )
 
 
@@ -180,9 +190,16 @@ def describe_failures(models: list[MadeCandidate]) -> Mapping[str, CompressedMod
     }  # fmt: skip
 
 
+def remove_earlier(folder: str, parent: Bundle) -> None:
+    """Delete the bundle of an earlier compression of the same parent, which the new report does not describe."""
+    if not files.is_remote(folder) and has_bundle(folder) and read_bundle(folder).info.parent == parent.hash:
+        files.remove_folder(Path(folder))
+
+
 def list_remarks(models: list[MadeCandidate]) -> list[str]:
     """How the networks of the candidates were made, each once."""
-    return list(dict.fromkeys(remark for each in models if (remark := each.candidate.model.remark)))
+    remarks = [each.candidate.model.remark for each in models if each.content]
+    return [remark for remark in dict.fromkeys(remarks) if remark]
 
 
 def write_compression(report: CompressReport, folder: str) -> None:

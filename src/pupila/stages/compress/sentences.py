@@ -7,7 +7,7 @@ from pupila.stages.compress.candidate import is_trained
 from pupila.stages.compress.choose import find_front, single
 from pupila.stages.compress.settings import CompressSettings
 from pupila.statistics.metrics.titles import metric_title
-from pupila.statistics.tests import EQUIVALENT, WORSE
+from pupila.statistics.tests import BETTER, EQUIVALENT, WORSE
 
 
 def sentences(report: CompressReport) -> list[str]:
@@ -35,7 +35,9 @@ def sentences(report: CompressReport) -> list[str]:
             "with its parent.", report.groups, images=say_images(report.images), split=report.split,
         )
     )  # fmt: skip
-    if report.split == VALIDATION and any(is_trained(model.name) for model in report.models):
+    if report.split == VALIDATION and any(
+        is_trained(model.name) for model in report.models if model.outcome != "failed"
+    ):
         texts.append(
             say(
                 "Trained networks chose their epoch on these images; --test compares on images that chose nothing."
@@ -53,16 +55,24 @@ def sentences(report: CompressReport) -> list[str]:
 
 def describe_front(report: CompressReport) -> list[str]:
     """Which models no other exceeds in both speed and metric; nothing where the parent is alone there."""
-    front = sorted(find_front(report), key=lambda model: single(model.latencies).speed_up.value or 0.0)
-    if not front:
+    front = find_front(report)
+    models = [model for model in front if model is not None]
+    if not models:
         return []
-    parts = [
+    models.sort(key=lambda model: single(model.latencies).speed_up.value or 0.0)
+    parts = [say("the parent")] if None in front else []
+    parts += [
         say("{title} ({faster} times, {change} points)", title=model.title,
             faster=single(model.latencies).speed_up.value_text(1), change=_points(model))
-        for model in front
+        for model in models
     ]  # fmt: skip
-    return [say("Nothing that was tried is both faster and better than one of: the parent; {models}.",
-                models="; ".join(parts))]  # fmt: skip
+    return [
+        say(
+            "The best trade-offs of speed and {metric}, as measured: {models}.",
+            models="; ".join(parts),
+            metric=metric_title(report.metric),
+        )
+    ]
 
 
 def _points(model: CompressedModel) -> str:
@@ -73,15 +83,18 @@ def _points(model: CompressedModel) -> str:
 
 def _describe(model: CompressedModel, report: CompressReport) -> str:
     return say(
-        "{title}: {faster} times as fast, {smaller} times smaller; {metric} {change} points (95 % CI {interval}), "
+        "{title}: {faster} times as fast (95 % CI {speed_ups}), {smaller} times smaller; {metric} {change} points "
+        "(95 % CI {interval}), "
         "n = {n}.",
         title=model.title, faster=single(model.latencies).speed_up.value_text(1),
+        speed_ups=single(model.latencies).speed_up.interval_text(1),
         smaller=number(report.bytes / model.bytes, 1), metric=metric_title(report.metric),
-        change=_points(model), interval=_interval(model), n=report.images,
+        change=_points(model), interval=interval_in_points(model), n=report.images,
     )  # fmt: skip
 
 
-def _interval(model: CompressedModel) -> str:
+def interval_in_points(model: CompressedModel) -> str:
+    """Of the change of the metric."""
     assert model.difference is not None
     if model.difference.low is None or model.difference.high is None:
         return say("too few groups")
@@ -92,6 +105,8 @@ def _interval(model: CompressedModel) -> str:
 def _describe_proof(model: CompressedModel, report: CompressReport) -> str:
     if model.verdict == EQUIVALENT:
         return say("The two models are equivalent: the interval lies within 2 points.")
+    if model.verdict == BETTER:
+        return say("It is better than its parent, beyond chance.")
     if model.verdict == WORSE:
         return say("It is worse than its parent, beyond chance; the loss as measured is within the {most} points that "
                    "--max-drop allows.", most=number(100 * report.max_drop, 1))  # fmt: skip
@@ -113,10 +128,14 @@ def describe_plan(titles: list[str], calibration: int, images: int, settings: Co
     texts = [
         say_count("{n} model would be tried: {titles}.", "{n} models would be tried: {titles}.", len(titles),
                   titles="; ".join(titles)),
-        say("Ranges are measured on {calibration} of the training split; all are compared with the model on {images}.",
-            calibration=say_images(calibration), images=say_images(images)),
+        say("All are compared with the model on {images}.", images=say_images(images)),
     ]  # fmt: skip
+    if settings.int8:
+        texts.append(say("Ranges are measured on {calibration} of the training split.",
+                         calibration=say_images(calibration)))  # fmt: skip
     if settings.prune or settings.zero:
         texts.append(say_count("Pruned networks are fine-tuned for {n} epoch.",
                                "Pruned networks are fine-tuned for {n} epochs.", settings.finetune_epochs))  # fmt: skip
+    if settings.distill_into:
+        texts.append(say("A distilled network is trained as pupila train trains it."))
     return texts

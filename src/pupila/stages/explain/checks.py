@@ -47,6 +47,7 @@ def check_maps(explainer: "Explainer", explanations: Sequence[Explanation], grou
         inputs = [image.inputs[0] for _, image in shown]
         logits = [explainer.class_logit(image, each.label) for each, image in shown]
         classes = collect_classes([each for each, _ in shown], inputs, logits, groups)
+        fields["searched"] = [each.label for each in classes]
         fields["shortcuts"] = [each for each in map(find_shortcut, classes) if each is not None]
         probabilities = [explainer.probability(image, each.label) for each, image in shown]
         heats = [each.maps[0].placed for each, _ in shown]

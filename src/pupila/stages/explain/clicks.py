@@ -59,7 +59,10 @@ def _list_places(
 ) -> Iterator[tuple[float, float, ClickPlace]]:
     """x and y of the other clicks, and where they lie."""
     extents = mask.shape[::-1]
-    columns, rows = (np.arange(start % step, side, step) for start, side in zip(click, extents, strict=True))
+    grids = (np.arange(start % step, side, step) for start, side in zip(click, extents, strict=True))
+    columns, rows = (
+        grid[grid < side] for grid, side in zip(grids, extents, strict=True)
+    )  # which may round up
     inside = mask[np.ix_(rows.astype(int), columns.astype(int))]
     padded, (height, width) = np.pad(inside, 1), inside.shape
     near = np.any([padded[y : y + height, x : x + width] for y in range(3) for x in range(3)], axis=0)

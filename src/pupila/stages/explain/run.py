@@ -15,7 +15,7 @@ from pupila.stages.explain.clicks import summarise_clicks
 from pupila.stages.explain.explainers import EXPLAINERS
 from pupila.stages.explain.explanation import Explanation, ImagesToExplain
 from pupila.stages.explain.localisation import localise
-from pupila.stages.explain.settings import ExplainSettings
+from pupila.stages.explain.settings import PERTURBING, ExplainSettings
 
 _USUAL = 0.95  # quantile of the images' strongest cells that ends the colour scale
 
@@ -55,6 +55,7 @@ def explain_images(
         limits=_find_limits(explanations),
         images=[_describe(number, each) for number, each in enumerate(explanations)],
         left_out=images.left_out, skipped=images.skipped,
+        grid=_find_grid(explainer.method, explanations),
     )  # fmt: skip
     if images.region is not None:
         regions = [
@@ -65,6 +66,14 @@ def explain_images(
     if settings.check:
         report = report.model_copy(update=explainer.check(explanations, images))
     return ExplainResult(report, explanations)
+
+
+def _find_grid(method: str, explanations: Sequence[Explanation]) -> tuple[int, int] | None:
+    """The rows and columns of the coarsest map; None where maps are of predictions alone."""
+    if method in PERTURBING:
+        return None
+    shapes = [each.cells.shape[-2:] for explanation in explanations for each in explanation.maps]
+    return min(shapes, key=min, default=None)
 
 
 def _find_limits(explanations: Sequence[Explanation]) -> dict[str, float]:

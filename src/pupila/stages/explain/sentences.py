@@ -21,6 +21,7 @@ from pupila.core.messages import (
     translate,
 )
 
+_COARSE = 5  # cells along a side, below which a map says little of where
 METHODS = {
     "gradcam": mark("Grad-CAM: the features of each cell, weighted with the mean gradient of the logit."),
     "hirescam": mark("HiResCAM: the features of each cell, weighted with the gradient of the logit there."),
@@ -81,10 +82,14 @@ def sentences(report: ExplainReport) -> list[str]:
     elif report.prompt:
         texts.append(say("How the mask changes as the click moves was not measured: that needs a single foreground "
                          "point, and a mask of more than a pixel."))  # fmt: skip
-    texts += [_describe_place(each) for each in report.localisation]
+    texts += [_describe_place(each) for each in sorted(report.localisation, key=_measure_lead)]
     if report.faithfulness is not None:
         texts.append(_describe_faithfulness(report.faithfulness))
+    texts += _describe_search(report)
     texts += [_describe_images(report), *filter(None, [report.skipped])]
+    if report.grid is not None and min(report.grid) < _COARSE:
+        texts.append(say("The maps have {rows} x {columns} cells only: --method occlusion is finer, and so is a model "
+                         "of larger images.", rows=report.grid[0], columns=report.grid[1]))  # fmt: skip
     against = [each for each in report.images if each.maps and all(entry.high <= 0 for entry in each.maps)]
     if against:
         texts.append(say_count("In {n} image nothing speaks for the explained class.",
@@ -98,6 +103,17 @@ def sentences(report: ExplainReport) -> list[str]:
             say("A map shows where evidence lies, not that the model is right. --check tests the maps.")
         )
     return texts
+
+
+def _describe_search(report: ExplainReport) -> list[str]:
+    """What a search without a result looked at."""
+    if report.searched is None or report.shortcuts:
+        return []
+    if not report.searched:
+        return [
+            say("Too few images of one class to look for a place that decides it; --most N explains more.")
+        ]
+    return [say("No place decides {classes} in nearly every image.", classes=listing(report.searched))]
 
 
 def describe_shortcut(given: Shortcut) -> str:
@@ -136,12 +152,19 @@ def _describe_agreement(given: Agreement) -> str:
 def _describe_clicks(given: ClickStability) -> str:
     images, elsewhere = say_images(given.images), given.iou.get("elsewhere")
     figures = say_count(
-        "of {n} other click there, {share} gives a mask with an IoU of at least 0.8 with it (mean IoU {iou}; {images})",
-        "of {n} other clicks there, {share} give a mask with an IoU of at least 0.8 with it (mean IoU {iou}; {images})",
+        "of {n} other click there, {share} in the mean of the images give a mask with an IoU of at least 0.8 with it "
+        "(mean IoU {iou}; {images})",
+        "of {n} other clicks there, {share} in the mean of the images give a mask with an IoU of at least 0.8 with it "
+        "(mean IoU {iou}; {images})",
         given.inside, share=given.share.percent_text(), images=images, iou=given.iou["inside"].value_text(2),
     )  # fmt: skip
     words = {"images": images, "elsewhere": "" if elsewhere is None else elsewhere.value_text(2)}
     return translate(_CLICKS[given.verdict]).format(figures=figures, **words)
+
+
+def _measure_lead(given: Localisation) -> float:
+    """Orders layers: the one that lies best in the regions first."""
+    return given.centre.other - given.centre.first
 
 
 def _describe_place(given: Localisation) -> str:
@@ -173,6 +196,12 @@ def _describe_faithfulness(given: Faithfulness) -> str:
     if given.insertion.low is None:
         return say("Uncovering in the order of the maps gives a mean {measure} of {ours}, with random maps {random}: "
                    "too few groups for a verdict.", **values)  # fmt: skip
+    if given.insertion.low > 0 and (given.centre.low is None or given.centre.low <= 0):
+        return say(
+            "What the maps show matters more than random places: uncovering in their order gives a mean {measure} of "
+            "{ours}, with random maps {random}; but a bump in the middle of each image does as well ({centre}).",
+            centre=number(given.centre.other), **values,
+        )  # fmt: skip
     if given.insertion.low > 0:
         return say(
             "What the maps show matters to the model: uncovering in their order gives a mean {measure} of {ours}, "

@@ -6,6 +6,8 @@ from pydantic import Field, PositiveInt
 
 from pupila.core.settings import Settings
 
+PERTURBING = ("occlusion", "rise")  # methods that need predictions alone
+
 
 class ExplainSettings(Settings):
     """How heat maps are made."""

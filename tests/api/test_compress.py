@@ -1,6 +1,7 @@
 """`pupila compress` from end to end: a bundle in int8 that predicts, and what is refused."""
 
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -215,7 +216,10 @@ def test_a_pruned_network_averages_over_the_flips_of_its_parent(insects: Path, t
 
 @pytest.mark.usefixtures("any_speed")
 @pytest.mark.parametrize("task", ["multilabel", "segment"])
-def test_every_candidate_of_other_tasks_is_evaluated(task: str, tmp_path: Path) -> None:
+def test_every_candidate_of_other_tasks_is_evaluated(
+    task: str, tmp_path: Path, real_weights: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PUPILA_WEIGHTS", str(real_weights("mobilenetv2_100.safetensors").parent))
     if task == "multilabel":
         data = write_several_labels(tmp_path / "data", 40)
         settings: Any = ClassifierSettings(weights="none", model="resnet_small")

@@ -112,6 +112,7 @@ MODULE_OF = {
     "pyyaml": "yaml",
     "scikit-learn": "sklearn",
     "segmentation-models-pytorch": "segmentation_models_pytorch",
+    "torch-pruning": "torch_pruning",
 }
 
 # Loading one of these rooms must need nothing but these libraries: a container without torch and tables.

@@ -146,7 +146,7 @@ def _faithfulness(given: Faithfulness | None) -> list[Section]:
         say("maps"),
         say("random maps"),
         say("relative change"),
-        say("95 % CI"),
+        say("95 % CI of the difference"),
     ]
     rows = [
         [say("insertion (higher is better)"), *given.insertion.cells()],
@@ -158,7 +158,7 @@ def _faithfulness(given: Faithfulness | None) -> list[Section]:
             say("maps"),
             say("a bump in the middle"),
             say("relative change"),
-            say("95 % CI"),
+            say("95 % CI of the difference"),
         ],
         [[say("insertion (higher is better)"), *given.centre.cells()]],
     )

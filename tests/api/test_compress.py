@@ -131,8 +131,8 @@ def test_what_cannot_be_compressed_is_refused(insects: Path, parent: Bundle, tmp
 @pytest.mark.parametrize(
     ("settings", "title"),
     [
-        ({"prune": 0.3}, "pruned by"),
-        ({"zero": 0.3}, "30 % zeros"),
+        ({"prune": 0.3, "finetune_epochs": 1}, "pruned by"),
+        ({"zero": 0.3, "finetune_epochs": 1}, "30 % zeros"),
         ({"distill_into": "lenet"}, "distilled into lenet"),
     ],
 )
@@ -140,8 +140,8 @@ def test_a_smaller_network_is_trained_and_becomes_a_bundle(
     parent: Bundle, insects: Path, tmp_path: Path, settings: dict[str, Any], title: str
 ) -> None:
     result = pupila.compress(
-        parent, insects, max_drop=1.0, rounds=2, calibration_images=6, int8=False, finetune_epochs=1,
-        out=tmp_path / "out", **settings,
+        parent, insects, max_drop=1.0, rounds=2, calibration_images=6, int8=False, out=tmp_path / "out",
+        **settings,
     )  # fmt: skip
     (model,) = result.report.models
     assert model.title.startswith(title) and model.outcome == "chosen" and result.bundle is not None
@@ -334,6 +334,8 @@ def test_a_dry_run_says_what_would_be_tried(parent: Bundle, insects: Path) -> No
     assert f"on {tested} images" in images and "as pupila train trains it" in distilled
     with pytest.raises(PupilaError, match="There is nothing to try"):
         plan_compression(parent, insects, int8=False)
+    with pytest.raises(PupilaError, match="finetune_epochs=5 has no effect: it needs --prune 0"):
+        plan_compression(parent, insects, finetune_epochs=5)
 
 
 def test_three_lost_images_and_one_gained_are_not_distinguishable(tmp_path: Path) -> None:

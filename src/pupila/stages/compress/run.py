@@ -87,8 +87,13 @@ def list_all_candidates(parent: Bundle, settings: CompressSettings) -> list[Cand
     """What the settings ask for, before any network is made.
 
     Raises:
-        PupilaError: they ask for nothing.
+        PupilaError: they ask for nothing, or one of them has no effect.
     """
+    if "finetune_epochs" in settings.model_fields_set and not (settings.prune or settings.zero):
+        raise PupilaError(
+            say("{setting} has no effect: it needs {need}", setting=f"finetune_epochs={settings.finetune_epochs}",
+                need="--prune 0.3, --zero 0.3"), remedy=say("omit {flag}", flag="--finetune-epochs"),
+        )  # fmt: skip
     models = [FloatModel("", "", parent), *plan_networks(settings)]
     candidates = [candidate for model in models for candidate in list_candidates(model, settings)]
     if not candidates:

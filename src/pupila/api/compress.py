@@ -10,7 +10,6 @@ from pupila.api.inputs import Data, ModelInput, Path, path_text
 from pupila.api.options import CompressOptions
 from pupila.core import files
 from pupila.core.display import Displayed, Summary
-from pupila.core.errors import PupilaError
 from pupila.core.extras import public
 from pupila.core.messages import say
 from pupila.core.vocabulary import TEST, VALIDATION
@@ -160,14 +159,7 @@ def _open_trial(
     opened = open_labelled(data, {})
     check_fits(source, opened)
     trial = Trial(source, opened, require_split(opened), split)
-    targets = opened.images["target"].to_list()
-    rows = [row for row, image in enumerate(trial.splits.images) if image.split == split]
-    if split == VALIDATION and all(targets[row] is None for row in rows):
-        raise PupilaError(
-            say("No labelled image in the {split} split", split=split), actual="splits.json",
-            expected=say("labelled images to compare the models on"), remedy="--test",
-        )  # fmt: skip
-    select_rows(opened, trial.splits, split)
+    select_rows(opened, trial.splits, split, remedy="--test" if split == VALIDATION else "")
     return trial, choose_images(opened, trial.splits, settings.calibration_images)
 
 

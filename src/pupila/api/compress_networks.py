@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,7 @@ from pupila.stages.compress.prune import MAGNITUDE, TAYLOR, prune_channels
 from pupila.stages.compress.run import FAULTS, describe_fault
 from pupila.stages.compress.settings import CompressSettings
 from pupila.stages.compress.zeros import mask_weights, unmask_weights
+from pupila.stages.evaluate.evaluation_set import select_rows
 from pupila.stages.train.config import TrainConfig
 from pupila.stages.train.finish import BundleImages, write_run_bundle
 from pupila.stages.train.preparation import find_training, prepare_training
@@ -199,13 +201,13 @@ class SmallerNetworks:
         return plan.model_copy(update=same), replace(network, preprocessing=spec)
 
     def _trainer(self, plan: TrainPlan, network: Network) -> TaskTrainer:
-        split = SplitRows.of(self.splits, self._rows(TRAIN), self._rows(VALIDATION))
+        split = SplitRows.of(self.splits, *self._select_rows())
         return TRAINERS[plan.task](self.data, split, plan, network, self.pool)
 
-    def _rows(self, split: str) -> list[int]:
-        targets = self.data.images["target"].to_list()
-        rows = enumerate(self.splits.images)
-        return [row for row, image in rows if image.split == split and targets[row] is not None]
+    def _select_rows(self) -> tuple[list[int], list[int]]:
+        """The labelled rows of training and of validation."""
+        training, validation = (select_rows(self.data, self.splits, split) for split in (TRAIN, VALIDATION))
+        return training, validation
 
     def _train(
         self,
@@ -234,7 +236,7 @@ class SmallerNetworks:
         finish(network)
         groups = np.array([image.component for image in self.splits.images])[trained.rows]
         result = recipe.calibrate(plan, self.data, trained.predictions, trained.rows, groups)
-        images = BundleImages(trained.rows, self._rows(TRAIN) + self._rows(VALIDATION))
+        images = BundleImages(trained.rows, list(chain(*self._select_rows())))
         whole = network if name == DISTILLED else replace(network, weights=self.parent.info.weights)
         return write_run_bundle(finished, plan, whole, self.data, result, images)
 

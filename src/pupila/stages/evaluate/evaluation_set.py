@@ -20,8 +20,18 @@ from pupila.stages.evaluate.evaluator import EvaluationSet
 from pupila.stages.evaluate.predictions import Predictions
 
 
-def select_rows(data: Dataset, splits: SplitFile, split: str | None) -> list[int]:
-    """Labelled rows of a split; of all but the test split for None."""
+def select_rows(data: Dataset, splits: SplitFile, split: str | None, remedy: str = "") -> list[int]:
+    """Labelled rows of a split; of all but the test split for None.
+
+    Args:
+        data: the data set.
+        splits: made from it.
+        split: its name.
+        remedy: where there is none; empty: that of an evaluation.
+
+    Raises:
+        PupilaError: no row has a label.
+    """
     targets = data.images["target"].to_list()
     splits_used = (TRAIN, VALIDATION) if split is None else (split,)
     rows = [row for row, a in enumerate(splits.images) if a.split in splits_used and targets[row] is not None]
@@ -29,7 +39,7 @@ def select_rows(data: Dataset, splits: SplitFile, split: str | None) -> list[int
         raise PupilaError(
             say("No labelled image in the {split} split", split=split or VALIDATION), actual="splits.json",
             expected=say("labelled images to evaluate on"),
-            remedy=say("--split validation, or draw another split: {command}", command=splits.redraw_command),
+            remedy=remedy or say("--split validation, or draw another split: {command}", command=splits.redraw_command),
         )  # fmt: skip
     return rows
 

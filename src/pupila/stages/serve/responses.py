@@ -27,7 +27,7 @@ class PredictionResponse(BaseModel):
 
 
 class ExplainedResponse(PredictionResponse):
-    """The fields of every response about classes, which heat maps can be asked for."""
+    """The fields of every response about classes, with heat maps where a request says explain=true."""
 
     explanation: Explanation | None = Field(default=None, description="heat maps; null: explain was not true")
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+import torch
 from onnx import numpy_helper
 
 from pupila.artifacts.bundle.outputs import LOGITS
@@ -194,6 +195,24 @@ def test_int8_predicts_nearly_the_same_in_a_quarter_of_the_size(task: str, tmp_p
         if each.data_type in (onnx.TensorProto.INT8, onnx.TensorProto.INT32)
     }
     assert not [node for node in nodes if set(node.input[2:]) & zeros & signed]
+
+
+def test_a_head_whose_weights_cancel_keeps_its_classes(tmp_path: Path) -> None:
+    settings = ClassifierSettings(weights="none", model="resnet_small", head="linear")
+    network = draw_network("classify", settings, 64)
+    inputs = [
+        np.kron(RNG.standard_normal((1, 3, 8, 8)), np.ones((8, 8))).astype(np.float32) for _ in range(24)
+    ]
+    head: Any = network.head
+    with torch.inference_mode():
+        features = network.encoder(torch.from_numpy(np.concatenate(inputs)))
+    with torch.no_grad():  # standardised features: each centred, and scaled by its small deviation
+        head.weight /= features.std(dim=0) + 1e-6
+        head.bias.copy_(-head.weight @ features.mean(dim=0))
+    content = write_network(tmp_path / "bundle", network).read("model.onnx")
+    small = quantise(content, inputs, per_channel=True, reduced=False)
+    a, b = (Session(each).run(np.concatenate(inputs), outputs=[LOGITS])[0] for each in (content, small))
+    assert len(set(a.argmax(axis=1))) > 1 and (a.argmax(axis=1) == b.argmax(axis=1)).mean() > 0.8
 
 
 def test_models_are_measured_in_turns(tmp_path: Path) -> None:

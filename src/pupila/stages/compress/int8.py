@@ -9,13 +9,16 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from pupila.artifacts.bundle.outputs import LOGITS
 from pupila.imaging.images.decode import Array
 
 _INPUT = "pixels"
 
 
 def quantise(model: bytes, inputs: Iterable[Array], per_channel: bool, reduced: bool) -> bytes:
-    """An ONNX file of Pupila's in int8, with the metadata of the float one.
+    """An ONNX file of Pupila's in int8, with the metadata of the float one; a last linear layer stays as it is.
+
+    The weights of a head that standardises its features are large and cancel, which 8 bits can't, and it takes no time.
 
     Args:
         model: ONNX file with the input `pixels`.
@@ -42,8 +45,12 @@ def quantise(model: bytes, inputs: Iterable[Array], per_channel: bool, reduced: 
         )
         Path(plain).write_bytes(model)
         quant_pre_process(plain, prepared, skip_symbolic_shape=True)
+        graph = onnx.load(prepared)
+        linear = _find_last_linear(graph.graph)
+        onnx.save(graph, prepared)
         quantize_static(
-            prepared, quantised, Reader(), quant_format=QuantFormat.QDQ, per_channel=per_channel, reduce_range=reduced,
+            prepared, quantised, Reader(), nodes_to_exclude=linear, quant_format=QuantFormat.QDQ,
+            per_channel=per_channel, reduce_range=reduced,
             activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8, calibrate_method=CalibrationMethod.MinMax,
         )  # fmt: skip
         result = onnx.load(quantised)
@@ -53,6 +60,23 @@ def quantise(model: bytes, inputs: Iterable[Array], per_channel: bool, reduced: 
     result.metadata_props.extend(described.metadata_props)
     content: bytes = result.SerializeToString()
     return content
+
+
+def _find_last_linear(graph: Any) -> list[str]:
+    """Names, which each node gets, from the last linear layers to the logits; none where these are convolutions."""
+    producers = {name: node for node in graph.node for name in node.output}
+    names, pending, is_linear = set(), [LOGITS], False
+    while pending:
+        node = producers.get(pending.pop())
+        if node is None or node.op_type == "Conv":
+            continue
+        node.name = node.name or f"to_{node.output[0]}"
+        names.add(node.name)
+        if node.op_type in ("Gemm", "MatMul"):
+            is_linear = True
+        else:
+            pending += node.input
+    return sorted(names) if is_linear else []
 
 
 def _remove_zero_points(graph: Any) -> None:

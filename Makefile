@@ -44,7 +44,7 @@ bench: $(STAMP)
 # The lock names no host: `uv pip compile` writes versions and hashes only.
 lock: $(UV)
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
-		--extra sam --extra geo --extra heif --extra openvino --extra collect --extra label --extra s3 --extra sweep --extra compress \
+		--extra sam --extra geo --extra heif --extra openvino --extra client --extra collect --extra label --extra s3 --extra sweep --extra compress \
 		--extra track --group dev pyproject.toml -o requirements.lock
 
 $(UV):

@@ -57,8 +57,9 @@ DOORS: dict[str, tuple[str, ...]] = {
     "httptools": ("artifacts/web",),
     "httpcore": ("stages/collect",),
     "huggingface_hub": ("learning/models",),
-    "httpx": ("stages/collect", "stages/label"),
+    "httpx": ("artifacts/web", "stages/collect", "stages/label"),
     "jinja2": ("artifacts/report",),
+    "limits": ("artifacts/web",),
     "markupsafe": ("artifacts/report",),
     "matplotlib": ("artifacts/report",),
     "mlflow": ("stages/track",),
@@ -73,6 +74,7 @@ DOORS: dict[str, tuple[str, ...]] = {
                "stages/doctor", "stages/explore", "stages/split", "stages/train", "stages/evaluate",
                "experiments"),  # readers of its frames
     "pycocotools": ("imaging/regions",),
+    "prometheus_client": ("artifacts/web",),
     "protego": ("stages/collect",),
     "pydantic": ("core/records", "core/settings"),
     "pydantic_core": ("core/settings",),  # pydantic's own errors, for a validator of ours
@@ -109,6 +111,7 @@ MODULE_OF = {
     "charset-normalizer": "charset_normalizer",
     "pillow": "PIL",
     "pillow-heif": "pillow_heif",
+    "prometheus-client": "prometheus_client",
     "pyyaml": "yaml",
     "scikit-learn": "sklearn",
     "segmentation-models-pytorch": "segmentation_models_pytorch",

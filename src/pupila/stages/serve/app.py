@@ -14,6 +14,7 @@ from pupila.artifacts.bundle.prompter import Prompter
 from pupila.artifacts.bundle.schema import BundleInfo
 from pupila.artifacts.registry.watch import Watch
 from pupila.artifacts.web.app import App, make_app
+from pupila.artifacts.web.scopes import PUBLIC, needs
 from pupila.imaging.images.budget import set_decode_memory
 from pupila.stages.serve.batcher import Batcher
 from pupila.stages.serve.embeddings import Embeddings
@@ -134,6 +135,7 @@ async def _poll(follower: Follower | None, seconds: float) -> AsyncIterator[None
 
 def _add_descriptions(app: App, worker: Worker, follower: Follower | None) -> None:
     @app.get("/health", response_model=Health, response_model_exclude_unset=True)
+    @needs(PUBLIC)
     async def health() -> Health:
         """Whether the service is up."""
         version = worker.slot.current.bundle.hash
@@ -142,6 +144,7 @@ def _add_descriptions(app: App, worker: Worker, follower: Follower | None) -> No
         return Health(status="ok", model_version=version, following=follower.describe())
 
     @app.get("/model/info", response_model=BundleDescription, response_model_exclude={"golden", "files"})
+    @needs("predict")
     async def info() -> BundleDescription:
         """The contents of `bundle.json`, without golden predictions and file hashes."""
         served = worker.slot.current

@@ -16,6 +16,7 @@ from pupila.artifacts.web.app import (
     image_uploads,
 )
 from pupila.artifacts.web.refusals import REFUSALS
+from pupila.artifacts.web.scopes import needs
 from pupila.imaging.images.decode import ImageFault
 from pupila.stages.serve.batcher import Batcher
 from pupila.stages.serve.explanations import ExplainedPrediction, NoHeatMap
@@ -70,6 +71,7 @@ def _add_single(app: App, responder: _Responder) -> None:
         "/predict/single", response_model=responder.format.model, responses={**REFUSALS, 200: kinds},
         form_limits={"max_files": 1},
     )  # fmt: skip
+    @needs("predict")
     async def single(
         request: Request, file: ImageUpload, explain: FlagField = False
     ) -> PredictionResponse | Response:
@@ -97,6 +99,7 @@ def _add_batch(app: App, responder: _Responder) -> None:
     uploads = image_uploads(batcher.settings.body_limits().files)
 
     @app.post("/predict/batch", response_model=batch_model, responses=REFUSALS)
+    @needs("predict")
     async def batch(
         request: Request, files: list[UploadedFile] = uploads, explain: FlagField = False
     ) -> Batch[Any]:

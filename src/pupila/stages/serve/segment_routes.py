@@ -18,6 +18,7 @@ from pupila.artifacts.web.app import (
     run_before,
 )
 from pupila.artifacts.web.refusals import REFUSALS, Problem, Refusal
+from pupila.artifacts.web.scopes import needs
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 from pupila.imaging.images.decode import ImageFault
@@ -42,6 +43,7 @@ def add_segment(app: App, embeddings: Embeddings) -> None:
 
     @app.post("/segment", response_model=PromptResponse, responses=_DOCUMENTED,
               dependencies=[run_before(_refuse_explain)])  # fmt: skip
+    @needs("predict")
     async def segment(
         request: Request,
         file: OptionalImageUpload = None,

@@ -21,6 +21,9 @@ from pupila.artifacts.web.limits import BodyLimits, ConnectionLimits
 BODIES = BodyLimits(body=1_000_000, held=1_500_000, files=2, fields=3, field_bytes=1000)
 HEALTH = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
 POST = b"POST /file HTTP/1.1\r\nHost: x\r\n"
+PROBLEM_FIELDS = {
+    "type", "title", "status", "detail", "instance", "error", "actual", "expected", "remedy", "request_id",
+}  # fmt: skip
 CHUNKED = POST + b"Content-Type: multipart/form-data; boundary=m\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 

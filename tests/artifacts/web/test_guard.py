@@ -4,16 +4,28 @@ import errno
 import json
 import logging
 import os
+import re
 from collections.abc import Iterator
 from tempfile import SpooledTemporaryFile
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from starlette.formparsers import MultiPartParser
 
 from pupila.artifacts.web.limits import BodyLimits
+from pupila.artifacts.web.reasons import STATUS, TITLES, Reason, find_reason
 from pupila.artifacts.web.refusals import RETRY_LATER, Refusal, to_response
-from tests.artifacts.web.clients import HEALTH, POST, ask, connect, form, read_response, serving, small_app
+from tests.artifacts.web.clients import (
+    HEALTH,
+    POST,
+    PROBLEM_FIELDS,
+    ask,
+    connect,
+    form,
+    read_response,
+    serving,
+    small_app,
+)
 
 FILE = ('name="file"; filename="a.png"', b"12345")
 FILES = ('name="files"; filename="a.png"', b"12345")
@@ -83,8 +95,27 @@ def test_odd_bytes_in_a_file_name_are_no_failure(port: int, name: bytes) -> None
 
 
 def test_half_characters_in_a_refusal_are_shown_by_their_number() -> None:
-    body = json.loads(bytes(to_response(Refusal(422, "bad \ud800"), "x").body))
+    body = json.loads(bytes(to_response(Refusal("invalid-request", "bad \ud800"), "x").body))
     assert body["error"] == "bad \\ud800"
+
+
+def test_a_refusal_is_a_problem_of_rfc_9457() -> None:
+    response = to_response(Refusal("queue-full", "Queue full", "9 images", "at most 8", "try again"), "a b/1")
+    assert (response.status_code, response.headers["content-type"]) == (503, "application/problem+json")
+    assert json.loads(bytes(response.body)) == {
+        "type": "urn:pupila:problem:queue-full", "title": "The queue is full", "status": 503,
+        "detail": "Queue full: found 9 images; expected at most 8.", "instance": "urn:pupila:request:a%20b%2F1",
+        "error": "Queue full", "actual": "9 images", "expected": "at most 8", "remedy": "try again",
+        "request_id": "a b/1",
+    }  # fmt: skip
+
+
+def test_every_reason_has_one_status_and_one_title() -> None:
+    assert set(STATUS) == set(TITLES) == set(get_args(Reason)) and len(STATUS) == len(get_args(Reason))
+    assert len(set(TITLES.values())) == len(TITLES)
+    assert all(re.fullmatch("[a-z0-9-]+", reason) and 400 <= code < 600 for reason, code in STATUS.items())
+    assert all(STATUS[find_reason(code)] == code for code in STATUS.values())
+    assert (find_reason(418), find_reason(502)) == ("invalid-request", "internal-error")
 
 
 def test_head_has_the_headers_of_get_and_405_names_what_is_allowed(port: int) -> None:
@@ -125,7 +156,7 @@ def test_head_has_the_headers_of_get_and_405_names_what_is_allowed(port: int) ->
 def test_a_refused_form_says_what_is_expected(port: int, request_: bytes, status: int, expected: str) -> None:
     got, response = ask(port, POST + request_)
     body = parsed(response)[1]
-    assert (got, set(body)) == (status, {"error", "actual", "expected", "remedy", "request_id"})
+    assert (got, set(body)) == (status, PROBLEM_FIELDS)
     assert expected in body["expected"] and body["remedy"]
 
 
@@ -165,7 +196,7 @@ def test_what_all_open_requests_hold_is_bounded_and_comes_back() -> None:
 
 def test_a_full_queue_refuses_before_the_body_is_sent() -> None:
     def full() -> None:
-        raise Refusal(503, "Queue full", headers=RETRY_LATER)
+        raise Refusal("queue-full", "Queue full", headers=RETRY_LATER)
 
     with serving(small_app(admit=full)) as port:
         head = (

@@ -64,7 +64,9 @@ def make_app(title: str, lifespan: Lifespan, limits: BodyLimits, admit: Admit | 
     async def handle_failure(request: Request, _: Exception) -> Response:
         _log.error("request %s failed", request.state.id)
         refusal = Refusal(
-            500, say("Internal server error"), remedy=say("search the server's log for this request_id")
+            "internal-error",
+            say("Internal server error"),
+            remedy=say("search the server's log for this request_id"),
         )
         return to_response(refusal, request.state.id)
 

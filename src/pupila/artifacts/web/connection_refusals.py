@@ -8,27 +8,30 @@ from pupila.core.messages import say
 def invalid_http() -> Refusal:
     """Bytes that are no request."""
     return Refusal(
-        400, say("The request is not valid HTTP"), expected=say("a request of HTTP/1.1"),
+        "invalid-http", say("The request is not valid HTTP"), expected=say("a request of HTTP/1.1"),
         remedy=say("let an HTTP library build the request"),
     )  # fmt: skip
 
 
 def no_tunnel() -> Refusal:
     """CONNECT."""
-    return Refusal(405, say("Method not allowed"), "CONNECT", "GET, HEAD, POST", say("see /docs"))
+    return Refusal(
+        "method-not-allowed", say("Method not allowed"), "CONNECT", "GET, HEAD, POST", say("see /docs")
+    )
 
 
 def long_address(size: int, limits: ConnectionLimits) -> Refusal:
     """An address of so many bytes."""
     return over_limit(
-        414, say("The address is too long"), size, limits.target_bytes, say("send data as the request's body")
+        "long-address", say("The address is too long"), size, limits.target_bytes,
+        say("send data as the request's body"),
     )  # fmt: skip
 
 
 def many_headers(limits: ConnectionLimits) -> Refusal:
     """More headers than the limit."""
     return Refusal(
-        431, say("Too many headers"), expected=say("at most {n}", n=limits.headers),
+        "large-headers", say("Too many headers"), expected=say("at most {n}", n=limits.headers),
         remedy=say("send fewer headers"),
     )  # fmt: skip
 
@@ -36,7 +39,7 @@ def many_headers(limits: ConnectionLimits) -> Refusal:
 def large_headers(size: int, limits: ConnectionLimits) -> Refusal:
     """Request line and headers of so many bytes."""
     return over_limit(
-        431, say("The headers are too large"), size, limits.head_bytes,
+        "large-headers", say("The headers are too large"), size, limits.head_bytes,
         say("send smaller headers, and the data in the body"),
     )  # fmt: skip
 
@@ -44,7 +47,7 @@ def large_headers(size: int, limits: ConnectionLimits) -> Refusal:
 def large_framing(size: int, limits: ConnectionLimits) -> Refusal:
     """Chunk extensions and trailers of so many bytes."""
     return over_limit(
-        400, say("The chunk extensions or trailers are too large"), size, limits.head_bytes,
+        "large-framing", say("The chunk extensions or trailers are too large"), size, limits.head_bytes,
         say("send the data in the chunks"),
     )  # fmt: skip
 
@@ -52,15 +55,15 @@ def large_framing(size: int, limits: ConnectionLimits) -> Refusal:
 def many_pipelined(limits: ConnectionLimits) -> Refusal:
     """More requests before the first response than the limit."""
     return Refusal(
-        400, say("Too many requests before the first response"), expected=say("at most {n}", n=limits.pipelined),
-        remedy=say("wait for responses, or open more connections"),
+        "pipelined", say("Too many requests before the first response"),
+        expected=say("at most {n}", n=limits.pipelined), remedy=say("wait for responses, or open more connections"),
     )  # fmt: skip
 
 
 def many_connections(limits: ConnectionLimits) -> Refusal:
     """More connections than the limit."""
     return Refusal(
-        503, say("Too many connections"), expected=say("at most {n}", n=limits.connections),
+        "many-connections", say("Too many connections"), expected=say("at most {n}", n=limits.connections),
         remedy=say("send the request again"), headers=RETRY_LATER,
     )  # fmt: skip
 
@@ -68,6 +71,6 @@ def many_connections(limits: ConnectionLimits) -> Refusal:
 def too_slow() -> Refusal:
     """A request that did not come in time."""
     return Refusal(
-        408, say("The request did not arrive in time"), expected=say("a complete request"),
+        "timeout", say("The request did not arrive in time"), expected=say("a complete request"),
         remedy=say("send the request again, over a faster connection"),
     )  # fmt: skip

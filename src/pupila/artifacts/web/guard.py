@@ -95,12 +95,16 @@ class RequestGuard:
         ]
         if encodings:
             raise Refusal(
-                415, say("The request is compressed"), listing(encodings), say("no Content-Encoding"),
+                "compressed", say("The request is compressed"), listing(encodings), say("no Content-Encoding"),
                 say("send the image files as they are: they are compressed already"), {"accept-encoding": "identity"},
             )  # fmt: skip
         if (charset := _other_charset(headers.get("content-type", ""))) is not None:
             raise Refusal(
-                415, say("Unsupported charset"), charset, "utf-8", say("send names and text fields as UTF-8")
+                "unsupported-charset",
+                say("Unsupported charset"),
+                charset,
+                "utf-8",
+                say("send names and text fields as UTF-8"),
             )
         length = headers.get("content-length", "0")
         declared = int(length) if length.isascii() and length.isdecimal() else 0
@@ -113,20 +117,20 @@ class RequestGuard:
 
     def _too_large(self, length: int) -> Refusal:
         return over_limit(
-            413, say("The request is too large"), length, self.limits.body,
+            "large-body", say("The request is too large"), length, self.limits.body,
             say("send fewer images, or smaller ones"),
         )  # fmt: skip
 
     def _too_much(self) -> Refusal:
         return over_limit(
-            503, say("The open requests are too large together"), self.held, self.limits.held,
+            "many-open-bytes", say("The open requests are too large together"), self.held, self.limits.held,
             say("send the request again"), RETRY_LATER,
         )  # fmt: skip
 
 
 def _cut_off() -> Refusal:
     return Refusal(
-        400, say("The multipart form is cut off"), expected=say("a form that ends with its boundary and --"),
+        "invalid-form", say("The multipart form is cut off"), expected=say("a form that ends with its boundary and --"),
         remedy=say("send the whole form"),
     )  # fmt: skip
 

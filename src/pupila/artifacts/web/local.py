@@ -5,12 +5,12 @@ from collections.abc import Callable
 
 import uvicorn
 from starlette.datastructures import Headers
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pupila.artifacts.web.app import App
 from pupila.artifacts.web.limits import ConnectionLimits
 from pupila.artifacts.web.listening import listen, make_server
+from pupila.artifacts.web.refusals import Refusal, new_request_id, to_response
 from pupila.core.messages import say
 
 HOST = "127.0.0.1"
@@ -34,8 +34,8 @@ class LocalOnly:
         ):
             await self.app(scope, receive, send)
             return
-        body = {"error": say("This page is served to this machine only")}
-        await JSONResponse(body, 403)(scope, receive, send)
+        refusal = Refusal("forbidden", say("This page is served to this machine only"))
+        await to_response(refusal, new_request_id())(scope, receive, send)
 
 
 def _is_own(method: str, headers: Headers) -> bool:

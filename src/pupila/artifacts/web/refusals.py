@@ -7,14 +7,17 @@ import re
 import uuid
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 import fastapi
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from pupila.artifacts.web.reasons import STATUS, TITLES, Reason, find_reason
+from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, mark, say, translate
 
 _log = logging.getLogger("uvicorn.error")
@@ -24,6 +27,8 @@ _FILES_OPEN = (errno.EMFILE, errno.ENFILE)
 _SHOWN = 5  # names of form fields in a refusal
 RETRY_AFTER = 1  # seconds
 RETRY_LATER = {"retry-after": str(RETRY_AFTER)}  # headers of a refusal of only now
+MEDIA_TYPE = "application/problem+json"
+_TYPE, _INSTANCE = "urn:pupila:problem:", "urn:pupila:request:"
 _BUILD = mark("let the HTTP library build the form, and set no Content-Type yourself")
 
 
@@ -31,7 +36,7 @@ class Refusal(fastapi.HTTPException):
     """A refused request.
 
     Args:
-        status: HTTP status.
+        reason: names the status, and what clients and metrics tell refusals apart by.
         problem: one clause: what is wrong.
         actual: what was found.
         expected: what would have been right.
@@ -41,32 +46,42 @@ class Refusal(fastapi.HTTPException):
 
     def __init__(
         self,
-        status: int,
+        reason: Reason,
         problem: str,
         actual: str = "",
         expected: str = "",
         remedy: str = "",
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(status, problem, headers)
+        super().__init__(STATUS[reason], problem, headers)
+        self.reason: Reason = reason
         self.body = {"error": problem, "actual": actual, "expected": expected, "remedy": remedy}
+
+    def describe(self) -> str:
+        """What is wrong, was found and was expected, in one sentence."""
+        return str(PupilaError(self.body["error"], self.body["actual"], self.body["expected"]))
 
 
 def over_limit(
-    status: int, problem: str, size: int, most: int, remedy: str, headers: Mapping[str, str] | None = None
+    reason: Reason, problem: str, size: int, most: int, remedy: str, headers: Mapping[str, str] | None = None
 ) -> Refusal:
     """The refusal of so many bytes, of which so many are allowed."""
-    return Refusal(status, problem, say("{n} bytes", n=size), say("at most {n}", n=most), remedy, headers)
+    return Refusal(reason, problem, say("{n} bytes", n=size), say("at most {n}", n=most), remedy, headers)
 
 
 class Problem(BaseModel):
-    """The body of every refusal."""
+    """The body of every refusal: a problem of RFC 9457, and what Pupila adds."""
 
-    error: str
-    actual: str
-    expected: str
-    remedy: str
-    request_id: str
+    type: str = Field(description=f"{_TYPE} and the reason; the same for every refusal of this kind")
+    title: str = Field(description="the type in words")
+    status: int = Field(description="HTTP status")
+    detail: str = Field(description="this refusal in one sentence: error, actual and expected")
+    instance: str = Field(description=f"{_INSTANCE} and the request_id")
+    error: str = Field(description="what is wrong")
+    actual: str = Field(description="what was sent; may be empty")
+    expected: str = Field(description="what would have been right; may be empty")
+    remedy: str = Field(description="what to do next; may be empty")
+    request_id: str = Field(description="as in the header X-Request-ID and in the server's log")
 
 
 REFUSALS: dict[int | str, dict[str, Any]] = {
@@ -81,26 +96,40 @@ def new_request_id() -> str:
 
 def to_response(refusal: Refusal, request_id: str) -> Response:
     """The response; half characters, which no encoding of text has, are shown by their number."""
-    texts = {**refusal.body, "request_id": request_id}
-    shown = {name: text.encode("utf-8", "backslashreplace").decode() for name, text in texts.items()}
+    texts = {
+        "type": _TYPE + refusal.reason, "title": translate(TITLES[refusal.reason]), "detail": refusal.describe(),
+        "instance": _INSTANCE + quote(request_id, safe=""), **refusal.body, "request_id": request_id,
+    }  # fmt: skip
+    shown: dict[str, Any] = {
+        name: text.encode("utf-8", "backslashreplace").decode() for name, text in texts.items()
+    }
+    shown["status"] = refusal.status_code
     headers = {"x-request-id": request_id, **(refusal.headers or {})}
     body = json.dumps(shown, ensure_ascii=False, separators=(",", ":")).encode()
-    return Response(body, refusal.status_code, headers, media_type="application/json")
+    return Response(body, refusal.status_code, headers, media_type=MEDIA_TYPE)
 
 
-# How the framework's own sentence on a form begins -> status, our problem and the remedy.
-_FORM_FAULTS = {
-    "Too many files": (413, mark("Too many files"), mark("split the files into several requests")),
-    "Too many fields": (413, mark("Too many text fields"), mark("send no other fields than /docs names")),
-    "Part exceeded": (413, mark("A text field is too large"), mark("send images as files, with a file name")),
-    "Field exceeded": (
-        413,
+# How the framework's own sentence on a form begins -> reason, our problem and the remedy.
+_FORM_FAULTS: dict[str, tuple[Reason, str, str]] = {
+    "Too many files": ("many-files", mark("Too many files"), mark("split the files into several requests")),
+    "Too many fields": (
+        "many-fields",
+        mark("Too many text fields"),
+        mark("send no other fields than /docs names"),
+    ),
+    "Part exceeded": (
+        "large-field",
         mark("A text field is too large"),
         mark("send images as files, with a file name"),
     ),
-    "Missing boundary": (400, mark("The multipart boundary is missing"), _BUILD),
-    "The Content-Disposition": (400, mark("A part of the form has no name"), _BUILD),
-    "Invalid multipart": (400, mark("The multipart form is damaged"), _BUILD),
+    "Field exceeded": (
+        "large-field",
+        mark("A text field is too large"),
+        mark("send images as files, with a file name"),
+    ),
+    "Missing boundary": ("invalid-form", mark("The multipart boundary is missing"), _BUILD),
+    "The Content-Disposition": ("invalid-form", mark("A part of the form has no name"), _BUILD),
+    "Invalid multipart": ("invalid-form", mark("The multipart form is damaged"), _BUILD),
 }
 
 
@@ -112,15 +141,22 @@ def from_http_error(fault: HTTPException, request: fastapi.Request) -> Refusal:
         return _from_disk_error(fault.__cause__, request.state.id)
     remedy, detail = say("see /docs"), str(fault.detail)
     if fault.status_code == 404:
-        return Refusal(404, say("Page not found"), request.scope["path"], remedy=remedy)
+        return Refusal("not-found", say("Page not found"), request.scope["path"], remedy=remedy)
     if fault.status_code == 405:
         allowed = (fault.headers or {}).get("Allow", "")
         allowed = allowed.replace("GET", "GET, HEAD")
-        return Refusal(405, say("Method not allowed"), request.method, allowed, remedy, {"allow": allowed})
-    for start, (status, problem, form_remedy) in _FORM_FAULTS.items():
+        return Refusal(
+            "method-not-allowed",
+            say("Method not allowed"),
+            request.method,
+            allowed,
+            remedy,
+            {"allow": allowed},
+        )
+    for start, (reason, problem, form_remedy) in _FORM_FAULTS.items():
         if detail.startswith(start):
-            return Refusal(status, translate(problem), *_form_limit(detail), translate(form_remedy))
-    return Refusal(fault.status_code, detail, remedy=remedy, headers=fault.headers)
+            return Refusal(reason, translate(problem), *_form_limit(detail), translate(form_remedy))
+    return Refusal(find_reason(fault.status_code), detail, remedy=remedy, headers=fault.headers)
 
 
 def _form_limit(detail: str) -> tuple[str, str]:
@@ -138,16 +174,16 @@ def _from_disk_error(fault: OSError, request_id: str) -> Refusal:
     actual = fault.strerror or type(fault).__name__
     if fault.errno in _DISK_FULL:
         return Refusal(
-            507, say("The server's temporary folder is full"), actual, say("room for the files of the request"),
+            "disk-full", say("The server's temporary folder is full"), actual, say("room for the files of the request"),
             say("send fewer files, or free disk space on the server (TMPDIR names the folder)"),
         )  # fmt: skip
     if fault.errno in _FILES_OPEN:
         return Refusal(
-            503, say("The server has too many open files"), actual, remedy=say("send the request again"),
+            "many-open-files", say("The server has too many open files"), actual, remedy=say("send the request again"),
             headers=RETRY_LATER,
         )  # fmt: skip
     return Refusal(
-        500, say("The server can't store the upload"), actual,
+        "storage", say("The server can't store the upload"), actual,
         remedy=say("search the server's log for this request_id"),
     )  # fmt: skip
 
@@ -159,12 +195,15 @@ def from_invalid_request(fault: RequestValidationError, request: fastapi.Request
     if location[:1] == ["body"] and location[1:2] and location[1] in UPLOAD_FIELDS:
         field = location[1]
         return Refusal(
-            422, say("Invalid request"), _describe_body(fault.body, request, field),
+            "invalid-request", say("Invalid request"), _describe_body(fault.body, request, field),
             say("a multipart field `{field}` with a file name", field=field),
             f"curl -F {field}=@photo.jpg http://HOST{request.scope['path']}",
         )  # fmt: skip
     return Refusal(
-        422, say("Invalid request"), f"{'.'.join(location)}: {first['msg']}", remedy=say("see /docs")
+        "invalid-request",
+        say("Invalid request"),
+        f"{'.'.join(location)}: {first['msg']}",
+        remedy=say("see /docs"),
     )
 
 

@@ -62,7 +62,7 @@ class NoHeatMap(Refusal):
 
     def __init__(self, actual: str) -> None:
         super().__init__(
-            422, say("The service can't explain this model"), actual,
+            "no-heat-map", say("The service can't explain this model"), actual,
             say("a classifier whose head reads averaged features, with its weights in the bundle"),
             "pupila explain BUNDLE IMAGE --method occlusion",
         )  # fmt: skip
@@ -79,7 +79,7 @@ class ExplanationQueue(RequestQueue):
         """
         if self.open + images > self.most:
             raise Refusal(
-                503, say("Too many explanations, try again in {n} s", n=RETRY_AFTER),
+                "many-explanations", say("Too many explanations, try again in {n} s", n=RETRY_AFTER),
                 say_count("{n} open request", "{n} open requests", self.open), say("at most {n}", n=self.most),
                 say("send the request again, or without explain"), RETRY_LATER,
             )  # fmt: skip

@@ -39,7 +39,7 @@ class RequestQueue:
         """
         if self.open + images > self.most:
             raise Refusal(
-                503, say("Queue full, try again in {n} s", n=RETRY_AFTER), say_count(
+                "queue-full", say("Queue full, try again in {n} s", n=RETRY_AFTER), say_count(
                     "{n} waiting image",
                     "{n} waiting images",
                     self.open,

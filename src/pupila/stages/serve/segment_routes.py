@@ -69,7 +69,7 @@ def add_segment(app: App, embeddings: Embeddings) -> None:
             raise image_refused(fault) from fault
         except PupilaError as fault:
             raise Refusal(
-                422,
+                "invalid-request",
                 fault.problem,
                 fault.actual,
                 fault.expected,
@@ -96,7 +96,7 @@ async def _refuse_explain(explain: FlagField = False) -> None:
         Refusal: 422.
     """
     if explain:
-        raise Refusal(422, say("Promptable models can't be explained"), "explain=true",
+        raise Refusal("no-heat-map", say("Promptable models can't be explained"), "explain=true",
                       say("a bundle that takes no prompts"), say("send the request without explain"))  # fmt: skip
 
 
@@ -107,13 +107,13 @@ async def _find_image(
     if image_id is not None and file is None:
         if (known := await embeddings.find_cached(image_id, model)) is None:
             raise Refusal(
-                404, say("Unknown image_id"), image_id, say("the image_id of an image that is still cached"),
-                say("send the image again as file"),
+                "unknown-image-id", say("Unknown image_id"), image_id,
+                say("the image_id of an image that is still cached"), say("send the image again as file"),
             )  # fmt: skip
         return image_id, known, False
     if file is None or image_id is not None:
         raise Refusal(
-            422, say("Expected exactly one image"),
+            "invalid-request", say("Expected exactly one image"),
             say("both file and image_id") if file else say("neither file nor image_id"),
             say("either file or image_id"),
         )  # fmt: skip

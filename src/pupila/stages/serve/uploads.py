@@ -2,19 +2,18 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import cast
 
 from pydantic import ValidationError
 
 from pupila.artifacts.web.app import UploadedFile
+from pupila.artifacts.web.reasons import Reason
 from pupila.artifacts.web.refusals import RETRY_AFTER, RETRY_LATER, Refusal
 from pupila.core.messages import mark, say, translate
 from pupila.imaging.images.budget import NoMemory
 from pupila.imaging.images.decode import ImageFault
 
 Read = Callable[[], bytes]  # an image file's bytes, or an ImageFault
-STATUS_BY_CODE = {
-    "oversized": 413, "not-an-image": 415, "missing-extra": 415, "unreadable": 422, "truncated": 422, "empty-file": 422,
-}  # fmt: skip
 _REMEDIES = {
     "oversized": mark("send a smaller image"),
     "missing-extra": mark("send it as JPEG or PNG, or install the extra where the service runs"),
@@ -37,7 +36,7 @@ def image_refused(fault: ImageFault) -> Refusal:
     """The refusal of a file that is not a usable image."""
     remedy = _REMEDIES.get(fault.code, mark("send the original image file"))
     return Refusal(
-        STATUS_BY_CODE[fault.code], say("The file is not a usable image"), fault.reason,
+        cast(Reason, fault.code), say("The file is not a usable image"), fault.reason,
         say("an image in a common format, such as JPEG, PNG, WebP or TIFF"), translate(remedy),
     )  # fmt: skip
 
@@ -47,7 +46,7 @@ class NotFinite(Refusal):
 
     def __init__(self) -> None:
         super().__init__(
-            500, say("The model's output is not a finite number"), expected=say("finite probabilities"),
+            "not-finite", say("The model's output is not a finite number"), expected=say("finite probabilities"),
             remedy=say("check the bundle with `pupila evaluate`, and serve another one"),
         )  # fmt: skip
 
@@ -78,7 +77,7 @@ def refuse_no_memory() -> Iterator[None]:
         yield
     except NoMemory as lack:
         raise Refusal(
-            503, say("No memory for decoding, try again in {n} s", n=RETRY_AFTER),
+            "no-memory", say("No memory for decoding, try again in {n} s", n=RETRY_AFTER),
             say("{n} bytes for this image", n=lack.needed), say("at most {n} bytes for all images", n=lack.total),
             say("send the request again"), RETRY_LATER,
         ) from lack  # fmt: skip

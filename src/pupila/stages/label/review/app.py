@@ -94,7 +94,7 @@ def _add_pages(app: App, review: Review, data: Dataset, title: str) -> None:
     @app.get("/image/{number}")
     def image(number: int, mask: bool = False) -> Response:
         if not 0 <= number < len(review.items):
-            raise Refusal(404, say("No such question"))
+            raise Refusal("not-found", say("No such question"))
         try:
             return Response(render_image(number, mask), media_type="image/jpeg")
         except (
@@ -102,7 +102,7 @@ def _add_pages(app: App, review: Review, data: Dataset, title: str) -> None:
             ImageFault,
             OSError,
         ) as fault:  # its message contains the path, whose folder is the class
-            raise Refusal(410, say("The image can't be shown")) from fault
+            raise Refusal("gone", say("The image can't be shown")) from fault
 
 
 def _add_answers(app: App, review: Review, stop: Callable[[], None]) -> None:
@@ -122,9 +122,9 @@ def _add_answers(app: App, review: Review, stop: Callable[[], None]) -> None:
     @app.post("/answer")
     def answer(request: AnswerRequest) -> ReviewState:
         if request.choice is not None and not review.task.accepts(request.choice):
-            raise Refusal(422, say("No such choice"))
+            raise Refusal("invalid-request", say("No such choice"))
         if not review.answer(request.number, request.choice):
-            raise Refusal(409, say("This is not the current question"), remedy=say("reload the page"))
+            raise Refusal("conflict", say("This is not the current question"), remedy=say("reload the page"))
         return state()
 
     @app.post("/undo")

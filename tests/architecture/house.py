@@ -16,9 +16,9 @@ LEVEL_OF = {floor: level for level, floors in enumerate(FLOORS) for floor in flo
 
 # The rooms of floors on which a room also knows those to its left.
 ORDERED: dict[str, tuple[str, ...]] = {
-    "core": ("version", "messages", "installation", "errors", "extras", "display", "vocabulary", "locks",
+    "core": ("version", "messages", "installation", "errors", "extras", "durations", "display", "vocabulary", "locks",
              "csv_text", "json_text", "writing", "folders", "checksums", "disk", "protocols", "stores", "files",
-             "records", "settings", "synonyms", "terminal", "progress", "threads", "secrets"),
+             "json_lines", "records", "settings", "synonyms", "terminal", "progress", "threads", "secrets"),
     "statistics": ("estimate", "intervals", "stratified_order", "tests", "selection", "power_law", "probe", "pairings",
                    "localisation",
                    "drift", "metrics"),
@@ -59,7 +59,6 @@ DOORS: dict[str, tuple[str, ...]] = {
     "huggingface_hub": ("learning/models",),
     "httpx": ("artifacts/web", "stages/collect", "stages/label"),
     "jinja2": ("artifacts/report",),
-    "limits": ("artifacts/web",),
     "markupsafe": ("artifacts/report",),
     "matplotlib": ("artifacts/report",),
     "mlflow": ("stages/track",),

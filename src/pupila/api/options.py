@@ -301,3 +301,24 @@ class ServeOptions(TypedDict, total=False):
     """time between two polls of an alias or of a bundle in a store, seconds; 0: never [default: 10]."""
     max_open_bytes: int
     """total bytes of the requests that are received or predicted; more get a 503 [default: 2000000000]."""
+    tokens: str | None
+    """file of tokens (`pupila token new`): every request needs one; None: none does [default: None]."""
+    open: bool
+    """serve other machines without tokens: whoever reaches the service may use it [default: False]."""
+    address_rate: str
+    """maximum number of requests without a valid token from one address; more get a 429 [default: '60/min']."""
+    trusted_proxy: Sequence[str]
+    """addresses or networks of proxies whose X-Forwarded-For names the client."""
+    certificate: str | None
+    """PEM file of a certificate, for https; None: plain http [default: None]."""
+    key: str | None
+    """PEM file of the certificate's private key [default: None]."""
+    cors: Sequence[str]
+    """origins of the web pages that may call the service, such as https://shop.example."""
+    log_folder: str | None
+    """folder of access.jsonl and security.jsonl; -: both to the standard output; None: no access log, and refusals to
+    the standard error [default: None]."""
+    log_bytes: int
+    """maximum size of a log file, bytes; five older ones are beside it [default: 50000000]."""
+    workers: int
+    """processes; 1, as one serves with all cores [default: 1]."""

@@ -1,6 +1,7 @@
 """Serve a bundle over HTTP."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
@@ -59,9 +60,9 @@ def serve(
 
     Args:
         bundle: a bundle or a run, or its folder.
-        host: to listen on; 0.0.0.0 accepts other machines.
+        host: to listen on; 0.0.0.0 accepts other machines, and needs tokens, or open=True.
         port: to listen on; 0 picks a free one.
-        settings: limits, queue and threads.
+        settings: limits, queue, threads, tokens and logs.
 
     Returns:
         The running service, with its `url`, such as http://127.0.0.1:43210.
@@ -72,13 +73,15 @@ def serve(
     from pupila.artifacts.run.source import parse_predicting
     from pupila.artifacts.web.background import BackgroundServer
     from pupila.stages.serve.app import make_service
+    from pupila.stages.serve.exposure import open_gate
     from pupila.stages.serve.settings import ServeSettings
 
-    source = parse_predicting(bundle)
     parsed = ServeSettings.parse(dict(settings), "serve")
-    app = make_service(source.bundle, parsed, _find_followed(bundle, source))
-    server = BackgroundServer(app, host, port, parsed.connection_limits())
-    return Service(server, f"http://{_url_host(host)}:{server.port}", source.path)
+    gate = open_gate(parsed, host)
+    source = parse_predicting(bundle)
+    app = make_service(source.bundle, parsed, _find_followed(bundle, source), gate)
+    server = BackgroundServer(app, host, port, parsed.connection_limits(), gate.certificate)
+    return Service(server, f"{gate.scheme}://{_url_host(host)}:{server.port}", source.path)
 
 
 @public
@@ -90,21 +93,21 @@ def serve_forever(
 
     Args:
         bundle: a bundle or a run, or its folder.
-        host: to listen on; 0.0.0.0 accepts other machines.
+        host: to listen on; 0.0.0.0 accepts other machines, and needs tokens, or open=True.
         port: to listen on; 0 picks a free one.
         ready: called once the bundle is loaded and the port accepts connections.
-        settings: limits, queue and threads.
+        settings: limits, queue, threads, tokens and logs.
 
     Raises:
         PupilaError: the bundle is invalid, or the host or port can't be listened on.
     """
-    serve_announced(bundle, host, port, lambda _: ready(), settings)
+    serve_announced(bundle, host, port, lambda *_: ready(), settings)
 
 
 def serve_announced(
-    bundle: ModelInput, host: str, port: int, ready: Callable[[int], None], settings: Mapping[str, Any]
+    bundle: ModelInput, host: str, port: int, ready: Callable[[str, int], None], settings: Mapping[str, Any]
 ) -> None:
-    """`serve_forever`, which tells the port that it listens on.
+    """`serve_forever`, which tells the scheme (http or https) and the port that it listens on.
 
     Raises:
         PupilaError: as `serve_forever`.
@@ -112,12 +115,15 @@ def serve_announced(
     from pupila.artifacts.run.source import parse_predicting
     from pupila.artifacts.web.run import run
     from pupila.stages.serve.app import make_service
+    from pupila.stages.serve.exposure import open_gate
     from pupila.stages.serve.settings import ServeSettings
 
     parsed = ServeSettings.parse(dict(settings), "serve")
+    gate = open_gate(parsed, host)
     source = parse_predicting(bundle)
-    app = make_service(source.bundle, parsed, _find_followed(bundle, source))
-    run(app, host, port, ready, parsed.connection_limits())
+    app = make_service(source.bundle, parsed, _find_followed(bundle, source), gate)
+    announce = partial(ready, gate.scheme)
+    run(app, host, port, announce, parsed.connection_limits(), gate.certificate)
 
 
 def _find_followed(bundle: ModelInput, source: "PredictingSource") -> "Followed | None":

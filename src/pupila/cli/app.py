@@ -23,6 +23,7 @@ from pupila.cli import (
     split,
     studio,
     sweep,
+    token,
     track,
     train,
 )
@@ -81,6 +82,10 @@ app.command("evaluate", cls=Command, help=evaluate.HELP)(evaluate.evaluate)
 app.command("explain", cls=Command, help=explain.HELP)(explain.explain)
 app.command("predict", cls=Command, help=predict.HELP)(predict.predict)
 app.command("serve", cls=Command, help=serve.HELP)(serve.serve)
+app.command("token new", cls=Command, help=token.NEW)(token.new)
+app.command("token rotate", cls=Command, help=token.ROTATE)(token.rotate)
+app.command("token revoke", cls=Command, help=token.REVOKE)(token.revoke)
+app.command("token list", cls=Command, help=token.LIST)(token.list_)
 app.command("registry add", cls=Command, help=registry.ADD)(registry.add)
 app.command("registry promote", cls=Command, help=registry.PROMOTE)(registry.promote)
 app.command("registry rollback", cls=Command, help=registry.ROLLBACK)(registry.rollback)

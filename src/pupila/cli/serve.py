@@ -17,7 +17,10 @@ def serve(
     ctx: typer.Context,
     bundle: Annotated[str, typer.Argument(metavar="BUNDLE", help=mark("Folder of a bundle or a run."))],
     host: Annotated[
-        str, typer.Option(help=mark("Address to listen on; 0.0.0.0 accepts other machines."))
+        str,
+        typer.Option(
+            help=mark("Address to listen on; 0.0.0.0 accepts other machines, and needs --tokens or --open.")
+        ),
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(help=mark("Port to listen on; 0 picks a free one."))] = 8000,
     sha256: Sha256Option = None,
@@ -30,10 +33,9 @@ def serve(
     check_port(port)
     shown = f"[{host}]" if ":" in host else host
 
-    def announce(taken: int) -> None:
-        text = say(
-            "Serving at http://{host}:{port} (API: /docs). Ctrl-C stops the service.", host=shown, port=taken
-        )
+    def announce(scheme: str, taken: int) -> None:
+        url = f"{scheme}://{shown}:{taken}"
+        text = say("Serving at {url} (API: /docs). Ctrl-C stops the service.", url=url)
         print(text, flush=True)
 
     pinned = pin(name_registry(bundle, registry), sha256)

@@ -11,6 +11,7 @@ from pupila.artifacts.run.log import LogCallback
 from pupila.artifacts.sweep.definition import SweepFile
 from pupila.artifacts.sweep.folder import Sweep, is_sweep, write_sweep
 from pupila.core import files
+from pupila.core.durations import parse_seconds
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
 from pupila.experiments.cells import CellPlanner
@@ -22,7 +23,6 @@ from pupila.experiments.settings import SweepSettings, describe_search
 from pupila.experiments.space import Space, axis_record
 from pupila.experiments.stored import list_given
 from pupila.experiments.strategy import check_strategy
-from pupila.stages.train.budget import parse_seconds
 from pupila.stages.train.cell import divide_threads, find_metric
 from pupila.stages.train.config import TrainConfig
 from pupila.stages.train.run import find_free_folder
@@ -68,7 +68,7 @@ class RunOptions:
             PupilaError: the budget is not a time.
         """
         budget = settings.total_budget
-        return cls(settings.jobs, None if budget is None else parse_seconds(budget))
+        return cls(settings.jobs, None if budget is None else parse_seconds(budget, say("Invalid budget")))
 
 
 @dataclass(frozen=True)

@@ -266,17 +266,6 @@ def test_only_a_run_without_training_bundles_the_pretrained_model(
     assert skips_training(TrainSettings.parse(overrides)) is skipped
 
 
-@pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("15m", 900), ("1.5h", 5400), (" 2 m ", 120)])
-def test_a_budget_is_a_time(text: str, seconds: float) -> None:
-    assert budget.parse_seconds(text) == seconds
-
-
-@pytest.mark.parametrize("text", ["", "15", "m", "-1m", "0s", "1d", "1m30s"])
-def test_a_budget_that_is_not_a_time_is_refused(text: str) -> None:
-    with pytest.raises(PupilaError, match="Invalid budget"):
-        budget.parse_seconds(text)
-
-
 class Room:
     """The time that a budget leaves; encoding takes what the measured costs say."""
 

@@ -4,6 +4,7 @@ import threading
 from typing import Any
 
 from pupila.artifacts.web.app import App
+from pupila.artifacts.web.exposure import Certificate
 from pupila.artifacts.web.limits import ConnectionLimits
 from pupila.artifacts.web.listening import listen, make_server
 from pupila.core.errors import PupilaError
@@ -20,15 +21,19 @@ class BackgroundServer:
         host: to listen on.
         port: to listen on; 0 picks a free one.
         limits: of the connections; None are those of `pupila serve`.
+        certificate: None: plain HTTP.
 
     Raises:
         PupilaError: no port, no host of this machine, the port is in use, or the app did not start.
     """
 
-    def __init__(self, app: App, host: str, port: int, limits: ConnectionLimits | None = None) -> None:
+    def __init__(
+        self, app: App, host: str, port: int, limits: ConnectionLimits | None = None,
+        certificate: Certificate | None = None,
+    ) -> None:  # fmt: skip
         self._sockets = listen(host, port, "port=0")
         self.port: int = self._sockets[0].getsockname()[1]
-        self._server = make_server(app, limits or ConnectionLimits())
+        self._server = make_server(app, limits or ConnectionLimits(), certificate)
         run: Any = self._server.run
         self._thread = threading.Thread(target=run, kwargs={"sockets": self._sockets}, daemon=True)
         self._thread.start()

@@ -1,15 +1,15 @@
-"""What stands before every route: request ids, and the refusals that need only the headers or a count of bytes."""
+"""What stands before every route: the refusals that need only the headers or a count of bytes."""
 
 import codecs
 import re
 from collections.abc import Callable
 from email.message import Message as HeaderParser
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pupila.artifacts.web.limits import BodyLimits
-from pupila.artifacts.web.refusals import RETRY_LATER, Refusal, new_request_id, over_limit, to_response
+from pupila.artifacts.web.refusals import RETRY_LATER, Refusal, over_limit, to_response
 from pupila.core.messages import listing, say
 
 # Others decode to half characters (utf-7), or take quadratic time (punycode).
@@ -22,7 +22,7 @@ Admit = Callable[[], None]  # raises a Refusal where no more requests can be tak
 
 
 class RequestGuard:
-    """Gives every request an id, answers HEAD as GET, and refuses bodies that can't be taken.
+    """Answers HEAD as GET, and refuses bodies that can't be taken.
 
     A body is refused that is over the limit, with or without a declared length, that is compressed or of another
     charset, that comes while the queue is full, or that is more than all open requests may hold together.
@@ -43,12 +43,11 @@ class RequestGuard:
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        number = headers.get("x-request-id", "")[:64] or new_request_id()
-        scope.setdefault("state", {})["id"] = number
         try:
             self._check(scope["method"], headers)
         except Refusal as refusal:
-            await to_response(refusal, number)(scope, receive, send)
+            scope["state"]["reason"] = refusal.reason
+            await to_response(refusal, scope["state"]["id"])(scope, receive, send)
             return
         head = scope["method"] == "HEAD"
         read, tail, ending = 0, b"", _form_ending(headers.get("content-type", ""))
@@ -70,17 +69,13 @@ class RequestGuard:
                     raise _cut_off()  # or its last part would be lost without a word
             return message
 
-        async def send_numbered(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)["x-request-id"] = number
-            elif head and message["type"] == "http.response.body":
-                message = {**message, "body": b""}
-            await send(message)
+        async def send_head(message: Message) -> None:
+            await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
 
         try:
             # The server, which reads the method again, must not see the change.
             inner = {**scope, "method": "GET"} if head else scope
-            await self.app(inner, receive_counted, send_numbered)
+            await self.app(inner, receive_counted, send_head if head else send)
         finally:
             self.held -= read
 

@@ -1,6 +1,7 @@
 """The sockets that a service listens on, and uvicorn's server with our limits."""
 
 import errno
+import ipaddress
 import logging
 import os
 import socket
@@ -10,6 +11,7 @@ from contextlib import ExitStack
 import uvicorn
 
 from pupila.artifacts.web.app import App
+from pupila.artifacts.web.exposure import Certificate
 from pupila.artifacts.web.limits import ConnectionLimits
 from pupila.artifacts.web.protocol import bound_protocol
 from pupila.core.errors import PupilaError
@@ -70,14 +72,23 @@ def _addresses(host: str, port: int) -> Iterator[tuple[socket.AddressFamily, str
             yield family, str(address[0])
 
 
-def make_server(app: App, limits: ConnectionLimits) -> uvicorn.Server:
-    """A server for the app, to be run with the sockets of `listen`."""
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches a service that listens on the host."""
+    try:
+        return all(ipaddress.ip_address(address).is_loopback for _, address in _addresses(host, 0))
+    except (OSError, ValueError):  # `listen` says what is wrong with it
+        return False
+
+
+def make_server(app: App, limits: ConnectionLimits, certificate: Certificate | None = None) -> uvicorn.Server:
+    """A server for the app, to be run with the sockets of `listen`; with a certificate it speaks TLS."""
     logging.getLogger("python_multipart").setLevel(
         logging.ERROR
     )  # it warns of what is refused with an answer
     config = uvicorn.Config(
-        app, http=bound_protocol(limits), ws="none", log_level="warning", access_log=False,
-        timeout_graceful_shutdown=GRACE,
+        app, http=bound_protocol(limits, app.state.listeners), ws="none", log_level="warning", access_log=False,
+        timeout_graceful_shutdown=GRACE, proxy_headers=False, server_header=False,
+        ssl_certfile=certificate.chain if certificate else None, ssl_keyfile=certificate.key if certificate else None,
     )  # fmt: skip
     return uvicorn.Server(config)
 

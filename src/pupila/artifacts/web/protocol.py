@@ -1,6 +1,8 @@
 """One connection: uvicorn's protocol, with limits on what a client may send and on how long it may take."""
 
 import asyncio
+import time
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import httptools
@@ -8,6 +10,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from pupila.artifacts.web import connection_refusals
 from pupila.artifacts.web.limits import ConnectionLimits
+from pupila.artifacts.web.observing import REFUSED_BEFORE, Listener, RequestRecord, find_address
 from pupila.artifacts.web.refusals import Refusal, new_request_id, to_response
 
 _STEP = 1.0  # seconds between two looks at a connection, at most
@@ -58,6 +61,7 @@ class BoundedProtocol(HttpToolsProtocol):
     """A connection that ends with a refusal where the client sends too much, too slowly or no HTTP."""
 
     limits = ConnectionLimits()
+    listeners: Sequence[Listener] = ()  # of the records of refused requests
     lingering: ClassVar[
         dict["BoundedProtocol", None]
     ] = {}  # refused above the limit of connections, oldest first
@@ -232,6 +236,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _stop_request(self) -> None:
         """Tell the app, which waits for the rest of this request, that none will come."""
+        self.cycle.scope.setdefault("state", {})[REFUSED_BEFORE] = True
         self.cycle.disconnected = True
         self.cycle.message_event.set()
 
@@ -255,12 +260,20 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _write(self, refusal: Refusal) -> None:
         """Write the response past the app, which does not know of this request."""
-        response = to_response(refusal, new_request_id())
+        number = new_request_id()
+        response = to_response(refusal, number)
         headers = [*self.server_state.default_headers, *response.raw_headers, (b"connection", b"close")]
         lines = [b"%s: %s\r\n" % header for header in headers]
         self.transport.write(
             b"".join([STATUS_LINE[refusal.status_code], *lines, b"\r\n", bytes(response.body)])
         )
+        taken = self.loop.time() - self._started
+        record = RequestRecord(
+            time.time() - taken, number, find_address({"client": self.client}), "", "", "", refusal.status_code, taken,
+            self._body, len(response.body), refusal.reason,
+        )  # fmt: skip
+        for listener in self.listeners:
+            listener(record)
 
     def _make_room(self) -> None:
         """Above the limit of connections: close the one that is slowest to send its request, or else this one."""
@@ -351,6 +364,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self.refuse(connection_refusals.too_slow())
 
 
-def bound_protocol(limits: ConnectionLimits) -> type[BoundedProtocol]:
+def bound_protocol(limits: ConnectionLimits, listeners: Sequence[Listener] = ()) -> type[BoundedProtocol]:
     """The protocol with these limits; uvicorn takes a class."""
-    return type("LimitedProtocol", (BoundedProtocol,), {"limits": limits, "lingering": {}})
+    fields = {"limits": limits, "listeners": listeners, "lingering": {}}
+    return type("LimitedProtocol", (BoundedProtocol,), fields)

@@ -5,11 +5,15 @@ import sys
 from collections.abc import Callable
 
 from pupila.artifacts.web.app import App
+from pupila.artifacts.web.exposure import Certificate
 from pupila.artifacts.web.limits import ConnectionLimits
 from pupila.artifacts.web.listening import listen, make_server
 
 
-def run(app: App, host: str, port: int, ready: Callable[[int], None], limits: ConnectionLimits) -> None:
+def run(
+    app: App, host: str, port: int, ready: Callable[[int], None], limits: ConnectionLimits,
+    certificate: Certificate | None = None,
+) -> None:  # fmt: skip
     """Serve until SIGINT or SIGTERM, then exit with code 0.
 
     Args:
@@ -18,6 +22,7 @@ def run(app: App, host: str, port: int, ready: Callable[[int], None], limits: Co
         port: to listen on; 0 picks a free one.
         ready: called with the port once it accepts connections.
         limits: of the connections.
+        certificate: None: plain HTTP.
 
     Raises:
         PupilaError: no port, no host of this machine, or the port is in use.
@@ -25,4 +30,4 @@ def run(app: App, host: str, port: int, ready: Callable[[int], None], limits: Co
     sockets = listen(host, port, "--port 0")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises it again after the last response
     ready(sockets[0].getsockname()[1])
-    make_server(app, limits).run(sockets)
+    make_server(app, limits, certificate).run(sockets)

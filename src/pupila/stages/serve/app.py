@@ -18,6 +18,7 @@ from pupila.artifacts.web.scopes import PUBLIC, needs
 from pupila.imaging.images.budget import set_decode_memory
 from pupila.stages.serve.batcher import Batcher
 from pupila.stages.serve.embeddings import Embeddings
+from pupila.stages.serve.exposure import LOCAL, Gate, open_gate
 from pupila.stages.serve.follow import Follower, Following, Swapping
 from pupila.stages.serve.predict_routes import add_predictions
 from pupila.stages.serve.queue import RequestQueue
@@ -92,18 +93,22 @@ ROUTES: dict[str, Routes[Any]] = {
 }
 
 
-def make_service(bundle: Bundle, settings: ServeSettings, followed: Followed | None = None) -> App:
+def make_service(
+    bundle: Bundle, settings: ServeSettings, followed: Followed | None = None, gate: Gate | None = None
+) -> App:
     """The app for a bundle.
 
     Args:
         bundle: read and verified.
         settings: limits, threads and the interval of polls.
         followed: what may name another bundle later; None: nothing.
+        gate: who may use it, and what is recorded; None: that of a service for this machine.
 
     Raises:
         PupilaError: the bundle is invalid.
     """
     set_decode_memory(settings.max_decode_memory, strict=True, patience=_PATIENCE)
+    gate = gate or open_gate(settings, LOCAL)
     routes = ROUTES[bundle.info.task]
     worker = routes.worker(bundle, settings)
     follower = None if followed is None else Follower(followed.watch, worker, followed.number)
@@ -113,10 +118,11 @@ def make_service(bundle: Bundle, settings: ServeSettings, followed: Followed | N
         async with _poll(follower, settings.poll_seconds):
             yield
         worker.close()
+        gate.logs.close()
 
     app = make_app(
-        f"Pupila: {bundle.info.architecture.name}", lifespan, settings.body_limits(), worker.queue.check
-    )
+        f"Pupila: {bundle.info.architecture.name}", lifespan, settings.body_limits(), worker.queue.check, gate.exposure
+    )  # fmt: skip
     routes.add(app, worker)
     _add_descriptions(app, worker, follower)
     return app

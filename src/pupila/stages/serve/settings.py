@@ -2,9 +2,10 @@
 
 from typing import Literal
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator
 
 from pupila.artifacts.web.limits import BodyLimits, ConnectionLimits
+from pupila.core.messages import say
 from pupila.imaging.images.decode import ImageLimits
 
 
@@ -54,6 +55,47 @@ class ServeSettings(ImageLimits):
         default=2_000_000_000,
         description="total bytes of the requests that are received or predicted; more get a 503",
     )
+
+    tokens: str | None = Field(
+        default=None,
+        description="file of tokens (`pupila token new`): every request needs one; null: none does",
+    )
+    open: bool = Field(
+        default=False,
+        description="serve other machines without tokens: whoever reaches the service may use it",
+    )
+    address_rate: str = Field(
+        default="60/min",
+        description="maximum number of requests without a valid token from one address; more get a 429",
+    )
+    trusted_proxy: list[str] = Field(
+        default=[], description="addresses or networks of proxies whose X-Forwarded-For names the client"
+    )
+    certificate: str | None = Field(
+        default=None, description="PEM file of a certificate, for https; null: plain http"
+    )
+    key: str | None = Field(default=None, description="PEM file of the certificate's private key")
+    cors: list[str] = Field(
+        default=[],
+        description="origins of the web pages that may call the service, such as https://shop.example",
+    )
+    log_folder: str | None = Field(
+        default=None,
+        description="folder of access.jsonl and security.jsonl; -: both to the standard output; null: no access log, "
+        "and refusals to the standard error",
+    )
+    log_bytes: PositiveInt = Field(
+        default=50_000_000, description="maximum size of a log file, bytes; five older ones are beside it"
+    )
+    workers: int = Field(default=1, description="processes; 1, as one serves with all cores")
+
+    @field_validator("workers")
+    @classmethod
+    def _refuse_workers(cls, workers: int) -> int:
+        if workers != 1:
+            raise ValueError(say("{n} processes; one serves with all cores (setting threads), and its queue and rates "
+                                 "count all requests", n=workers))  # fmt: skip
+        return workers
 
     def body_limits(self) -> BodyLimits:
         """Limits of the bodies of requests; one full batch is always taken."""

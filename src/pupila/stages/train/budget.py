@@ -1,9 +1,5 @@
 """Fit a training into a time budget, by timing a few images and steps."""
 
-import re
-
-from pupila.core.errors import PupilaError
-from pupila.core.messages import say
 from pupila.core.vocabulary import VALIDATION
 from pupila.stages.train.budgets.classify import CLASSIFY_BUDGET
 from pupila.stages.train.budgets.cost import (
@@ -26,21 +22,6 @@ BUDGETS: dict[str, TaskBudget] = {
     "segment": SEGMENT_BUDGET,
 }
 MOST = 1.1  # times the budget that a run may take
-_UNITS = {"s": 1, "m": 60, "h": 3600}
-
-
-def parse_seconds(budget: str) -> float:
-    """`90s`, `15m` or `2h` in seconds.
-
-    Raises:
-        PupilaError: anything else.
-    """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh])", str(budget).strip())
-    if not match or not float(match[1]):
-        raise PupilaError(
-            say("Invalid budget"), actual=repr(budget), expected=say("a time such as 90s, 15m or 2h")
-        )
-    return float(match[1]) * _UNITS[match[2]]
 
 
 def fit_to_budget(

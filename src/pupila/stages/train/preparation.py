@@ -9,13 +9,14 @@ import torch
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.splits import SplitFile
 from pupila.artifacts.run.budget import BudgetLog
+from pupila.core.durations import parse_seconds
 from pupila.core.messages import say
 from pupila.core.vocabulary import TRAIN, VALIDATION
 from pupila.learning.models.build import BUILDERS
 from pupila.learning.models.built import own_encoder
 from pupila.learning.models.network import Network
 from pupila.learning.pool import EncoderPool
-from pupila.stages.train.budget import BUDGETS, fit_to_budget, parse_seconds
+from pupila.stages.train.budget import BUDGETS, fit_to_budget
 from pupila.stages.train.budgets.cost import BudgetedSettings, Room, Timed
 from pupila.stages.train.budgets.finish import expect_finish
 from pupila.stages.train.budgets.room import FilledRoom, PlannedRoom
@@ -164,7 +165,10 @@ def _fit(requested: Any, inputs: _Inputs, watch: BudgetWatch | None) -> Budgeted
     preset = PLANNERS[task].augment if requested.augment == "auto" else requested.augment
     timed = Timed(inputs.data, inputs.splits, network, preset)
     if watch is None:
-        watch = BudgetWatch(BudgetLog(seconds=parse_seconds(requested.budget)), CommandClock.start_now().wall)
+        watch = BudgetWatch(
+            BudgetLog(seconds=parse_seconds(requested.budget, say("Invalid budget"))),
+            CommandClock.start_now().wall,
+        )
         room: Room = PlannedRoom(watch)
     else:
         room = FilledRoom(inputs.data, inputs.splits, inputs.pool, watch, inputs.decide_frozen)

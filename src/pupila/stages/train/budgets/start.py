@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from pupila.artifacts.run.budget import BudgetLog
-from pupila.stages.train.budget import parse_seconds
+from pupila.core.durations import parse_seconds
+from pupila.core.messages import say
 from pupila.stages.train.budgets.watch import BudgetWatch
 from pupila.stages.train.clock import CommandClock
 from pupila.stages.train.config import TrainConfig
@@ -16,7 +17,9 @@ def start_watch(config: TrainConfig, clock: CommandClock, tell: Callable[[str], 
     """The watch of a new run; None without a budget, or without a training."""
     if config.budget is None or skips_training(config):
         return None
-    watch = BudgetWatch(BudgetLog(seconds=parse_seconds(config.budget)), clock.wall, tell=tell)
+    watch = BudgetWatch(
+        BudgetLog(seconds=parse_seconds(config.budget, say("Invalid budget"))), clock.wall, tell=tell
+    )
     watch.start_slowness = clock.slowness()
     watch.end("start", 0.0)
     return watch

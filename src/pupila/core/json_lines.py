@@ -1,0 +1,133 @@
+"""A log of JSON lines that never makes its writer wait: a thread writes whole lines, and files are rotated by size."""
+
+import logging
+import os
+import sys
+import threading
+from collections.abc import Mapping
+from itertools import pairwise
+from pathlib import Path
+from queue import Empty, Full, Queue
+from typing import Any, Literal
+
+from pupila.core import locks
+from pupila.core.json_text import dump_json
+from pupila.core.messages import say
+from pupila.core.writing import write_error
+
+_log = logging.getLogger("pupila.log")
+_MOST_WAITING = 10_000  # records; above it they are dropped, and counted
+_MOST_AT_ONCE = 1_000  # records of one write
+_OLD_FILES = 5  # beside the current one
+STDOUT = "-"
+_FLAGS, _MODE = os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640
+_END: Literal["end"] = "end"
+
+
+class JsonLines:
+    """A log file.
+
+    Args:
+        path: of the file; `-` is the standard output.
+        most_bytes: of one file: a full one becomes NAME.1, the former NAME.1 becomes NAME.2, and NAME.5 is deleted.
+
+    Raises:
+        PupilaError: the file can't be written.
+    """
+
+    def __init__(self, path: str, most_bytes: int) -> None:
+        self.path, self.most_bytes = path, most_bytes
+        self._waiting: Queue[Mapping[str, Any] | Literal["end"]] = Queue(_MOST_WAITING)
+        self._dropped = 0
+        self._failing = False
+        self._handle = self._open()
+        self._thread = threading.Thread(target=self._write_all, daemon=True, name=f"log {path}")
+        self._thread.start()
+
+    def write(self, record: Mapping[str, Any]) -> None:
+        """Have the record written soon; returns at once."""
+        try:
+            self._waiting.put_nowait(record)
+        except Full:
+            self._dropped += 1
+
+    def close(self) -> None:
+        """Write what waits, and end."""
+        self._waiting.put(_END)
+        self._thread.join()
+        if self._handle > 2:
+            os.close(self._handle)
+
+    def _open(self) -> int:
+        if self.path == STDOUT:
+            sys.stdout.flush()
+            return 1
+        try:
+            Path(self.path).parent.mkdir(parents=True, exist_ok=True)
+            return os.open(self.path, _FLAGS, _MODE)
+        except OSError as fault:
+            raise write_error(self.path, fault) from fault
+
+    def _write_all(self) -> None:
+        """In a thread: write what comes, until the end."""
+        ended = False
+        while not ended:
+            records = [self._waiting.get()]
+            try:
+                while len(records) < _MOST_AT_ONCE:
+                    records.append(self._waiting.get_nowait())
+            except Empty:
+                pass
+            ended = _END in records
+            lines = [record for record in records if record != _END]
+            if self._dropped:
+                lines.append({"dropped": self._dropped})
+                self._dropped = 0
+            self._try_to_write(
+                "".join(dump_json(line) + "\n" for line in lines).encode(errors="backslashreplace")
+            )
+
+    def _try_to_write(self, lines: bytes) -> None:
+        """Write the lines; a fault is reported once, until it is over."""
+        try:
+            if self.path != STDOUT:
+                self._rotate(len(lines))
+            self._write_whole(lines)
+        except OSError as fault:
+            if not self._failing:
+                _log.error(
+                    say("Can't write {path}: {reason}", path=self.path, reason=fault.strerror or str(fault))
+                )
+            self._failing = True
+        else:
+            if self._failing:
+                _log.warning(say("{path} can be written again.", path=self.path))
+            self._failing = False
+
+    def _rotate(self, size: int) -> None:
+        """Begin another file where this one has no room, or was moved or deleted by others."""
+        present = os.fstat(self._handle).st_size
+        full = present > 0 and present + size > self.most_bytes
+        if not full and locks.is_linked(self._handle, self.path):
+            return
+        os.close(self._handle)  # first: Windows renames no open file
+        try:
+            if full:
+                names = [Path(self.path), *(Path(f"{self.path}.{n}") for n in range(1, _OLD_FILES + 1))]
+                for old, new in reversed(list(pairwise(names))):
+                    if old.exists():
+                        old.replace(new)
+        finally:
+            self._handle = os.open(self.path, _FLAGS, _MODE)
+
+    def _write_whole(self, lines: bytes) -> None:
+        """Write all lines, or none of them."""
+        start = None if self.path == STDOUT else os.fstat(self._handle).st_size
+        rest = memoryview(lines)
+        try:
+            while rest:
+                rest = rest[os.write(self._handle, rest) :]
+        except OSError:
+            if start is not None:
+                os.ftruncate(self._handle, start)
+            raise

@@ -1,0 +1,76 @@
+"""How the settings expose a service to the network, checked before anything is loaded."""
+
+from dataclasses import dataclass
+
+from pupila.artifacts.web.access import AccessPolicy
+from pupila.artifacts.web.exposure import Certificate, Exposure, check_origins, check_proxies
+from pupila.artifacts.web.listening import is_loopback
+from pupila.artifacts.web.logs import ServiceLogs
+from pupila.artifacts.web.rates import parse_rate
+from pupila.artifacts.web.token_file import TokenFile
+from pupila.core.errors import PupilaError
+from pupila.core.messages import say
+from pupila.stages.serve.settings import ServeSettings
+
+LOCAL = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What stands between the network and a service."""
+
+    exposure: Exposure
+    logs: ServiceLogs
+    certificate: Certificate | None  # None: plain http
+
+    @property
+    def scheme(self) -> str:
+        """Of the addresses of the service."""
+        return "http" if self.certificate is None else "https"
+
+
+def open_gate(settings: ServeSettings, host: str) -> Gate:
+    """The gate of a service that will listen on the host.
+
+    Raises:
+        PupilaError: other machines could use the service without a token and nobody said so, settings that contradict
+            each other, or files that can't be read.
+    """
+    _check_tokens(settings, host)
+    rate = parse_rate(settings.address_rate)
+    check_origins(settings.cors)
+    check_proxies(settings.trusted_proxy)
+    certificate = _find_certificate(settings)
+    logs = ServiceLogs(settings.log_folder, settings.log_bytes)
+    tokens = None if settings.tokens is None else TokenFile(settings.tokens, logs.report)
+    policy = AccessPolicy(tokens, rate, logs.report)
+    exposure = Exposure(policy, (logs.record,), tuple(settings.cors), tuple(settings.trusted_proxy))
+    return Gate(exposure, logs, certificate)
+
+
+def _check_tokens(settings: ServeSettings, host: str) -> None:
+    if settings.tokens is not None and settings.open:
+        raise PupilaError(
+            say("A service is open, or it has tokens"),
+            actual="open, tokens",
+            expected=say("one of the two settings"),
+        )
+    if settings.tokens is None and not settings.open and not is_loopback(host):
+        raise PupilaError(
+            say("Other machines reach {host}, and the service has no tokens", host=host or "0.0.0.0"),
+            expected=say("tokens, or the word that it is open to everyone"),
+            remedy="pupila token new --scopes predict --tokens tokens.json; pupila serve ... --tokens tokens.json "
+            f"({say('or --open')})",
+        )  # fmt: skip
+
+
+def _find_certificate(settings: ServeSettings) -> Certificate | None:
+    if settings.certificate is None and settings.key is None:
+        return None
+    if settings.certificate is None or settings.key is None:
+        raise PupilaError(
+            say("TLS needs a certificate and its key"),
+            say("only the setting {name}", name="key" if settings.certificate is None else "certificate"),
+            remedy="--certificate chain.pem --key key.pem",
+        )  # fmt: skip
+    return Certificate(settings.certificate, settings.key)

@@ -1,0 +1,114 @@
+"""Logs of JSON lines: whole lines, rotated, and never in the way of their writer."""
+
+import errno
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pupila.core import json_lines
+from pupila.core.errors import PupilaError
+from pupila.core.json_lines import JsonLines
+
+
+def read(*paths: Path) -> list[Any]:
+    return [json.loads(line) for path in paths for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def test_lines_are_whole_and_in_order(tmp_path: Path) -> None:
+    log = JsonLines(str(tmp_path / "new" / "a.jsonl"), 1_000_000)
+    for number in range(3000):
+        log.write({"n": number, "text": "a\nb ñ \ud800", "figure": float("nan")})
+    log.close()
+    lines = read(tmp_path / "new" / "a.jsonl")
+    assert [line["n"] for line in lines] == list(range(3000))
+    assert lines[0] == {"n": 0, "text": "a\nb ñ \ud800", "figure": None}
+
+
+def test_a_later_log_goes_on_in_the_same_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    for number in range(2):
+        log = JsonLines(str(path), 1_000_000)
+        log.write({"n": number})
+        log.close()
+    assert read(path) == [{"n": 0}, {"n": 1}]
+
+
+def test_full_files_are_rotated_and_the_oldest_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(json_lines, "_MOST_AT_ONCE", 1)
+    path = tmp_path / "a.jsonl"
+    log = JsonLines(str(path), 100)
+    for number in range(80):
+        log.write({"n": number, "text": "x" * 20})
+    log.close()
+    names = sorted(entry.name for entry in tmp_path.iterdir())
+    assert names == ["a.jsonl", *(f"a.jsonl.{number}" for number in range(1, 6))]
+    assert all(entry.stat().st_size <= 100 for entry in tmp_path.iterdir())
+    rows = read(*(tmp_path / f"a.jsonl.{number}" for number in range(5, 0, -1)), path)
+    numbers = [row["n"] for row in rows]
+    assert numbers == list(range(numbers[0], 80))
+
+
+def test_a_file_that_was_moved_is_begun_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.jsonl"
+    log = JsonLines(str(path), 1_000_000)
+    log._try_to_write(b'{"n": 0}\n')
+    path.rename(tmp_path / "moved")
+    log._try_to_write(b'{"n": 1}\n')
+    log.close()
+    assert (read(tmp_path / "moved"), read(path)) == ([{"n": 0}], [{"n": 1}])
+
+
+def test_a_full_disk_leaves_whole_lines_and_is_reported_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    path, write = tmp_path / "a.jsonl", os.write
+    log = JsonLines(str(path), 1_000_000)
+    log._try_to_write(b'{"n": 0}\n')
+
+    def full(handle: int, data: Any) -> int:
+        if len(data) > 5:
+            return write(handle, bytes(data)[:5])  # half a line first
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "write", full)
+    for _ in range(3):
+        log._try_to_write(b'{"n": 1}\n')
+    monkeypatch.undo()
+    log._try_to_write(b'{"n": 2}\n')
+    log.close()
+    assert read(path) == [{"n": 0}, {"n": 2}]
+    messages = [record.getMessage() for record in caplog.records]
+    assert len(messages) == 2 and "No space left" in messages[0] and "again" in messages[1]
+
+
+def test_a_slow_disk_drops_lines_and_says_how_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = JsonLines(str(tmp_path / "a.jsonl"), 1_000_000)
+    monkeypatch.setattr(log._waiting, "put_nowait", _refuse)
+    for number in range(7):
+        log.write({"n": number})
+    monkeypatch.undo()
+    log.write({"n": 8})
+    log.close()
+    assert read(tmp_path / "a.jsonl") == [{"n": 8}, {"dropped": 7}]
+
+
+def _refuse(_: object) -> None:
+    raise json_lines.Full
+
+
+def test_the_standard_output_takes_lines(capfd: pytest.CaptureFixture[str]) -> None:
+    log = JsonLines("-", 10)
+    log.write({"n": 1})
+    log.close()
+    assert capfd.readouterr().out == '{"n": 1}\n'
+
+
+def test_a_folder_that_can_not_be_made_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(PupilaError, match="Can't write"):
+        JsonLines(str(tmp_path / "file" / "a.jsonl"), 10)

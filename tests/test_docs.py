@@ -77,6 +77,7 @@ def test_the_doctors_page_lists_every_fault_as_it_is() -> None:
         "predict",
         "serve",
         "registry",
+        "token",
         "track",
         "clean",
         "settings",

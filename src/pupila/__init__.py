@@ -30,6 +30,7 @@ _FACE = {
     "snapshot_data": "pupila.api.versions",
     "split": "pupila.api.split",
     "sweep": "pupila.experiments.sweep",
+    "tokens": "pupila.api.tokens",
     "track": "pupila.api.track",
     "train": "pupila.api.train",
     "PredictionFiles": "pupila.api.predict",
@@ -39,7 +40,7 @@ _FACE = {
 __all__ = [
     "PredictionFiles", "PupilaError", "__version__", "collect", "compress", "convert", "diff_data", "doctor",
     "evaluate", "explain", "explore", "label", "list_versions", "load", "open", "predict", "predict_files", "registry",
-    "replay_table", "restore_data", "serve", "snapshot_data", "split", "sweep", "track", "train",
+    "replay_table", "restore_data", "serve", "snapshot_data", "split", "sweep", "tokens", "track", "train",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     from pupila.api.registry import registry
     from pupila.api.serve import serve
     from pupila.api.split import split
+    from pupila.api.tokens import tokens
     from pupila.api.track import track
     from pupila.api.train import train
     from pupila.api.versions import diff_data, list_versions, restore_data, snapshot_data

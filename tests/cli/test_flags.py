@@ -23,8 +23,8 @@ from pupila.core.synonyms import FROZEN, ROWS
 SAME = {
     "--out": "where the results of the command go", "--with": "the model or run that takes part",
     "--limit": "most items of the command's own kind", "--seed": "decides draws", "--model": "the model that is used",
-    "--base-url": "address of the server", "--key": "variable that holds the key",
-    "--workers": "threads, whatever they read", "--timeout": "seconds for one answer",
+    "--base-url": "address of the server",
+    "--workers": "what works at once", "--timeout": "seconds for one answer",
     "--concurrency": "requests at a time", "--confidence": "under which an answer does not count",
     "--threshold": "objective of a threshold", "--json": "for machines", "--dry-run": "shows, does nothing",
     "--by": "columns or expressions that divide the images",
@@ -34,6 +34,8 @@ SAME = {
     "--folds": "of cross-validation", "--max-bytes": "largest file", "--port": "of the page",
     "--name": "what the result is called: a site, a model",
     "--label": "who labels in collect, and the class in explain", "--split": "a split of the data",
+    "--rate": "requests for a unit of time, sent or taken", "--tokens": "file of tokens",
+    "--overlap": "what is twice: pixels of tiles, time of two tokens", "--key": "API key's variable, or TLS key's file",
     "--test": "the test split: its share in split, whether it is evaluated in sweep",
 }  # fmt: skip
 

@@ -4,6 +4,7 @@ import errno
 import json
 import os
 from pathlib import Path
+from queue import Full
 from typing import Any
 
 import pytest
@@ -27,7 +28,7 @@ def test_lines_are_whole_and_in_order(tmp_path: Path) -> None:
     assert lines[0] == {"n": 0, "text": "a\nb ñ \ud800", "figure": None}
 
 
-def test_a_later_log_goes_on_in_the_same_file(tmp_path: Path) -> None:
+def test_a_later_log_continues_the_file(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     for number in range(2):
         log = JsonLines(str(path), 1_000_000)
@@ -98,7 +99,7 @@ def test_a_slow_disk_drops_lines_and_says_how_many(tmp_path: Path, monkeypatch: 
 
 
 def _refuse(_: object) -> None:
-    raise json_lines.Full
+    raise Full
 
 
 def test_the_standard_output_takes_lines(capfd: pytest.CaptureFixture[str]) -> None:

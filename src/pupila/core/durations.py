@@ -1,4 +1,4 @@
-"""Times as people write them: `90s`, `15m`, `2h`, `30d`."""
+"""Durations with a unit: `90s`, `15m`, `2h`, `30d`."""
 
 import re
 

@@ -32,6 +32,7 @@ def test_the_file_has_the_hash_and_never_the_secret(path: str) -> None:
     assert json.loads(text) == {"schema": 1, "tokens": [{
         "id": token.id, "name": "the shop", "sha256": hash_secret(secret), "scopes": ["predict", "metrics"],
         "rate": "60/min", "not_before": "2026-01-01T00:00:00Z", "expires": "2026-04-01T00:00:00Z", "revoked": None,
+        "replaced_by": None,
     }]}  # fmt: skip
     assert len(secret) >= 40 + len("pupila_") and secret.startswith(f"pupila_{token.id}_")
 
@@ -70,7 +71,9 @@ def test_a_token_is_valid_between_its_beginning_and_its_end(path: str) -> None:
 def test_a_rotated_token_lives_for_the_overlap_and_the_new_one_as_long_as_it_did(path: str) -> None:
     old, _ = add_token(path, ["predict"], 30 * 86_400, "5/s", "shop", lambda: START)
     new, secret, ended = rotate_token(path, old.id, 3600, lambda: at(days=10))
-    assert ended.expires == at(days=10, hours=1)
+    assert (ended.expires, ended.replaced_by) == (at(days=10, hours=1), new.id)
+    with pytest.raises(PupilaError, match=f"rotate {new.id}"):  # else its new lifetime would be the overlap
+        rotate_token(path, old.id, 3600, lambda: at(days=10))
     assert (new.scopes, new.rate, new.name, new.expires) == (old.scopes, old.rate, old.name, at(days=40))
     assert [token.id for token in read_tokens(path)] == [old.id, new.id]
     assert new.sha256 == hash_secret(secret)
@@ -124,10 +127,10 @@ class Service:
 
 
 def test_a_service_reads_the_file_again_when_it_changes(path: str) -> None:
-    first, one = add_token(path, ["predict"], None, None, "")
+    first, old = add_token(path, ["predict"], None, None, "")
     service = Service(path)
-    _, two = add_token(path, ["predict"], None, None, "")
-    assert service.states(one, two, one[:-1], "", "pupila_") == [
+    _, new = add_token(path, ["predict"], None, None, "")
+    assert service.states(old, new, old[:-1], "", "pupila_") == [
         "valid",
         "valid",
         "unknown",
@@ -135,7 +138,7 @@ def test_a_service_reads_the_file_again_when_it_changes(path: str) -> None:
         "unknown",
     ]
     revoke_token(path, first.id)
-    assert service.states(one, two) == ["revoked", "valid"]
+    assert service.states(old, new) == ["revoked", "valid"]
     assert [event.outcome for event in service.events] == ["tokens-read", "tokens-read"]
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.routing import Route
 from starlette.testclient import TestClient
 
 import pupila
@@ -27,7 +28,7 @@ from tests.pictures import encoded
 from tests.stages.serve.test_service import form
 
 RED = encoded(plain(255, 0, 0))
-REMOTE, HERE = "203.0.113.9", "127.0.0.1"
+REMOTE, LOCAL = "203.0.113.9", "127.0.0.1"
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +95,7 @@ def walk(app: App) -> list[tuple[str, str, Any]]:
     return [
         (method, route.path, find_access(route.endpoint))
         for route in app.routes
-        if hasattr(route, "methods") and hasattr(route, "endpoint")
+        if isinstance(route, Route) and route.methods
         for method in sorted(route.methods)
     ]
 
@@ -239,10 +240,10 @@ def test_a_rotated_token_works_beside_the_new_one(folder: str, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("address", "name", "headers", "allowed"),
     [
-        (HERE, "127.0.0.1:8000", {}, True), (HERE, "localhost", {}, True), ("::1", "[::1]:8000", {}, True),
+        (LOCAL, "127.0.0.1:8000", {}, True), (LOCAL, "localhost", {}, True), ("::1", "[::1]:8000", {}, True),
         ("::ffff:127.0.0.1", "127.0.0.1", {}, True),
-        (REMOTE, "127.0.0.1", {}, False), (HERE, "service.example", {}, False),
-        (HERE, "127.0.0.1", {"X-Forwarded-For": REMOTE}, False), (HERE, "127.0.0.1", {"Forwarded": "for=a"}, False),
+        (REMOTE, "127.0.0.1", {}, False), (LOCAL, "service.example", {}, False),
+        (LOCAL, "127.0.0.1", {"X-Forwarded-For": REMOTE}, False), (LOCAL, "127.0.0.1", {"Forwarded": "for=a"}, False),
     ],
 )  # fmt: skip
 def test_an_open_service_is_open_for_predictions_and_for_its_own_machine(
@@ -270,12 +271,15 @@ def test_a_proxy_that_is_trusted_names_the_client(folder: str, tmp_path: Path) -
 def test_pages_of_named_origins_may_call_it(folder: str, tmp_path: Path) -> None:
     with guarded(folder, tmp_path, cors=["https://shop.example"]) as service:
         client = service.client()
-        wish = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
+        preflight = {
+            "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": "authorization",
+        }
         mine, other = {"Origin": "https://shop.example"}, {"Origin": "https://evil.example"}
-        allowed = client.options("/predict/single", headers={**mine, **wish})
+        allowed = client.options("/predict/single", headers={**mine, **preflight})
         assert allowed.status_code == 200
         assert allowed.headers["access-control-allow-origin"] == "https://shop.example"
-        assert client.options("/predict/single", headers={**other, **wish}).status_code == 400
+        assert client.options("/predict/single", headers={**other, **preflight}).status_code == 400
         refused = client.get("/model/info", headers=mine)  # the page may read why
         assert refused.status_code == 401
         assert refused.headers["access-control-allow-origin"] == "https://shop.example"

@@ -9,7 +9,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pupila.artifacts.web.logs import SecurityEvent
-from pupila.artifacts.web.observing import Found, find_address
+from pupila.artifacts.web.observing import MatchedRoute, find_address
 from pupila.artifacts.web.rates import MovingWindow, Rate
 from pupila.artifacts.web.refusals import Refusal, to_response
 from pupila.artifacts.web.scopes import Access
@@ -69,22 +69,22 @@ class AccessGuard:
         Raises:
             Refusal: 401, 403 or 429.
         """
-        found: Found = scope["state"]["found"]
-        access = found.access
+        matched: MatchedRoute = scope["state"]["route"]
+        access = matched.access
         if access is not None and access.scope is None:
             return
         headers, address = Headers(scope=scope), find_address(scope)
         if self.policy.tokens is None:
             local = is_local(address, headers)
-            if not found.path or local or (access is not None and access.scope in _OPEN_SCOPES):
+            if not matched.path or local or (access is not None and access.scope in _OPEN_SCOPES):
                 return
             raise _only_here()
         if access is not None and access.loopback and is_local(address, headers):
             return
         token, rate = self._authenticate(self.policy.tokens, headers, address)
         scope["state"]["token"] = token.id
-        if found.path and (access is None or access.scope not in token.scopes):
-            raise _forbidden(token, access)
+        if matched.path and (access is None or access.scope not in token.scopes):
+            raise _wrong_scope(token, access)
         if rate is not None and (wait := self.policy.window.admit(f"token {token.id}", rate)):
             raise _too_many(rate, wait)
 
@@ -101,7 +101,7 @@ class AccessGuard:
         rate = self.policy.address_rate
         if wait := self.policy.window.admit(f"address {find_network(address)}", rate):
             raise _too_many(rate, wait)
-        raise _unauthenticated(identity, bool(secret))
+        raise _no_valid_token(identity, bool(secret))
 
     def _report(self, scope: Scope, refusal: Refusal) -> None:
         state = scope["state"]
@@ -111,7 +111,7 @@ class AccessGuard:
             return  # a flood would push all else out of the log; the access log has each of them
         self.policy.report(SecurityEvent(
             "refused", refusal.reason, refusal.body["actual"], state.get("token", ""), address, scope["method"],
-            state["found"].path, state["id"],
+            state["route"].path, state["id"],
         ))  # fmt: skip
 
 
@@ -164,7 +164,7 @@ def _challenge(error: str, **more: str) -> dict[str, str]:
     return {"www-authenticate": "Bearer " + ", ".join(f'{name}="{value}"' for name, value in parts.items())}
 
 
-def _unauthenticated(identity: Identity, shown: bool) -> Refusal:
+def _no_valid_token(identity: Identity, shown: bool) -> Refusal:
     expected = say("a token in the header Authorization: Bearer, or X-API-Key")
     if not shown:
         return Refusal(
@@ -178,7 +178,7 @@ def _unauthenticated(identity: Identity, shown: bool) -> Refusal:
                    _challenge("invalid_token"))  # fmt: skip
 
 
-def _forbidden(token: Token, access: Access | None) -> Refusal:
+def _wrong_scope(token: Token, access: Access | None) -> Refusal:
     if access is None or access.scope is None:
         return Refusal("forbidden", say("This route is closed: it names no scope"), remedy=say("see /docs"))
     return Refusal(

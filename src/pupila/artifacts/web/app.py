@@ -37,8 +37,8 @@ _HEADERS = (
     ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
     ("cross-origin-resource-policy", "same-origin"),
 )  # of a response that has no others
-_ASKED = ("authorization", "x-api-key", "x-request-id", "content-type")  # headers that a page may send
-_SHOWN = ("x-request-id", "x-model-version", "retry-after")  # headers that a page may read
+_TAKEN = ("authorization", "x-api-key", "x-request-id", "content-type")  # headers that a page may send
+_EXPOSED = ("x-request-id", "x-model-version", "retry-after")  # headers that a page may read
 Lifespan = Callable[[App], AbstractAsyncContextManager[None]]
 
 
@@ -104,8 +104,8 @@ def _expose(app: App, exposure: Exposure) -> None:
         app.add_middleware(AccessGuard, policy=exposure.policy)
     if exposure.origins:
         app.add_middleware(
-            CORSMiddleware, allow_origins=exposure.origins, allow_methods=("GET", "HEAD", "POST"), allow_headers=_ASKED,
-            expose_headers=_SHOWN,
+            CORSMiddleware, allow_origins=exposure.origins, allow_methods=("GET", "HEAD", "POST"), allow_headers=_TAKEN,
+            expose_headers=_EXPOSED,
         )  # fmt: skip
     app.add_middleware(
         RequestObserver, routes=app.router.routes, listeners=exposure.listeners, headers=_HEADERS

@@ -54,13 +54,13 @@ class ServiceLogs:
         if self._access is not None:
             moment = datetime.fromtimestamp(record.time, UTC).isoformat(timespec="milliseconds")
             fields = {**_as_dict(record), "time": moment, "seconds": round(record.seconds, 6)}
-            self._access.write(self._named("access", fields))
+            self._access.write(self._name("access", fields))
 
     def report(self, event: SecurityEvent) -> None:
         """Write an event to the security log."""
         if self._security is not None:
             moment = datetime.now(UTC).isoformat(timespec="milliseconds")
-            self._security.write(self._named("security", {"time": moment, **_as_dict(event)}))
+            self._security.write(self._name("security", {"time": moment, **_as_dict(event)}))
         elif event.outcome == "refused":
             _log.warning(say("Refused: {method} {route} from {address}, {reason}", method=event.method,
                              route=event.route or "-", address=event.address, reason=event.reason))  # fmt: skip
@@ -71,7 +71,7 @@ class ServiceLogs:
             if log is not None:
                 log.close()
 
-    def _named(self, log: str, fields: dict[str, Any]) -> dict[str, Any]:
+    def _name(self, log: str, fields: dict[str, Any]) -> dict[str, Any]:
         return {"log": log, **fields} if self._both else fields
 
 

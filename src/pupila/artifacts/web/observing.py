@@ -39,7 +39,7 @@ Listener = Callable[[RequestRecord], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class MatchedRoute:
     """The route of a request."""
 
     path: str  # its template; empty: none
@@ -70,7 +70,7 @@ class RequestObserver:
         given = Headers(scope=scope).get("x-request-id", "")
         state = scope.setdefault("state", {})
         state["id"] = given if _CLIENT_ID.fullmatch(given) else new_request_id()
-        state["found"] = found = find_route(self.routes, scope)
+        state["route"] = matched = find_route(self.routes, scope)
         observed = _Observed(state["id"], self.headers, receive, send)
         moment, start = time.time(), time.perf_counter()
         try:
@@ -82,7 +82,7 @@ class RequestObserver:
             if REFUSED_BEFORE not in state:
                 status = observed.status or _DISCONNECTED
                 record = RequestRecord(
-                    moment, state["id"], find_address(scope), state.get("token", ""), scope["method"], found.path,
+                    moment, state["id"], find_address(scope), state.get("token", ""), scope["method"], matched.path,
                     status, time.perf_counter() - start, observed.bytes_in, observed.bytes_out, state.get("reason", ""),
                 )  # fmt: skip
                 for listener in self.listeners:
@@ -117,13 +117,13 @@ class _Observed:
         await self._send(message)
 
 
-def find_route(routes: Sequence[BaseRoute], scope: Scope) -> Found:
+def find_route(routes: Sequence[BaseRoute], scope: Scope) -> MatchedRoute:
     """The route with the path of the request, whatever its method."""
     for route in routes:
         match, _ = route.matches(scope)
         if match is not Match.NONE:
-            return Found(getattr(route, "path", ""), find_access(getattr(route, "endpoint", None)))
-    return Found("", None)
+            return MatchedRoute(getattr(route, "path", ""), find_access(getattr(route, "endpoint", None)))
+    return MatchedRoute("", None)
 
 
 def find_address(scope: Any) -> str:

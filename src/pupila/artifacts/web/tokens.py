@@ -35,6 +35,9 @@ class Token(Record):
     not_before: AwareDatetime = Field(description="when it becomes valid")
     expires: AwareDatetime | None = Field(description="when it ends; null: never")
     revoked: AwareDatetime | None = Field(default=None, description="when it was revoked; null: it was not")
+    replaced_by: str | None = Field(
+        default=None, description="id of the token that it was rotated to; null: none"
+    )
 
     def find_state(self, now: datetime) -> State:
         """Whether it is valid at this time, or why not."""
@@ -130,7 +133,7 @@ def rotate_token(path: str, token_id: str, overlap: float, clock: Now = now) -> 
         The new token, its secret, and the old token.
 
     Raises:
-        PupilaError: no such token, or one that is valid no more.
+        PupilaError: no such token, or one that is valid no more or was rotated before.
     """
     outcome: list[Any] = []
 
@@ -141,10 +144,16 @@ def rotate_token(path: str, token_id: str, overlap: float, clock: Now = now) -> 
                 say("Can't rotate token {id}", id=token_id), actual=describe_state(state),
                 expected=say("a valid token"), remedy="pupila token new --scopes " + ",".join(old.scopes),
             )  # fmt: skip
+        if old.replaced_by is not None:
+            raise PupilaError(
+                say("Can't rotate token {id}", id=token_id), actual=say("it was rotated to {id}", id=old.replaced_by),
+                remedy=f"pupila token rotate {old.replaced_by}",
+            )  # fmt: skip
         lifetime = None if old.expires is None else (old.expires - old.not_before).total_seconds()
         token, secret = _make(old.scopes, old.rate, old.name, start, _add(start, lifetime))
         end = start + timedelta(seconds=overlap)
-        ended = old.model_copy(update={"expires": end if old.expires is None else min(end, old.expires)})
+        end = end if old.expires is None else min(end, old.expires)
+        ended = old.model_copy(update={"expires": end, "replaced_by": token.id})
         outcome[:] = token, secret, ended
         return (*(ended if other.id == token_id else other for other in tokens), token)
 
@@ -171,7 +180,7 @@ def revoke_token(path: str, token_id: str, clock: Now = now) -> Token:
     return outcome[0]
 
 
-def describe_state(state: State) -> str:
+def describe_state(state: str) -> str:
     """The state in the user's language."""
     return {
         "valid": say("valid"), "early": say("not valid yet"), "expired": say("expired"), "revoked": say("revoked")

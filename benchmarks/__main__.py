@@ -15,6 +15,7 @@ from benchmarks import (
     duplicates,
     explaining,
     groups,
+    guarded,
     opening,
     planted,
     predicting,
@@ -48,6 +49,7 @@ BENCHMARKS: dict[str, Callable[[], dict[str, Any]]] = {
     "prompting": prompting.run,
     "serving": serving.run,
     "swapping": swapping.run,
+    "guarded": guarded.run,
     "predicting": predicting.run,
     "explaining": explaining.run,
 }

@@ -46,6 +46,7 @@ def trained_bundle(photos: Path, weights: Path) -> Path:
         model=weights.stem,
         weights=str(weights),
         epochs=1,
+        unfreeze=0,
         augment="none",
     )
     return folder / "run"

@@ -3,7 +3,9 @@
 import json
 import ssl
 import subprocess
+import threading
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,9 +25,10 @@ from pupila.core.errors import PupilaError
 from pupila.stages.serve.app import make_service
 from pupila.stages.serve.exposure import open_gate
 from pupila.stages.serve.settings import ServeSettings
+from tests.artifacts.web.clients import connect, read_response
 from tests.colours import plain, write_colours, write_pointing
 from tests.pictures import encoded
-from tests.stages.serve.test_service import form
+from tests.stages.serve.test_service import form, send_request
 
 RED = encoded(plain(255, 0, 0))
 REMOTE, LOCAL = "203.0.113.9", "127.0.0.1"
@@ -356,3 +359,52 @@ def test_a_key_of_another_certificate_is_refused(
     )
     with pytest.raises(PupilaError, match="Can't use the certificate"):
         pupila.serve(folder, certificate=certificate[0], key=str(other))
+
+
+def test_a_token_that_is_rotated_under_load_is_never_refused(folder: str, tmp_path: Path) -> None:
+    path, stop = str(tmp_path / "tokens.json"), threading.Event()
+    tokens = pupila.tokens(path)
+    current = [tokens.issue(["predict"])]
+    statuses: Counter[int] = Counter()
+
+    def client(url: str) -> None:
+        while not stop.is_set():
+            headers = {"Authorization": f"Bearer {current[-1].secret}"}
+            status, _, _ = send_request(url.removeprefix("http://"), "GET", "/model/info", headers=headers)
+            statuses[status] += 1
+
+    with pupila.serve(folder, tokens=path, threads=1) as service:
+        threads = [threading.Thread(target=client, args=(service.url,)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for _ in range(30):
+            current.append(tokens.rotate(current[-1].token.id, "1m"))
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert set(statuses) == {200} and len(tokens.list()) == 31
+
+
+def test_what_the_connection_refuses_is_in_the_access_log(folder: str, tmp_path: Path) -> None:
+    with pupila.serve(folder, log_folder=str(tmp_path), threads=1) as service:
+        port = int(service.url.rpartition(":")[2])
+        for request in (b"no HTTP at all\r\n\r\n", b"GET /" + b"x" * 20_000 + b" HTTP/1.1\r\n\r\n"):
+            _, response = read_response(connect(port, request))
+            assert b"x-request-id" in response
+    rows = [json.loads(line) for line in (tmp_path / "access.jsonl").read_text().splitlines()]
+    assert [(row["status"], row["reason"], row["route"]) for row in rows] == [
+        (400, "invalid-http", ""), (414, "long-address", "")
+    ]  # fmt: skip
+    assert all(row["address"] == LOCAL and row["request_id"] for row in rows)
+
+
+def test_who_leaves_early_is_recorded_as_gone(folder: str, tmp_path: Path) -> None:
+    body, headers = form(("x.png", RED))
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    request = (
+        f"POST /predict/single HTTP/1.1\r\nHost: x\r\n{head}Content-Length: {len(body)}\r\n\r\n".encode()
+    )
+    with pupila.serve(folder, log_folder=str(tmp_path), threads=1) as service:
+        connect(int(service.url.rpartition(":")[2]), request + body[:50]).close()
+    (row,) = [json.loads(line) for line in (tmp_path / "access.jsonl").read_text().splitlines()]
+    assert (row["status"], row["bytes_in"], row["bytes_out"]) == (499, 50, 0)

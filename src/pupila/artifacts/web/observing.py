@@ -70,7 +70,7 @@ class RequestObserver:
         given = Headers(scope=scope).get("x-request-id", "")
         state = scope.setdefault("state", {})
         state["id"] = given if _CLIENT_ID.fullmatch(given) else new_request_id()
-        state["route"] = matched = find_route(self.routes, scope)
+        state["route"] = find_route(self.routes, scope)
         observed = _Observed(state["id"], self.headers, receive, send)
         moment, start = time.time(), time.perf_counter()
         try:
@@ -80,13 +80,17 @@ class RequestObserver:
             raise
         finally:
             if REFUSED_BEFORE not in state:
-                status = observed.status or _DISCONNECTED
-                record = RequestRecord(
-                    moment, state["id"], find_address(scope), state.get("token", ""), scope["method"], matched.path,
-                    status, time.perf_counter() - start, observed.bytes_in, observed.bytes_out, state.get("reason", ""),
-                )  # fmt: skip
-                for listener in self.listeners:
-                    listener(record)
+                self._report(scope, observed, moment, time.perf_counter() - start)
+
+    def _report(self, scope: Scope, observed: "_Observed", moment: float, seconds: float) -> None:
+        state, sent = scope["state"], observed.status
+        reason = state.get("reason", "") if sent else ""
+        record = RequestRecord(
+            moment, state["id"], find_address(scope), state.get("token", ""), scope["method"], state["route"].path,
+            sent or _DISCONNECTED, seconds, observed.bytes_in, observed.bytes_out, reason,
+        )  # fmt: skip
+        for listener in self.listeners:
+            listener(record)
 
 
 class _Observed:
@@ -97,15 +101,19 @@ class _Observed:
     ) -> None:
         self._id, self._headers, self._receive, self._send = request_id, headers, receive, send
         self.status = self.bytes_in = self.bytes_out = 0
+        self._left = False  # whether the client did, before the response began
 
     async def receive(self) -> Message:
         """Count what the client sends."""
         message = await self._receive()
         self.bytes_in += len(message.get("body", b""))
+        self._left = self._left or (message["type"] == "http.disconnect" and not self.status)
         return message
 
     async def send(self, message: Message) -> None:
         """Add the headers, and count what the client gets."""
+        if self._left:
+            return
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = MutableHeaders(scope=message)

@@ -22,7 +22,7 @@ ORDERED: dict[str, tuple[str, ...]] = {
     "statistics": ("estimate", "intervals", "stratified_order", "tests", "selection", "power_law", "probe", "pairings",
                    "localisation",
                    "drift", "metrics"),
-    "imaging": ("images", "geotiff", "masks", "regions", "contours", "tiles", "corruptions", "duplicates"),
+    "imaging": ("images", "geotiff", "masks", "regions", "boxes", "contours", "tiles", "corruptions", "duplicates"),
     "artifacts": ("dataset", "predictions", "bundle", "registry", "run", "sweep", "report", "web"),
     "learning": ("models", "losses", "augment", "loader", "features", "optimizers", "ema", "memory", "mixing", "pacing",
                  "loop", "fit_once", "linear", "export", "engine", "pool", "trainers"),
@@ -120,7 +120,7 @@ MODULE_OF = {
 # Loading one of these rooms must need nothing but these libraries: a container without torch and tables.
 BASE_ROOMS = (
     "core", "statistics/intervals", "imaging/images", "imaging/geotiff", "imaging/masks", "imaging/regions",
-    "imaging/tiles", "tasks", "artifacts/bundle", "artifacts/registry", "artifacts/web",
+    "imaging/boxes", "imaging/tiles", "tasks", "artifacts/bundle", "artifacts/registry", "artifacts/web",
     "stages/predict", "stages/serve", "cli", "__main__", "__init__",
 )  # fmt: skip
 BASE_LIBRARIES = {

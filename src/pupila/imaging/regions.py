@@ -30,7 +30,7 @@ _BELOW_HALF = 0.499  # where an outline passes between 0 and 1: under a half, so
 
 
 @dataclass(frozen=True, slots=True)
-class _Runs:
+class Runs:
     """The runs of a mask, row by row, (R,) each."""
 
     row: Array
@@ -41,6 +41,7 @@ class _Runs:
 
     @property
     def length(self) -> Array:
+        """(R,) pixels."""
         return self.end - self.start
 
     def paint(self, value: Array, shape: tuple[int, ...]) -> Array:
@@ -63,14 +64,15 @@ def count_up(first: Array, counts: Array) -> tuple[Array, Array]:
     return entry, np.arange(len(entry)) - np.repeat(np.cumsum(counts) - counts - first, counts)
 
 
-def _runs(mask: Array) -> _Runs:
+def find_runs(mask: Array) -> Runs:
+    """The runs of an (H, W) mask."""
     height, width = mask.shape
     new = np.ones((height, width), bool)
     np.not_equal(mask[:, 1:], mask[:, :-1], out=new[:, 1:])
     at = np.flatnonzero(new)
     row, start = np.divmod(at, max(1, width))
     end = np.append(at[1:], height * width) - row * width
-    return _Runs(row, start, end, mask.ravel()[at], width + 2)
+    return Runs(row, start, end, mask.ravel()[at], width + 2)
 
 
 def _union_sets(count: int, left: Array, right: Array) -> Array:
@@ -90,7 +92,7 @@ def _union_sets(count: int, left: Array, right: Array) -> Array:
     return root
 
 
-def _regions(runs: _Runs, corners: bool = True) -> Array:
+def group_runs(runs: Runs, corners: bool = True) -> Array:
     """(R,) the number of the first run of each run's region."""
     upper, lower = runs.find_touching(corners)
     same = runs.value[upper] == runs.value[lower]
@@ -104,18 +106,18 @@ def count_regions(stored: Array, values: list[int]) -> list[int]:
         stored: (H, W) whole numbers.
         values: some that occur.
     """
-    runs = _runs(stored)
-    region = _regions(runs)
+    runs = find_runs(stored)
+    region = group_runs(runs)
     counts = Counter(runs.value[region == np.arange(len(region))].tolist())
     return [counts[value] for value in values]
 
 
 def label_regions(binary: Array) -> Array:
     """(H, W) int64: the number of each pixel's region, from 1; 0 where an (H, W) bool mask is not."""
-    runs = _runs(binary.astype(np.uint8))
+    runs = find_runs(binary.astype(np.uint8))
     own = runs.value != BACKGROUND
     number = np.zeros(len(runs.value), np.int64)
-    number[own] = np.unique(_regions(runs)[own], return_inverse=True)[1] + 1
+    number[own] = np.unique(group_runs(runs)[own], return_inverse=True)[1] + 1
     return runs.paint(number, binary.shape)
 
 
@@ -132,7 +134,7 @@ class RegionCounter:
         """Count the next rows: (h, W) uint8, h > 0; every strip has the same width."""
         known = len(self._first)
         rows = np.concatenate([self._row, strip]) if known else strip
-        runs = _runs(rows)
+        runs = find_runs(rows)
         upper, lower = runs.find_touching(corners=True)
         same = runs.value[upper] == runs.value[lower]
         root = _union_sets(
@@ -152,7 +154,7 @@ class RegionCounter:
 
     def areas(self) -> dict[int, list[int]]:
         """Pixels of every region, the largest first, by class; without pixels that have no label."""
-        at_row = _runs(self._row).value if len(self._first) else self._row[0:0].ravel()
+        at_row = find_runs(self._row).value if len(self._first) else self._row[0:0].ravel()
         begins = self._first == np.arange(len(self._first))
         value = np.concatenate([*(v for v, _ in self._finished), at_row[begins]])
         area = np.concatenate([*(a for _, a in self._finished), self._area[begins]]).astype(int)
@@ -172,11 +174,10 @@ def drop_small(mask: Array, least_area: int) -> Array:
         mask: (H, W) uint8.
         least_area: pixels; smaller regions go. The background and unlabelled pixels stay.
     """
-    runs = _runs(mask)
-    region = _regions(runs)
-    area = np.bincount(region, runs.length)[region]
-    foreground = (runs.value != BACKGROUND) & (runs.value != IGNORE)
-    return _replace_regions(mask, runs, region, foreground & (area < least_area))
+    runs = find_runs(mask)
+    region = group_runs(runs)
+    small = np.bincount(region, runs.length)[region] < least_area
+    return _replace_regions(mask, runs, region, small & (runs.value != BACKGROUND) & (runs.value != IGNORE))
 
 
 def fill_holes(mask: Array, most_area: int) -> Array:
@@ -189,16 +190,15 @@ def fill_holes(mask: Array, most_area: int) -> Array:
         mask: (H, W) uint8.
         most_area: pixels; larger holes stay.
     """
-    runs = _runs(mask)
-    region = _regions(runs, corners=False)
+    runs = find_runs(mask)
+    region = group_runs(runs, corners=False)
     area = np.bincount(region, runs.length)[region]
-    height, width = mask.shape
-    at_edge = (runs.row == 0) | (runs.row == height - 1) | (runs.start == 0) | (runs.end == width)
+    at_edge = (runs.row == 0) | (runs.row == len(mask) - 1) | (runs.start == 0) | (runs.end == mask.shape[1])
     open_ = np.bincount(region, at_edge)[region] > 0
     return _replace_regions(mask, runs, region, (runs.value == BACKGROUND) & ~open_ & (area <= most_area))
 
 
-def _replace_regions(mask: Array, runs: _Runs, region: Array, goes: Array) -> Array:
+def _replace_regions(mask: Array, runs: Runs, region: Array, goes: Array) -> Array:
     """The mask whose regions that go are replaced by the class that shares most sides with them."""
     if not goes.any():
         return mask.copy()

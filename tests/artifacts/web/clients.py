@@ -5,17 +5,10 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-from pupila.artifacts.web.app import (
-    App,
-    ImageUpload,
-    Request,
-    TextField,
-    UploadedFile,
-    image_uploads,
-    make_app,
-)
+from pupila.artifacts.web.app import App, Request, make_app, parsed_by
 from pupila.artifacts.web.background import BackgroundServer
 from pupila.artifacts.web.guard import Admit
+from pupila.artifacts.web.image_request import ImageBody, ImageRequest, Options
 from pupila.artifacts.web.limits import BodyLimits, ConnectionLimits
 
 BODIES = BodyLimits(body=1_000_000, held=1_500_000, files=2, fields=3, field_bytes=1000)
@@ -27,6 +20,12 @@ PROBLEM_FIELDS = {
 CHUNKED = POST + b"Content-Type: multipart/form-data; boundary=m\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
+class NoteOptions(Options):
+    """The options of the small app."""
+
+    note: str | None = None
+
+
 @contextlib.asynccontextmanager
 async def _lifespan(app: App) -> AsyncIterator[None]:
     yield
@@ -35,7 +34,9 @@ async def _lifespan(app: App) -> AsyncIterator[None]:
 def small_app(bodies: BodyLimits = BODIES, admit: Admit | None = None) -> App:
     """An app that says what reached it."""
     app = make_app("a test", _lifespan, bodies, admit)
-    uploads = image_uploads(bodies.files)
+    single, several = (
+        parsed_by(ImageBody(NoteOptions, bodies, bodies.body, batch=batch)) for batch in (False, True)
+    )
 
     @app.get("/health")
     def health(request: Request) -> dict[str, Any]:
@@ -45,13 +46,14 @@ def small_app(bodies: BodyLimits = BODIES, admit: Admit | None = None) -> App:
     def large() -> dict[str, str]:
         return {"text": "x" * 10_000_000}
 
-    @app.post("/file", form_limits={"max_files": 1})
-    async def file(request: Request, file: ImageUpload, note: TextField = None) -> dict[str, Any]:
-        return {"size": len(await file.read()), "name": file.filename, "headers": sorted(request.headers)}
+    @app.post("/file")
+    async def file(request: Request, sent: ImageRequest[NoteOptions] = single) -> dict[str, Any]:
+        (image,) = sent.images
+        return {"size": len(image.read()), "name": image.name, "headers": sorted(request.headers)}
 
     @app.post("/files")
-    async def files(files: list[UploadedFile] = uploads) -> dict[str, Any]:
-        return {"names": [file.filename for file in files]}
+    async def files(sent: ImageRequest[NoteOptions] = several) -> dict[str, Any]:
+        return {"names": [image.name for image in sent.images]}
 
     return app
 

@@ -11,7 +11,6 @@ from pupila.artifacts.bundle.folder import read_bundle
 from pupila.artifacts.bundle.predictor import Predictor
 from pupila.imaging.images.decode import Array
 from pupila.stages.serve import app as serve_app
-from pupila.stages.serve import predict_routes
 from pupila.stages.serve.app import make_service
 from pupila.stages.serve.batcher import Batcher
 from pupila.stages.serve.settings import ServeSettings
@@ -76,7 +75,7 @@ def test_a_batch_above_the_queue_is_refused_before_its_files_are_read(
         batchers.append(self)
 
     monkeypatch.setattr(Batcher, "__init__", remember)
-    monkeypatch.setattr(predict_routes, "upload_reader", never)
+    monkeypatch.setattr(Batcher, "predict", never)
     app = make_service(
         read_bundle(write_colours(tmp_path / "bundle").folder), ServeSettings(threads=1, queue=4)
     )

@@ -191,8 +191,9 @@ def test_the_description_has_this_route_and_not_those_of_other_tasks(server: str
     predictions = described["paths"]["/segment"]["post"]["responses"]
     assert {"404", "413", "415", "422", "503"} <= set(predictions)
     assert set(predictions["200"]["content"]) == {"application/json", "image/png"}
-    fields = described["components"]["schemas"]["Body_segment_segment_post"]["properties"]
-    assert set(fields) == {"file", "image_id", "points", "negatives", "box", "explain"}
+    content = described["paths"]["/segment"]["post"]["requestBody"]["content"]
+    fields = content["multipart/form-data"]["schema"]["properties"]
+    assert set(fields) == {"file", "image_id", "points", "negatives", "box", "overlay", "explain"}
     assert send_request(server, "GET", "/model/info")[1]["task"] == "prompt"
     assert send_request(server, "POST", "/predict/single", *form(("x.png", PICTURE)))[0] == 404
 

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Annotated, Any
+from typing import Any
 
 import fastapi
 from fastapi.exceptions import RequestValidationError
@@ -12,23 +12,25 @@ from starlette.middleware.cors import CORSMiddleware
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from pupila.artifacts.web.access import AccessGuard
+from pupila.artifacts.web.description import complete_description
 from pupila.artifacts.web.exposure import Exposure
 from pupila.artifacts.web.guard import Admit, RequestGuard
+from pupila.artifacts.web.image_request import ImageBody
 from pupila.artifacts.web.limits import BodyLimits
-from pupila.artifacts.web.observing import RequestObserver
-from pupila.artifacts.web.refusals import Refusal, from_http_error, from_invalid_request, to_response
+from pupila.artifacts.web.observing import RequestObserver, find_methods
+from pupila.artifacts.web.refusals import (
+    Refusal,
+    from_http_error,
+    from_invalid_request,
+    method_not_allowed,
+    to_response,
+)
 from pupila.core.messages import say
 from pupila.core.version import __version__
 
 _log = logging.getLogger("uvicorn.error")
-App = fastapi.FastAPI
 Request = fastapi.Request
 Response = fastapi.Response
-UploadedFile = fastapi.UploadFile
-ImageUpload = Annotated[UploadedFile, fastapi.File(description="an image")]
-OptionalImageUpload = Annotated[fastapi.UploadFile | None, fastapi.File(description="an image")]
-TextField = Annotated[str | None, fastapi.Form()]
-FlagField = Annotated[bool, fastapi.Form()]
 _HEADERS = (
     ("x-content-type-options", "nosniff"),
     ("x-frame-options", "DENY"),
@@ -39,17 +41,24 @@ _HEADERS = (
 )  # of a response that has no others
 _TAKEN = ("authorization", "x-api-key", "x-request-id", "content-type")  # headers that a page may send
 _EXPOSED = ("x-request-id", "x-model-version", "retry-after")  # headers that a page may read
+
+
+class App(fastapi.FastAPI):
+    """An application that describes its refusals, too."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The OpenAPI 3.1 document."""
+        if self.openapi_schema is None:
+            self.openapi_schema = complete_description(super().openapi())
+        return self.openapi_schema
+
+
 Lifespan = Callable[[App], AbstractAsyncContextManager[None]]
 
 
-def image_uploads(most: int) -> Any:
-    """The default value of a route's parameter for one to `most` images."""
-    return fastapi.File(description="images", min_length=1, max_length=most)
-
-
-def run_before(check: Callable[..., Any]) -> Any:
-    """What a route lists in `dependencies`: a check of further form fields, which may raise a Refusal."""
-    return fastapi.Depends(check)
+def parsed_by(body: ImageBody[Any]) -> Any:
+    """The default value of a route's parameter for the images and options of a request."""
+    return fastapi.Depends(body)
 
 
 def make_app(
@@ -64,20 +73,24 @@ def make_app(
         admit: raises a Refusal where no more can be taken; called before the body of a POST is read.
         exposure: who may use it and what is recorded; None: pages for this machine only.
     """
-    app = fastapi.FastAPI(
-        title=title, version=__version__, lifespan=lifespan,
-        form_limits={"max_files": limits.files, "max_fields": limits.fields, "max_part_size": limits.field_bytes},
-    )  # fmt: skip
+    app = App(
+        title=title, version=__version__, lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None
+    )
     app.add_middleware(RequestGuard, limits=limits, admit=admit)
     _expose(app, exposure or Exposure())
 
     @app.exception_handler(HTTPException)
     async def handle_http_error(request: Request, fault: HTTPException) -> Response:
+        if fault.status_code == 405:
+            allowed = find_methods(app.router.routes, request.scope)
+            if request.method == "OPTIONS":
+                return Response(status_code=204, headers={"allow": allowed})
+            return _refuse(method_not_allowed(request.method, allowed), request)
         return _refuse(from_http_error(fault, request), request)
 
     @app.exception_handler(RequestValidationError)
     async def handle_invalid_request(request: Request, fault: RequestValidationError) -> Response:
-        return _refuse(from_invalid_request(fault, request), request)
+        return _refuse(from_invalid_request(fault), request)
 
     @app.exception_handler(Exception)
     async def handle_failure(request: Request, _: Exception) -> Response:

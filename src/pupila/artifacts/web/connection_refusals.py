@@ -1,7 +1,7 @@
 """The refusals of connections that reach a limit."""
 
 from pupila.artifacts.web.limits import ConnectionLimits
-from pupila.artifacts.web.refusals import RETRY_LATER, Refusal, over_limit
+from pupila.artifacts.web.refusals import RETRY_LATER, Refusal, method_not_allowed, over_limit
 from pupila.core.messages import say
 
 
@@ -15,9 +15,7 @@ def invalid_http() -> Refusal:
 
 def no_tunnel() -> Refusal:
     """CONNECT."""
-    return Refusal(
-        "method-not-allowed", say("Method not allowed"), "CONNECT", "GET, HEAD, POST", say("see /docs")
-    )
+    return method_not_allowed("CONNECT", "GET, HEAD, OPTIONS, POST")
 
 
 def long_address(size: int, limits: ConnectionLimits) -> Refusal:

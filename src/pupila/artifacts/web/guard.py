@@ -125,7 +125,7 @@ class RequestGuard:
 
 def _cut_off() -> Refusal:
     return Refusal(
-        "invalid-form", say("The multipart form is cut off"), expected=say("a form that ends with its boundary and --"),
+        "cut-off", say("The multipart form is cut off"), expected=say("a form that ends with its boundary and --"),
         remedy=say("send the whole form"),
     )  # fmt: skip
 

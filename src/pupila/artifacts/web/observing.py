@@ -134,6 +134,13 @@ def find_route(routes: Sequence[BaseRoute], scope: Scope) -> MatchedRoute:
     return MatchedRoute("", None)
 
 
+def find_methods(routes: Sequence[BaseRoute], scope: Scope) -> str:
+    """What the address of the request takes, as the header Allow lists it."""
+    matching = [route for route in routes if route.matches(scope)[0] is not Match.NONE]
+    methods = {"OPTIONS"}.union(*(getattr(route, "methods", None) or () for route in matching))
+    return ", ".join(sorted(methods | {"HEAD"} if "GET" in methods else methods))
+
+
 def find_address(scope: Any) -> str:
     """The client's address; empty where the socket has none."""
     client: Any = scope.get("client")

@@ -12,16 +12,14 @@ from urllib.parse import quote
 import fastapi
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
-from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from pupila.artifacts.web.reasons import STATUS, TITLES, Reason, find_reason
 from pupila.core.errors import PupilaError
-from pupila.core.messages import listing, mark, say, translate
+from pupila.core.messages import mark, say, translate
 
 _log = logging.getLogger("uvicorn.error")
-UPLOAD_FIELDS = ("file", "files")  # the form fields that are files, on every route
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FILES_OPEN = (errno.EMFILE, errno.ENFILE)
 _SHOWN = 5  # names of form fields in a refusal
@@ -84,29 +82,30 @@ class Problem(BaseModel):
     request_id: str = Field(description="as in the header X-Request-ID and in the server's log")
 
 
-REFUSALS: dict[int | str, dict[str, Any]] = {
-    code: {"model": Problem} for code in (400, 408, 413, 415, 422, 500, 503, 507)
-}
-
-
 def new_request_id() -> str:
     """A number that no other request has."""
     return uuid.uuid4().hex
 
 
 def to_response(refusal: Refusal, request_id: str) -> Response:
-    """The response; half characters, which no encoding of text has, are shown by their number."""
-    texts = {
-        "type": _TYPE + refusal.reason, "title": translate(TITLES[refusal.reason]), "detail": refusal.describe(),
-        "instance": _INSTANCE + quote(request_id, safe=""), **refusal.body, "request_id": request_id,
-    }  # fmt: skip
-    shown: dict[str, Any] = {
-        name: text.encode("utf-8", "backslashreplace").decode() for name, text in texts.items()
-    }
-    shown["status"] = refusal.status_code
+    """The response, a problem of RFC 9457."""
     headers = {"x-request-id": request_id, **(refusal.headers or {})}
-    body = json.dumps(shown, ensure_ascii=False, separators=(",", ":")).encode()
+    problem = describe_problem(refusal, request_id)
+    body = json.dumps(problem, ensure_ascii=False, separators=(",", ":")).encode()
     return Response(body, refusal.status_code, headers, media_type=MEDIA_TYPE)
+
+
+def describe_problem(refusal: Refusal, request_id: str) -> dict[str, Any]:
+    """The fields of a `Problem`; half characters, which no encoding of text has, are shown by their number."""
+    fields = {
+        "type": _TYPE + refusal.reason, "title": translate(TITLES[refusal.reason]), "status": refusal.status_code,
+        "detail": refusal.describe(), "instance": _INSTANCE + quote(request_id, safe=""), **refusal.body,
+        "request_id": request_id,
+    }  # fmt: skip
+    return {
+        name: field.encode("utf-8", "backslashreplace").decode() if isinstance(field, str) else field
+        for name, field in fields.items()
+    }
 
 
 # How the framework's own sentence on a form begins -> reason, our problem and the remedy.
@@ -133,26 +132,22 @@ _FORM_FAULTS: dict[str, tuple[Reason, str, str]] = {
 }
 
 
+def method_not_allowed(method: str, allowed: str) -> Refusal:
+    """The refusal of a method, with those that the address takes."""
+    return Refusal(
+        "method-not-allowed", say("Method not allowed"), method, allowed, say("see /docs"), {"allow": allowed}
+    )
+
+
 def from_http_error(fault: HTTPException, request: fastapi.Request) -> Refusal:
     """The refusal for an error of the framework; its headers, such as Allow, are kept."""
     if isinstance(fault, Refusal):
         return fault
     if isinstance(fault.__cause__, OSError):
-        return _from_disk_error(fault.__cause__, request.state.id)
+        return from_disk_error(fault.__cause__, request.state.id)
     remedy, detail = say("see /docs"), str(fault.detail)
     if fault.status_code == 404:
         return Refusal("not-found", say("Page not found"), request.scope["path"], remedy=remedy)
-    if fault.status_code == 405:
-        allowed = (fault.headers or {}).get("Allow", "")
-        allowed = allowed.replace("GET", "GET, HEAD")
-        return Refusal(
-            "method-not-allowed",
-            say("Method not allowed"),
-            request.method,
-            allowed,
-            remedy,
-            {"allow": allowed},
-        )
     for start, (reason, problem, form_remedy) in _FORM_FAULTS.items():
         if detail.startswith(start):
             return Refusal(reason, translate(problem), *_form_limit(detail), translate(form_remedy))
@@ -168,7 +163,7 @@ def _form_limit(detail: str) -> tuple[str, str]:
     return say("more than {most}", most=most), say("at most {n}", n=most)
 
 
-def _from_disk_error(fault: OSError, request_id: str) -> Refusal:
+def from_disk_error(fault: OSError, request_id: str) -> Refusal:
     """The refusal where an upload can't be stored."""
     _log.error("request %s: can't store the upload: %s", request_id, fault)
     actual = fault.strerror or type(fault).__name__
@@ -188,30 +183,13 @@ def _from_disk_error(fault: OSError, request_id: str) -> Refusal:
     )  # fmt: skip
 
 
-def from_invalid_request(fault: RequestValidationError, request: fastapi.Request) -> Refusal:
+def from_invalid_request(fault: RequestValidationError) -> Refusal:
     """The refusal of a request whose fields are not those of the route."""
     first = fault.errors()[0]
     location = [str(part) for part in first["loc"]]
-    if location[:1] == ["body"] and location[1:2] and location[1] in UPLOAD_FIELDS:
-        field = location[1]
-        return Refusal(
-            "invalid-request", say("Invalid request"), _describe_body(fault.body, request, field),
-            say("a multipart field `{field}` with a file name", field=field),
-            f"curl -F {field}=@photo.jpg http://HOST{request.scope['path']}",
-        )  # fmt: skip
     return Refusal(
         "invalid-request",
         say("Invalid request"),
         f"{'.'.join(location)}: {first['msg']}",
         remedy=say("see /docs"),
     )
-
-
-def _describe_body(body: Any, request: fastapi.Request, field: str) -> str:
-    """What was sent instead of a file."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip()
-    if not isinstance(body, FormData) or not kind.startswith("multipart/") or not body:
-        return say("a body of type {kind}", kind=kind) if kind else say("no multipart form")
-    if field in body:
-        return say("the field `{field}` is text: it has no file name", field=field)
-    return say("the fields {names}", names=listing([f"`{name}`" for name in body], _SHOWN))

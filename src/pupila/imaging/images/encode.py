@@ -1,6 +1,7 @@
-"""From RGB to the bytes of a small JPEG, to send to others or to show."""
+"""From RGB to the bytes of a small JPEG or PNG, to send to others or to show."""
 
 import base64
+import io
 
 import numpy as np
 import simplejpeg
@@ -24,11 +25,22 @@ def encode_small_jpeg(rgb: Array, longest: int) -> bytes:
         rgb: (H, W, 3) uint8.
         longest: most pixels of the longer side.
     """
+    return bytes(simplejpeg.encode_jpeg(np.ascontiguousarray(shrink(rgb, longest)), QUALITY, "RGB", "444"))
+
+
+def shrink(rgb: Array, longest: int) -> Array:
+    """The (H, W, 3) uint8 picture with at most so many pixels on its longer side; a small one stays as it is."""
     height, width = fit_size(rgb.shape[0], rgb.shape[1], longest)
-    small = rgb
-    if (height, width) != rgb.shape[:2]:
-        small = np.asarray(Image.fromarray(rgb).resize((width, height), Image.Resampling.LANCZOS))
-    return bytes(simplejpeg.encode_jpeg(np.ascontiguousarray(small), QUALITY, "RGB", "444"))
+    if (height, width) == rgb.shape[:2]:
+        return rgb
+    return np.asarray(Image.fromarray(rgb).resize((width, height), Image.Resampling.LANCZOS))
+
+
+def encode_png(rgb: Array) -> bytes:
+    """The (H, W, 3) uint8 picture as PNG, without any metadata."""
+    buffer = io.BytesIO()
+    Image.fromarray(rgb).save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def to_data_uri(rgb: Array, longest: int = 96) -> str:

@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 
 from pupila.imaging.images.decode import Array
+from pupila.imaging.images.preprocess import resize_plane
 
 FOR, AGAINST = (178, 24, 43), (33, 102, 172)
 _STRENGTH = 0.8  # of the colour at the end of the scale
@@ -28,6 +29,32 @@ def overlay_heat(rgb: Array, heat: Array, limit: float) -> Array:
     drawn = (1 - alpha) * grey + alpha * colour
     drawn[find_edges(share[..., 0] > _CONTOUR)] = FOR
     return np.asarray(drawn.round().astype(np.uint8))
+
+
+def place_heat(cells: Array, height: int, width: int, box: tuple[float, float, float, float]) -> Array:
+    """(height, width) float32: the evidence, stretched smoothly over its box of an image; 0 outside of it.
+
+    Args:
+        cells: (h, w) evidence.
+        height: of the image, pixels.
+        width: of the image, pixels.
+        box: left, top, right, bottom in pixels of the image; it may reach beyond it.
+    """
+    left, top, right, bottom = box
+    rows, columns = (
+        slice(max(0, round(top)), min(height, round(bottom))),
+        slice(max(0, round(left)), min(width, round(right))),
+    )
+    across, down = cells.shape[1] / (right - left), cells.shape[0] / (bottom - top)
+    part = (
+        max(0.0, (columns.start - left) * across), max(0.0, (rows.start - top) * down),
+        min(cells.shape[1], (columns.stop - left) * across), min(cells.shape[0], (rows.stop - top) * down),
+    )  # fmt: skip
+    placed = np.zeros((height, width), np.float32)
+    placed[rows, columns] = resize_plane(
+        cells.astype(np.float32), rows.stop - rows.start, columns.stop - columns.start, part
+    )
+    return placed
 
 
 def colour_bar(width: int, height: int) -> Array:

@@ -14,6 +14,7 @@ from pupila.artifacts.bundle.prompter import Prompter
 from pupila.artifacts.bundle.schema import BundleInfo
 from pupila.artifacts.registry.watch import Watch
 from pupila.artifacts.web.app import App, make_app
+from pupila.artifacts.web.documentation import add_documentation
 from pupila.artifacts.web.scopes import PUBLIC, needs
 from pupila.imaging.images.budget import set_decode_memory
 from pupila.stages.serve.batcher import Batcher
@@ -125,6 +126,7 @@ def make_service(
     )  # fmt: skip
     routes.add(app, worker)
     _add_descriptions(app, worker, follower)
+    add_documentation(app)
     return app
 
 

@@ -8,8 +8,9 @@ run on all cores.
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 from pupila.artifacts.bundle.folder import Bundle
 from pupila.artifacts.bundle.golden import GOLDEN, preprocess_bytes
@@ -29,6 +30,7 @@ from pupila.stages.serve.slot import ModelSlot
 from pupila.stages.serve.uploads import Read, refuse_no_memory
 from pupila.tasks.task import PreprocessedImage
 
+Result = TypeVar("Result")
 Waiting = asyncio.Future[Prediction]
 
 
@@ -145,6 +147,10 @@ class Batcher:
                     break
                 batch.append(self._waiting.popleft())
         return batch
+
+    async def run(self, work: Callable[[], Result]) -> Result:
+        """What other work for a request results in, in one of the threads that decode."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     def close(self) -> None:
         """Let the threads end."""

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import Field
 
-from pupila.stages.serve.responses import Batch, ExplainedResponse, ResponseFormat
+from pupila.stages.serve.responses import Batch, ExplainedResponse, ResponseFormat, example_response
 from pupila.tasks.classify import ClassPrediction
 
 
@@ -28,4 +28,9 @@ def _class_names(prediction: ClassPrediction) -> tuple[str, ...]:
     return (prediction.prediction,)
 
 
-CLASSIFY = ResponseFormat(ClassResponse, Batch[ClassResponse], _class_fields, class_names=_class_names)
+_EXAMPLE = example_response(
+    prediction="bees", probabilities={"ants": 0.0269, "bees": 0.9731}, explanation=None
+)
+CLASSIFY = ResponseFormat(
+    ClassResponse, Batch[ClassResponse], _class_fields, _EXAMPLE, class_names=_class_names
+)

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import Field
 
-from pupila.stages.serve.responses import Batch, ExplainedResponse, ResponseFormat
+from pupila.stages.serve.responses import Batch, ExplainedResponse, ResponseFormat, example_response
 from pupila.tasks.multilabel import LabelsPrediction
 
 
@@ -38,4 +38,10 @@ def _class_names(prediction: LabelsPrediction) -> tuple[str, ...]:
     return prediction.labels
 
 
-MULTILABEL = ResponseFormat(LabelsResponse, Batch[LabelsResponse], _fields, class_names=_class_names)
+_EXAMPLE = example_response(
+    labels=["sugar"], probabilities={"fat": 0.0269, "sugar": 0.9842}, thresholds={"fat": 0.5, "sugar": 0.41},
+    explanation=None,
+)  # fmt: skip
+MULTILABEL = ResponseFormat(
+    LabelsResponse, Batch[LabelsResponse], _fields, _EXAMPLE, class_names=_class_names
+)

@@ -3,44 +3,81 @@
 import asyncio
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from pupila.artifacts.bundle.predictor import Predictor
-from pupila.artifacts.web.app import (
-    App,
-    FlagField,
-    ImageUpload,
-    Request,
-    Response,
-    UploadedFile,
-    image_uploads,
-)
-from pupila.artifacts.web.refusals import REFUSALS
+from pupila.artifacts.web.app import App, Request, Response, parsed_by
+from pupila.artifacts.web.description import IMAGE_REASONS, describe_body, describe_responses
+from pupila.artifacts.web.image_request import PNG, ImageBody, ImageRequest, SentImage
 from pupila.artifacts.web.scopes import needs
+from pupila.core.messages import say
 from pupila.imaging.images.decode import ImageFault
 from pupila.stages.serve.batcher import Batcher
 from pupila.stages.serve.explanations import ExplainedPrediction, NoHeatMap
-from pupila.stages.serve.responses import PNG, VERSION_HEADER, Batch, PredictionResponse, ResponseFormat
+from pupila.stages.serve.options import PredictOptions, accepts_png, check_overlay, refuse_option
+from pupila.stages.serve.overlays import draw_overlay
+from pupila.stages.serve.responses import (
+    VERSION_HEADER,
+    Batch,
+    PredictionResponse,
+    ResponseFormat,
+    example_batch,
+)
 from pupila.stages.serve.shapes import RESPONSE_FORMATS
-from pupila.stages.serve.uploads import NotFinite, image_refused, refuse_not_finite, upload_reader
+from pupila.stages.serve.uploads import NotFinite, image_refused, refuse_not_finite
+
+_Sent = ImageRequest[PredictOptions]
 
 
 @dataclass(frozen=True, slots=True)
 class _Responder:
-    """Predicts uploaded files, and makes responses of the predictions."""
+    """Predicts images that were sent, and makes responses of the predictions."""
 
     batcher: Batcher
     format: ResponseFormat
 
-    async def predict(self, files: list[UploadedFile], predictor: Predictor, explain: bool) -> list[Any]:
-        """The prediction of each file, with explain an `ExplainedPrediction`, or its fault."""
-        reads = [upload_reader(file, self.batcher.settings.max_bytes) for file in files]
-        if explain:
+    def body(self, batch: bool = False) -> ImageBody[PredictOptions]:
+        """What a route takes."""
+        settings = self.batcher.settings
+        return ImageBody(PredictOptions, settings.body_limits(), settings.max_bytes, batch=batch)
+
+    def check(self, options: PredictOptions, request: Request, batch: bool = False) -> None:
+        """Refuse options that would have no effect.
+
+        Raises:
+            Refusal: 422.
+        """
+        masks = self.format.to_png is not None
+        check_overlay(options.overlay, request)
+        if options.overlay and batch:
+            raise refuse_option("overlay=true", "/predict/single")
+        if options.overlay and not masks and not options.explain:
+            raise refuse_option("overlay=true", "explain=true")
+        if options.boxes and not masks:
+            raise refuse_option("boxes=true", say("a model of masks"))
+        if options.boxes and accepts_png(request) and not batch:
+            raise refuse_option("boxes=true, Accept: image/png", "Accept: application/json")
+
+    async def predict(self, sent: _Sent, predictor: Predictor) -> list[Any]:
+        """The prediction of each image, with explain an `ExplainedPrediction`, or its fault."""
+        reads = [image.read for image in sent.images]
+        if sent.options.explain:
             return await self.batcher.explain(reads, predictor, self.format.class_names)
         return await self.batcher.predict(reads, predictor)
 
+    async def draw(
+        self, prediction: Any, image: SentImage, predictor: Predictor, overlay: bool
+    ) -> bytes | None:
+        """The PNG of an overlay or of a mask; None: the task has none."""
+        if overlay:
+            bands, limits = predictor.info.preprocessing.bands, predictor.limits
+            return await self.batcher.run(partial(draw_overlay, image.read, prediction, bands, limits))
+        to_png = self.format.to_png
+        return None if to_png is None else await asyncio.to_thread(to_png, prediction)
+
     async def respond(
-        self, prediction: Any, request: Request, start: float, version: str
+        self, prediction: Any, request: Request, options: PredictOptions, start: float, version: str
     ) -> PredictionResponse:
         """The response for a prediction.
 
@@ -52,6 +89,8 @@ class _Responder:
             common["explanation"] = prediction.explanation
             prediction = prediction.prediction
         fields = await _task_fields(self.format, prediction)
+        if options.boxes:
+            fields |= await asyncio.to_thread(self.format.boxes, prediction)
         with refuse_not_finite():
             return self.format.model(**fields, **common, processing_time=time.perf_counter() - start)
 
@@ -64,69 +103,76 @@ def add_predictions(app: App, batcher: Batcher) -> None:
 
 
 def _add_single(app: App, responder: _Responder) -> None:
-    batcher, to_png = responder.batcher, responder.format.to_png
-    kinds: dict[str, Any] = {"content": {PNG: {}}} if to_png else {}
+    batcher, body = responder.batcher, responder.body()
+    parsed = parsed_by(body)
+    responses = describe_responses(responder.format.example, IMAGE_REASONS, png=True)
 
     @app.post(
-        "/predict/single", response_model=responder.format.model, responses={**REFUSALS, 200: kinds},
-        form_limits={"max_files": 1},
+        "/predict/single", response_model=responder.format.model, responses=responses,
+        openapi_extra=describe_body(body),
     )  # fmt: skip
     @needs("predict")
-    async def single(
-        request: Request, file: ImageUpload, explain: FlagField = False
-    ) -> PredictionResponse | Response:
+    async def single(request: Request, sent: _Sent = parsed) -> PredictionResponse | Response:
         """Predict one image.
 
         With explain=true the response has heat maps of the predicted classes. A model whose maps need gradients or
         further predictions (masks, int8, some architectures, models from elsewhere) is refused with a 422.
+        With Accept: image/png a mask is a PNG of class indices, and overlay=true draws it, or the heat map of
+        explain=true, over the image.
         """
-        start = time.perf_counter()
+        start, options = time.perf_counter(), sent.options
+        responder.check(options, request)
+        picture = None
         with batcher.queue.reserve(), batcher.slot.lease() as predictor:
             version = predictor.bundle.hash
-            (prediction,) = await responder.predict([file], predictor, explain)
-        if isinstance(prediction, ImageFault):
-            raise image_refused(prediction)
-        if isinstance(prediction, BaseException):
-            raise prediction
-        if to_png and request.headers.get("accept", "").startswith(PNG):
-            picture = await asyncio.to_thread(to_png, prediction)
-            return Response(picture, media_type=PNG, headers={VERSION_HEADER: version})
-        return await responder.respond(prediction, request, start, version)
+            (prediction,) = await responder.predict(sent, predictor)
+            if isinstance(prediction, ImageFault):
+                raise image_refused(prediction)
+            if isinstance(prediction, BaseException):
+                raise prediction
+            if accepts_png(request):
+                picture = await responder.draw(prediction, sent.images[0], predictor, options.overlay)
+        if picture is not None:
+            return Response(picture, media_type=PNG, headers={VERSION_HEADER: version, "vary": "accept"})
+        return await responder.respond(prediction, request, options, start, version)
 
 
 def _add_batch(app: App, responder: _Responder) -> None:
-    batcher, batch_model = responder.batcher, responder.format.batch
-    uploads = image_uploads(batcher.settings.body_limits().files)
+    batcher, batch_model, body = responder.batcher, responder.format.batch, responder.body(batch=True)
+    parsed = parsed_by(body)
+    responses = describe_responses(example_batch(responder.format.example), IMAGE_REASONS)
 
-    @app.post("/predict/batch", response_model=batch_model, responses=REFUSALS)
+    @app.post(
+        "/predict/batch", response_model=batch_model, responses=responses,
+        openapi_extra=describe_body(body),
+    )  # fmt: skip
     @needs("predict")
-    async def batch(
-        request: Request, files: list[UploadedFile] = uploads, explain: FlagField = False
-    ) -> Batch[Any]:
+    async def batch(request: Request, sent: _Sent = parsed) -> Batch[Any]:
         """Predict several images; an invalid one gets an error, the others their predictions.
 
         With explain=true each has its heat maps: see /predict/single.
         """
-        start = time.perf_counter()
-        with batcher.queue.reserve(len(files)), batcher.slot.lease() as predictor:
+        start, options = time.perf_counter(), sent.options
+        responder.check(options, request, batch=True)
+        with batcher.queue.reserve(len(sent.images)), batcher.slot.lease() as predictor:
             version = predictor.bundle.hash
-            predictions = await responder.predict(files, predictor, explain)
+            predictions = await responder.predict(sent, predictor)
         items: Any = []
-        for file, prediction in zip(files, predictions, strict=True):
-            name = file.filename or ""
+        for image, prediction in zip(sent.images, predictions, strict=True):
+            name = image.name
             if isinstance(prediction, ImageFault):
                 items.append({"file": name, "error": {"reason": prediction.reason, "code": prediction.code}})
             elif isinstance(prediction, NoHeatMap):
                 reason = prediction.body["actual"]
-                items.append({"file": name, "error": {"reason": reason, "code": "no-heat-map"}})
+                items.append({"file": name, "error": {"reason": reason, "code": prediction.reason}})
             elif isinstance(prediction, BaseException):
                 raise prediction
             else:
                 try:
-                    result = await responder.respond(prediction, request, start, version)
+                    result = await responder.respond(prediction, request, options, start, version)
                     items.append({"file": name, "result": result})
                 except NotFinite as fault:
-                    items.append({"file": name, "error": {"reason": fault.detail, "code": "not-finite"}})
+                    items.append({"file": name, "error": {"reason": fault.detail, "code": fault.reason}})
         return batch_model(
             items=items, processing_time=time.perf_counter() - start, model_version=version,
             request_id=request.state.id,

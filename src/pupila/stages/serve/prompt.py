@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from pupila.artifacts.predictions.prompt import RunLengths
-from pupila.stages.serve.responses import PredictionResponse
+from pupila.stages.serve.responses import PredictionResponse, example_response
 
 
 class PromptResponse(PredictionResponse):
@@ -22,3 +22,9 @@ class PromptResponse(PredictionResponse):
     share: float = Field(description="share of the pixels with data, 0..1")
     mask: RunLengths
     encoded: bool = Field(description="whether the image was encoded for this request (not cached)")
+
+
+EXAMPLE = example_response(
+    image_id="c394916d0f6b5f0c2a5d3c1c5ed8cdb5ad3f7f5ef6a4b2b8e1f0c4d9a7b6e5f4", height=2, width=4,
+    predicted_iou=0.91, share=0.25, mask={"size": [2, 4], "counts": "62"}, encoded=True,
+)  # fmt: skip

@@ -9,7 +9,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from pupila.artifacts.predictions.rows import ImageError
 from pupila.stages.serve.explanations import Explanation
 
-PNG = "image/png"
 VERSION_HEADER = "x-model-version"  # of a response without JSON
 Model = TypeVar("Model")
 
@@ -49,6 +48,32 @@ class Batch(BaseModel, Generic[Model]):
     request_id: str
 
 
+def example_response(**fields: Any) -> dict[str, Any]:
+    """An example of a response with these fields of the task, for the documentation."""
+    return {
+        "confidence": 0.9731, "abstained": False, **fields, "processing_time": 0.0124,
+        "model_version": "1f4c0f6b5f0c2a5d3c1c5ed8cdb5ad3f7f5ef6a4b2b8e1f0c4d9a7b6e5f4d3c2",
+        "request_id": "8a6d0c4e5b7f4f3c9d2e1a0b9c8d7e6f",
+    }  # fmt: skip
+
+
+def example_batch(result: dict[str, Any]) -> dict[str, Any]:
+    """An example of a batch: one result and one error."""
+    error = {"code": "not-an-image", "reason": "not an image in a supported format"}
+    items = [
+        {"file": "a.jpg", "result": result, "error": None},
+        {"file": "b.txt", "result": None, "error": error},
+    ]
+    return {
+        "items": items,
+        **{name: result[name] for name in ("processing_time", "model_version", "request_id")},
+    }
+
+
+def _no_boxes(prediction: Any) -> dict[str, Any]:
+    raise AssertionError("boxes of a prediction without a mask")
+
+
 def _no_class(prediction: Any) -> tuple[str, ...]:
     return ()
 
@@ -60,5 +85,7 @@ class ResponseFormat:
     model: type[PredictionResponse]
     batch: type[Batch[Any]]
     fields: Callable[[Any], dict[str, Any]]  # the task's own part of the response
+    example: dict[str, Any]  # of a response
     to_png: Callable[[Any], bytes] | None = None  # the mask as a PNG, for clients that accept image/png first
     class_names: Callable[[Any], tuple[str, ...]] = _no_class  # of the whole image, which heat maps are for
+    boxes: Callable[[Any], dict[str, Any]] = _no_boxes  # what boxes=true adds to a mask

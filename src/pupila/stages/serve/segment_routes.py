@@ -2,68 +2,87 @@
 
 import asyncio
 import time
-from typing import Annotated, TypeVar
+from typing import Annotated
 
-from pydantic import Field, FiniteFloat, TypeAdapter, ValidationError
+from pydantic import Field, FiniteFloat
 
 from pupila.artifacts.bundle.prompter import EncodedImage
 from pupila.artifacts.predictions.prompt import RunLengths
-from pupila.artifacts.web.app import (
-    App,
-    FlagField,
-    OptionalImageUpload,
-    Request,
-    Response,
-    TextField,
-    run_before,
-)
-from pupila.artifacts.web.refusals import REFUSALS, Problem, Refusal
+from pupila.artifacts.web.app import App, Request, Response, parsed_by
+from pupila.artifacts.web.description import IMAGE_REASONS, describe_body, describe_responses
+from pupila.artifacts.web.image_request import PNG, ImageBody, ImageRequest, Options
+from pupila.artifacts.web.refusals import Refusal
 from pupila.artifacts.web.scopes import needs
 from pupila.core.errors import PupilaError
-from pupila.core.messages import say
+from pupila.core.messages import mark, say
 from pupila.imaging.images.decode import ImageFault
 from pupila.imaging.masks.codec import encode_palette_png
 from pupila.imaging.regions import to_rle
 from pupila.stages.serve.embeddings import Embeddings, ServedPrompter
-from pupila.stages.serve.prompt import PromptResponse
-from pupila.stages.serve.responses import PNG, VERSION_HEADER
-from pupila.stages.serve.uploads import image_refused, refuse_not_finite, upload_reader
-from pupila.tasks.prompt import Prompt, check_prompt_content
+from pupila.stages.serve.options import accepts_png, check_overlay, refuse_option
+from pupila.stages.serve.overlays import draw_overlay
+from pupila.stages.serve.prompt import EXAMPLE, PromptResponse
+from pupila.stages.serve.responses import VERSION_HEADER
+from pupila.stages.serve.uploads import image_refused, refuse_not_finite
+from pupila.tasks.prompt import Prompt, PromptPrediction, check_prompt_content
 
 _MOST_POINTS = 256  # of one kind; the decoder's memory grows with them
-_POINTS = TypeAdapter(Annotated[list[tuple[FiniteFloat, FiniteFloat]], Field(max_length=_MOST_POINTS)])
-_BOX = TypeAdapter(tuple[FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat])
-_SHOWN = 100  # characters of an invalid field in an error
-Parsed = TypeVar("Parsed")
-_DOCUMENTED = {**REFUSALS, 404: {"model": Problem}, 200: {"content": {PNG: {}}}}
+_Points = Annotated[list[tuple[FiniteFloat, FiniteFloat]], Field(max_length=_MOST_POINTS)]
+_Box = tuple[FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat]
+
+
+class SegmentOptions(Options):
+    """The options of `/segment`."""
+
+    image_id: str | None = Field(
+        default=None, description=mark("of an earlier response, instead of the image")
+    )
+    points: _Points = Field(
+        default=[],
+        description=mark("JSON [[x,y],...]: at most 256 foreground points, pixels of the upright image"),
+    )
+    negatives: _Points = Field(
+        default=[],
+        description=mark("JSON [[x,y],...]: at most 256 background points, pixels of the upright image"),
+    )
+    box: _Box | None = Field(
+        default=None, description=mark("JSON [x0,y0,x1,y1], pixels of the upright image")
+    )
+    overlay: bool = Field(
+        default=False,
+        description=mark("true: draw the mask over the image; needs Accept: image/png and the image"),
+    )
+    explain: bool = Field(
+        default=False, description=mark("true is refused: promptable models have no heat maps")
+    )
 
 
 def add_segment(app: App, embeddings: Embeddings) -> None:
     """Add the route, which the embeddings serve."""
+    settings = embeddings.settings
+    body = ImageBody(SegmentOptions, settings.body_limits(), settings.max_bytes, least=0)
+    parsed = parsed_by(body)
+    responses = describe_responses(EXAMPLE, (*IMAGE_REASONS, "unknown-image-id"), png=True)
 
-    @app.post("/segment", response_model=PromptResponse, responses=_DOCUMENTED,
-              dependencies=[run_before(_refuse_explain)])  # fmt: skip
+    @app.post(
+        "/segment", response_model=PromptResponse, responses=responses, openapi_extra=describe_body(body)
+    )
     @needs("predict")
     async def segment(
-        request: Request,
-        file: OptionalImageUpload = None,
-        image_id: TextField = None,
-        points: TextField = None,
-        negatives: TextField = None,
-        box: TextField = None,
+        request: Request, sent: ImageRequest[SegmentOptions] = parsed
     ) -> PromptResponse | Response:
         """Predict the mask for a prompt: foreground points, background points (negatives), and a box.
 
-        Points are JSON [[x,y],...], the box is [x0,y0,x1,y1], in pixels of the upright image. Send image_id of the
-        response instead of the image for further prompts. explain=true is refused with a 422: promptable models have
-        no heat maps.
+        Send image_id of the response instead of the image for further prompts. With Accept: image/png the response is
+        the mask, and overlay=true draws it over the image.
         """
         start = time.perf_counter()
+        _check_options(sent, request)
         try:
-            prompt = _parse_prompt(points, negatives, box)
+            prompt = _make_prompt(sent.options)
             with embeddings.queue.reserve(), embeddings.slot.lease() as model:
                 version = model.bundle.hash
-                name, image, new = await _find_image(embeddings, model, file, image_id)
+                name, image, new = await _find_image(embeddings, model, sent)
                 prediction = await embeddings.predict(image, prompt, model)
         except ImageFault as fault:
             raise image_refused(fault) from fault
@@ -75,9 +94,10 @@ def add_segment(app: App, embeddings: Embeddings) -> None:
                 fault.expected,
                 say("points=[[x,y],...] or box=[x0,y0,x1,y1], pixels"),
             ) from fault
-        if request.headers.get("accept", "").startswith(PNG):
-            picture = await asyncio.to_thread(encode_palette_png, prediction.mask, 2)
-            return Response(picture, media_type=PNG, headers={"x-image-id": name, VERSION_HEADER: version})
+        if accepts_png(request):
+            picture = await asyncio.to_thread(_draw, sent, prediction, model)
+            headers = {"x-image-id": name, VERSION_HEADER: version, "vary": "accept"}
+            return Response(picture, media_type=PNG, headers=headers)
         height, width = prediction.mask.shape
         mask = RunLengths(**await asyncio.to_thread(to_rle, prediction.mask))
         with refuse_not_finite():
@@ -89,60 +109,55 @@ def add_segment(app: App, embeddings: Embeddings) -> None:
             )  # fmt: skip
 
 
-async def _refuse_explain(explain: FlagField = False) -> None:
-    """Refuse to explain.
+def _check_options(sent: ImageRequest[SegmentOptions], request: Request) -> None:
+    """Refuse options that would have no effect.
 
     Raises:
         Refusal: 422.
     """
-    if explain:
+    if sent.options.explain:
         raise Refusal("no-heat-map", say("Promptable models can't be explained"), "explain=true",
                       say("a bundle that takes no prompts"), say("send the request without explain"))  # fmt: skip
+    check_overlay(sent.options.overlay, request)
+    if sent.options.overlay and not sent.images:
+        raise refuse_option("overlay=true, image_id", say("the image instead of its image_id"))
+
+
+def _draw(sent: ImageRequest[SegmentOptions], prediction: PromptPrediction, model: ServedPrompter) -> bytes:
+    """The mask as PNG, or the image with it; in a thread."""
+    if not sent.options.overlay:
+        return encode_palette_png(prediction.mask, 2)
+    prompter = model.prompter
+    return draw_overlay(sent.images[0].read, prediction, prompter.info.preprocessing.bands, prompter.limits)
 
 
 async def _find_image(
-    embeddings: Embeddings, model: ServedPrompter, file: OptionalImageUpload, image_id: str | None
+    embeddings: Embeddings, model: ServedPrompter, sent: ImageRequest[SegmentOptions]
 ) -> tuple[str, EncodedImage, bool]:
     """The id of the image, its embeddings, and whether it was encoded for this request."""
-    if image_id is not None and file is None:
+    image_id = sent.options.image_id
+    if image_id is not None and not sent.images:
         if (known := await embeddings.find_cached(image_id, model)) is None:
             raise Refusal(
                 "unknown-image-id", say("Unknown image_id"), image_id,
                 say("the image_id of an image that is still cached"), say("send the image again as file"),
             )  # fmt: skip
         return image_id, known, False
-    if file is None or image_id is not None:
+    if not sent.images or image_id is not None:
         raise Refusal(
             "invalid-request", say("Expected exactly one image"),
-            say("both file and image_id") if file else say("neither file nor image_id"),
+            say("both file and image_id") if sent.images else say("neither file nor image_id"),
             say("either file or image_id"),
         )  # fmt: skip
-    return await embeddings.encode(upload_reader(file, embeddings.settings.max_bytes), model)
+    return await embeddings.encode(sent.images[0].read, model)
 
 
-def _parse_prompt(points: str | None, negatives: str | None, box: str | None) -> Prompt:
-    """The prompt in the form fields.
+def _make_prompt(options: SegmentOptions) -> Prompt:
+    """The prompt in the options.
 
     Raises:
-        PupilaError: a field is not valid JSON of this form, or the prompt is empty.
+        PupilaError: it is empty.
     """
-    foreground = _parse_field(_POINTS, "points", points or "[]")
-    background = _parse_field(_POINTS, "negatives", negatives or "[]")
-    prompt = Prompt(tuple(foreground), tuple(background), _parse_field(_BOX, "box", box) if box else None)
+    prompt = Prompt(tuple(options.points), tuple(options.negatives), options.box)
     check_prompt_content(prompt)
     return prompt
-
-
-def _parse_field(form: TypeAdapter[Parsed], name: str, text: str) -> Parsed:
-    """The value of a JSON field.
-
-    Raises:
-        PupilaError: it has a different form.
-    """
-    try:
-        return form.validate_json(text)
-    except ValidationError as fault:
-        raise PupilaError(
-            say("Invalid field {name}", name=name), actual=text[:_SHOWN],
-            expected=say("JSON: at most {n} points [[x,y],...], or a box [x0,y0,x1,y1]", n=_MOST_POINTS),
-        ) from fault  # fmt: skip

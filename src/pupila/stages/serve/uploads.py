@@ -1,4 +1,4 @@
-"""Uploaded files, and the refusals of invalid files, of images without memory and of figures that are none."""
+"""The refusals of invalid images, of images without memory and of figures that are none."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -6,7 +6,6 @@ from typing import cast
 
 from pydantic import ValidationError
 
-from pupila.artifacts.web.app import UploadedFile
 from pupila.artifacts.web.reasons import Reason
 from pupila.artifacts.web.refusals import RETRY_AFTER, RETRY_LATER, Refusal
 from pupila.core.messages import mark, say, translate
@@ -14,22 +13,15 @@ from pupila.imaging.images.budget import NoMemory
 from pupila.imaging.images.decode import ImageFault
 
 Read = Callable[[], bytes]  # an image file's bytes, or an ImageFault
+_FORMATS = mark("an image in a common format, such as JPEG, PNG, WebP or TIFF")
 _REMEDIES = {
     "oversized": mark("send a smaller image"),
     "missing-extra": mark("send it as JPEG or PNG, or install the extra where the service runs"),
+    "invalid-base64": mark(
+        "let a library encode the file, or send it as a multipart form or a raw image body"
+    ),
 }
-
-
-def upload_reader(file: UploadedFile, allowed: int) -> Read:
-    """What reads the file into memory, in a thread; a file above the limit is an ImageFault instead."""
-
-    def read() -> bytes:
-        if (size := file.size or 0) > allowed:
-            raise ImageFault("oversized", say("{n} bytes; the limit is {most}", n=size, most=allowed))
-        file.file.seek(0)
-        return file.file.read()
-
-    return read
+_EXPECTED = {"invalid-base64": mark("base64 of an image file, or a data URL with it")}
 
 
 def image_refused(fault: ImageFault) -> Refusal:
@@ -37,7 +29,7 @@ def image_refused(fault: ImageFault) -> Refusal:
     remedy = _REMEDIES.get(fault.code, mark("send the original image file"))
     return Refusal(
         cast(Reason, fault.code), say("The file is not a usable image"), fault.reason,
-        say("an image in a common format, such as JPEG, PNG, WebP or TIFF"), translate(remedy),
+        translate(_EXPECTED.get(fault.code, _FORMATS)), translate(remedy),
     )  # fmt: skip
 
 

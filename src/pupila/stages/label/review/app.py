@@ -25,7 +25,6 @@ from pupila.stages.label.review.session import Review
 
 MAX_SIDE = 1600  # pixels: longer side of the images shown, at most
 _BODIES = BodyLimits(body=4096, held=1_000_000)  # one reviewer answers one question at a time
-_DOCUMENTATION_PATHS = ("/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json")
 _SECURITY_HEADERS = {
     "cache-control": "no-store", "x-content-type-options": "nosniff",
     "content-security-policy": "default-src 'none'; img-src 'self' data:; connect-src 'self'; "
@@ -62,10 +61,6 @@ def make_review_app(review: Review, data: Dataset, title: str, stop: Callable[[]
         stop: called when the reviewer finishes.
     """
     app = make_app(title, _lifespan, _BODIES)
-    # The API documentation would load scripts from other servers.
-    app.router.routes = [
-        route for route in app.router.routes if getattr(route, "path", "") not in _DOCUMENTATION_PATHS
-    ]
 
     @app.middleware("http")
     async def safe(request: Request, answered: Callable[[Request], Awaitable[Response]]) -> Response:

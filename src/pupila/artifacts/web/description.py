@@ -123,5 +123,5 @@ def _parameter(name: str, schema: Document) -> Document:
         "in": "query",
         "required": False,
         "description": schema.get("description", ""),
-        **said,
+        **form,
     }

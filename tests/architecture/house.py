@@ -16,9 +16,10 @@ LEVEL_OF = {floor: level for level, floors in enumerate(FLOORS) for floor in flo
 
 # The rooms of floors on which a room also knows those to its left.
 ORDERED: dict[str, tuple[str, ...]] = {
-    "core": ("version", "messages", "installation", "errors", "extras", "durations", "display", "vocabulary", "locks",
-             "csv_text", "json_text", "writing", "folders", "checksums", "disk", "protocols", "stores", "files",
-             "json_lines", "records", "settings", "synonyms", "terminal", "progress", "threads", "secrets"),
+    "core": ("version", "addresses", "messages", "installation", "errors", "extras", "durations", "display",
+             "vocabulary", "locks", "csv_text", "json_text", "writing", "folders", "checksums", "disk", "protocols",
+             "stores", "files", "json_lines", "records", "settings", "synonyms", "terminal", "progress", "threads",
+             "retry_after", "secrets"),
     "statistics": ("estimate", "intervals", "stratified_order", "tests", "selection", "power_law", "probe", "pairings",
                    "localisation",
                    "drift", "metrics"),

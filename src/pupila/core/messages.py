@@ -5,6 +5,8 @@ import re
 from functools import cache
 from pathlib import Path
 
+from pupila.core.addresses import scrub_addresses
+
 DOMAIN = "pupila"
 _EQUAL = 1e-6  # of a share: what is nearer to none, or to all, is rounding
 LOCALE_FOLDER = Path(__file__).parent / "locale"
@@ -55,9 +57,13 @@ def escape_controls(text: str, keep: str = "") -> str:
 
 
 def _escape_values(values: dict[str, object]) -> dict[str, object]:
-    """The values of a sentence, texts without control characters: a name with a line break stays in its line."""
+    """The values of a sentence, texts without control characters and without the secrets of addresses.
+
+    A name with a line break stays in its line.
+    """
     return {
-        name: escape_controls(value) if isinstance(value, str) else value for name, value in values.items()
+        name: scrub_addresses(escape_controls(value)) if isinstance(value, str) else value
+        for name, value in values.items()
     }
 
 

@@ -1,31 +1,39 @@
-"""API keys: read from the environment, sent to one server, and never shown."""
+"""Secrets: read in this one place, from the environment or from a file, sent to one server, and never shown."""
 
 import os
 import re
+from pathlib import Path
+from urllib.parse import quote, unquote, urlsplit
 
+from pupila.core.addresses import HIDDEN, scrub_addresses
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 
+FILE_SUFFIX = "_FILE"  # of the variable that names a file with the secret, as for Docker's secrets
+_MOST = 65_536  # bytes of such a file
+_NAME = re.compile("[A-Z_][A-Z0-9_]*")
+
 
 class Secret:
-    """The API key of one server.
+    """The key, token or password for one server.
 
     Args:
-        variable: environment variable that holds it; None: the server needs none.
-        needed: whether a missing key is an error once something is sent.
+        variable: environment variable that holds it, see `read_secret`; None: the server needs none.
+        needed: whether a missing one is an error once something is sent.
+        value: the secret itself, which is then not read; None: it is.
 
     Raises:
-        PupilaError: no name of a variable, or a key that can't be sent.
+        PupilaError: no name of a variable, a secret that can't be read, or one that can't be sent.
     """
 
-    def __init__(self, variable: str | None, needed: bool) -> None:
-        if variable and not re.fullmatch("[A-Z_][A-Z0-9_]*", variable):  # it may be the key: it is not shown
+    def __init__(self, variable: str | None, needed: bool = False, value: str | None = None) -> None:
+        if variable and not _NAME.fullmatch(variable):  # it may be the key: it is not shown
             raise PupilaError(
                 say("The setting 'key' must be the name of an environment variable, never the key itself"),
                 expected=say("a name in capitals"), remedy="export SOME_KEY=..., --key SOME_KEY",
             )  # fmt: skip
         self.variable, self.needed = variable, needed
-        self.value = os.environ.get(variable, "").strip() if variable else ""
+        self.value = value.strip() if value is not None else read_secret(variable) if variable else ""
         if not (self.value.isascii() and self.value.isprintable()):
             raise PupilaError(
                 say("The key in {variable} is invalid", variable=variable),
@@ -42,12 +50,66 @@ class Secret:
         if self.needed and not self.value:
             raise PupilaError(
                 say("Missing API key: the environment variable {variable} is empty", variable=self.variable),
-                remedy=f"export {self.variable}=...",
+                remedy=say("export {variable}=..., or export {variable}_FILE=PATH", variable=self.variable),
             )
 
     def __repr__(self) -> str:
         return f"Secret({self.variable!r})"
 
     def scrub(self, text: str) -> str:
-        """The text without the key."""
-        return text.replace(self.value, "***") if self.value else text
+        """The text without the secret, as it is and as it stands in an address."""
+        return _remove(self.value, text)
+
+
+def read_secret(variable: str) -> str:
+    """The secret in an environment variable, or in the file that the variable with `_FILE` names; "" without both.
+
+    Args:
+        variable: such as PUPILA_TOKEN; white space around the secret is removed.
+
+    Raises:
+        PupilaError: both are set, or the file can't be read or is empty; it names the file, and never its content.
+    """
+    value, path = (
+        os.environ.get(variable, "").strip(),
+        os.environ.get(file_variable := variable + FILE_SUFFIX),
+    )
+    if not path:
+        return value
+    if value:
+        raise PupilaError(
+            say("Both {variable} and {file} are set", variable=variable, file=file_variable),
+            expected=say("the secret in one of them"), remedy=f"unset {variable}",
+        )  # fmt: skip
+    expected = say("a text file with the secret alone, as {variable} names it", variable=file_variable)
+    try:
+        with Path(path).open("rb") as file:
+            content = file.read(_MOST + 1)
+        value = content.decode("utf-8").strip()
+    except OSError as fault:
+        raise PupilaError(
+            say("Can't read {path}", path=path), fault.strerror or str(fault), expected
+        ) from fault
+    except UnicodeDecodeError:  # the fault itself has the content
+        raise PupilaError(
+            say("No secret in {path}", path=path), say("bytes that are no text"), expected
+        ) from None
+    if not value or len(content) > _MOST:
+        actual = say("more than {n} bytes", n=_MOST) if value else say("an empty file")
+        raise PupilaError(say("No secret in {path}", path=path), actual, expected)
+    return value
+
+
+def scrub_password(address: str, text: str) -> str:
+    """The text without the password of this address, wherever it stands, and without those of other addresses."""
+    try:
+        password = urlsplit(address).password or "" if "://" in address else ""
+    except ValueError:  # an address that is none
+        password = ""
+    return scrub_addresses(_remove(unquote(password), _remove(password, text)))
+
+
+def _remove(secret: str, text: str) -> str:
+    for form in sorted({secret, quote(secret), quote(secret, safe="")} - {""}, key=len, reverse=True):
+        text = text.replace(form, HIDDEN)
+    return text

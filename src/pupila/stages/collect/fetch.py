@@ -7,8 +7,6 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
 from typing import Self
@@ -20,6 +18,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, sto
 from tenacity.wait import wait_random_exponential
 
 from pupila.core.messages import number, say
+from pupila.core.retry_after import read_retry_after
 from pupila.stages.collect.body import ACCEPT_ENCODING, read_body
 from pupila.stages.collect.pinned import PinnedTransport
 from pupila.stages.collect.rules import (
@@ -297,17 +296,8 @@ class Fetcher:
         Raises:
             FetchFailed: longer than `longest_wait`.
         """
-        value = response.headers.get("retry-after", "").strip()
-        if not value:
-            return None
-        if value.isascii() and value.isdecimal():
-            seconds = float(value)
-        else:
-            try:
-                seconds = max((parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds(), 0.0)
-            except (ValueError, TypeError, OverflowError):
-                return None
-        if seconds > self._site.longest_wait:
+        seconds = read_retry_after(response.headers.get("retry-after", ""))
+        if seconds is not None and seconds > self._site.longest_wait:
             why = say("HTTP status {status}: the server asks for a pause of {n} s",
                       status=response.status, n=number(seconds, 0))  # fmt: skip
             self._limiter(response.url).close(seconds, why)

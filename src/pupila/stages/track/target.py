@@ -1,15 +1,15 @@
 """Where runs are replayed to: a tracker and a place, `mlflow:http://host:5000`; its secrets are never shown."""
 
 import importlib.util
-import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from pupila.core import files
 from pupila.core.errors import MissingExtra, PupilaError
 from pupila.core.messages import listing, say
+from pupila.core.secrets import read_secret, scrub_password
 from pupila.core.settings import unknown
 
 EXTRA = "track"
@@ -17,7 +17,6 @@ _DEFAULT_DATABASE = "sqlite:///mlflow.db"  # in the working directory, where `ml
 _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 _SCHEMES = (*_DATABASES, "http", "https", "databricks")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9.-]*)(?:\+[A-Za-z0-9_]+)?://.*", re.DOTALL)  # with a driver
-_USER = re.compile(r"(?<=://)[^/@\s]*@")
 _QUERY = re.compile(r"(?<=[?&;])([^=&\s'\"]+)=[^&\s'\"]+")
 
 
@@ -36,11 +35,7 @@ class Target:
 
     def scrub(self, text: str) -> str:
         """The text without user names, passwords and tokens of addresses, this one's above all."""
-        address = urlsplit(self.place) if "://" in self.place else None
-        if address is not None and address.password:
-            for secret in sorted({address.password, unquote(address.password)}, key=len, reverse=True):
-                text = text.replace(secret, "***")
-        return _QUERY.sub(r"\1=***", _USER.sub("***@", text))
+        return _QUERY.sub(r"\1=***", scrub_password(self.place, text))
 
 
 def parse_target(text: str) -> Target:
@@ -64,7 +59,7 @@ def _mlflow_uri(place: str) -> str:
     Raises:
         PupilaError: no URI, or that of a folder: MLflow's file store is given up by MLflow.
     """
-    uri = place or os.environ.get("MLFLOW_TRACKING_URI", "") or _DEFAULT_DATABASE
+    uri = place or read_secret("MLFLOW_TRACKING_URI") or _DEFAULT_DATABASE
     match = _SCHEME.fullmatch(uri)
     if match is not None and match[1].lower() in _SCHEMES:
         return _absolute_database(uri)

@@ -7,9 +7,9 @@ from email.utils import format_datetime
 
 import pytest
 
+from pupila.core import retry_after
 from pupila.core.errors import PupilaError
 from pupila.core.secrets import Secret
-from pupila.stages.label.labellers import endpoint
 from pupila.stages.label.labellers.cost import (
     Budget,
     Prices,
@@ -83,7 +83,7 @@ def test_retry_after_is_honoured_in_seconds_and_as_a_date(monkeypatch: pytest.Mo
         def now(cls, tz: object = None) -> "Now":
             return cls(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
 
-    monkeypatch.setattr(endpoint, "datetime", Now)
+    monkeypatch.setattr(retry_after, "datetime", Now)
     headers = [{"retry-after": "7"}, {"retry-after": format_datetime(when, usegmt=True)}]
     server = asking([*(Reply(429, names, "") for names in headers), Reply(200, {}, "")], clock)
     server.request(None)

@@ -6,13 +6,12 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
+from pupila.core.retry_after import read_retry_after
 from pupila.core.secrets import Secret
 
 _TRANSIENT = frozenset({408, 409, 425, 429})  # and 500 or more: worth a retry
@@ -168,7 +167,7 @@ class Endpoint:
                         self.responded, self._failed = True, 0
                     return reply
                 reason = self._explain_refusal(reply)
-                delay = _read_retry_after(reply.headers)
+                delay = read_retry_after(reply.headers.get("retry-after", ""))
                 if delay is not None:
                     if delay > _MAX_RETRY_AFTER:
                         raise self._abort(
@@ -226,16 +225,3 @@ class Endpoint:
 
     def _abort(self, problem: str, actual: str, remedy: str = "") -> Stopped:
         return self.abort(PupilaError(problem, actual=actual, remedy=remedy))
-
-
-def _read_retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds of the Retry-After header; None if it is absent or malformed."""
-    value = headers.get("retry-after", "")
-    try:
-        return max(0.0, float(value))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError):
-        return None

@@ -1,0 +1,40 @@
+"""What is hidden in addresses, and what is not one."""
+
+import pytest
+
+from pupila.core.addresses import scrub_addresses
+from pupila.core.errors import PupilaError
+from pupila.core.messages import say
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("postgresql+psycopg2://ann:pa%24s@db:5432/x", "postgresql+psycopg2://***@db:5432/x"),
+        ("https://ghp_token@example.org/a", "https://***@example.org/a"),
+        ("s3://KEY:SECRET@bucket/data", "s3://***@bucket/data"),
+        ("see 'http://a:b@c/d' and http://e:f@g", "see 'http://***@c/d' and http://***@g"),
+        ("http://x/a?api_key=1&page=2;Token=3", "http://x/a?api_key=***&page=2;Token=***"),
+        ("https://s3/x?X-Amz-Signature=ab&X-Amz-Credential=cd&sig=ef", "https://s3/x?X-Amz-Signature=***&X-Amz-Credential=***&sig=***"),
+    ],
+)  # fmt: skip
+def test_users_passwords_and_tokens_are_hidden(text: str, shown: str) -> None:
+    assert scrub_addresses(text) == shown
+    assert scrub_addresses(shown) == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "abfs://container@account.dfs.core.windows.net/x", "https://medium.com/@ann/post", "ann@example.org",
+        "http://x/a?page=2&design=3", "C:\\data\\a@b", "s3://bucket/a@b.jpg",
+    ],
+)  # fmt: skip
+def test_what_is_no_secret_stays(text: str) -> None:
+    assert scrub_addresses(text) == text
+
+
+def test_every_sentence_and_every_error_hides_them() -> None:
+    address = "ftp://ann:pass-word@host/x"
+    assert say("{path} is empty", path=address) == "ftp://***@host/x is empty"
+    assert "pass-word" not in str(PupilaError("Can't read it", address, address, f"open {address}"))

@@ -9,7 +9,9 @@ import pupila
 from pupila.artifacts.dataset.labels import Label, append_labels
 from pupila.demo.shop import Shop
 from pupila.stages.doctor.faults import catalogue
+from tests.colours import plain, write_colours, write_pointing
 from tests.conftest import REPOSITORY
+from tests.pictures import encoded
 
 PAGES = sorted([*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/**/*.md")])
 
@@ -27,6 +29,24 @@ def test_the_readme_example_runs_as_written(
     assert "clean" in printed
     assert (tmp_path / "demo-out/synthetic_packages/explore.html").stat().st_size > 50_000
     assert (tmp_path / "runs/first/evaluation-test/report.html").stat().st_size > 50_000
+
+
+def test_the_examples_of_the_client_run_as_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = (REPOSITORY / "docs/reference/client.md").read_text()
+    examples = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    Path("photo.png").write_bytes(encoded(plain(255, 0, 0)))
+    classes, prompts = write_colours(tmp_path / "classes"), write_pointing(tmp_path / "prompts")
+    with pupila.serve(classes.folder) as service, pupila.serve(prompts.folder) as promptable:
+        names = {"url": service.url, "token": "open-sesame", "prompt_url": promptable.url}
+        for example in examples:
+            exec(compile(example, "client.md", "exec"), dict(names))
+    printed = capsys.readouterr().out
+    assert len(examples) == 3
+    assert "missing.png Can't read missing.png" in printed
+    assert "\n40\n(16, 16) 0.8999" in printed
 
 
 def collect_shop(folder: Path, products: int) -> None:

@@ -33,17 +33,23 @@ _FACE = {
     "tokens": "pupila.api.tokens",
     "track": "pupila.api.track",
     "train": "pupila.api.train",
+    "AsyncClient": "pupila.api.client",
+    "Client": "pupila.api.client",
     "PredictionFiles": "pupila.api.predict",
     "PupilaError": "pupila.core.errors",
+    "ServiceError": "pupila.artifacts.web.client_errors",
+    "ServiceUnreachable": "pupila.artifacts.web.client_errors",
 }
 
 __all__ = [
-    "PredictionFiles", "PupilaError", "__version__", "collect", "compress", "convert", "diff_data", "doctor",
+    "AsyncClient", "Client", "PredictionFiles", "PupilaError", "ServiceError", "ServiceUnreachable",
+    "__version__", "collect", "compress", "convert", "diff_data", "doctor",
     "evaluate", "explain", "explore", "label", "list_versions", "load", "open", "predict", "predict_files", "registry",
     "replay_table", "restore_data", "serve", "snapshot_data", "split", "sweep", "tokens", "track", "train",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
+    from pupila.api.client import AsyncClient, Client
     from pupila.api.collect import collect
     from pupila.api.compress import compress
     from pupila.api.convert import convert
@@ -62,6 +68,7 @@ if TYPE_CHECKING:
     from pupila.api.track import track
     from pupila.api.train import train
     from pupila.api.versions import diff_data, list_versions, restore_data, snapshot_data
+    from pupila.artifacts.web.client_errors import ServiceError, ServiceUnreachable
     from pupila.core.errors import PupilaError
     from pupila.experiments.replay.replay import replay_table
     from pupila.experiments.sweep import sweep

@@ -40,6 +40,9 @@ RESULTS = (
     "api.load.Model", "api.predictions.Predictions",
     "api.predictions.Prediction", "api.predict.PredictionFiles", "api.predict.WrittenPredictions", "api.serve.Service",
     "api.tokens.TokenList", "api.tokens.IssuedToken", "api.tokens.ServiceToken",
+    "api.client.Client", "api.client.AsyncClient", "api.client_calls.ServedPrediction", "api.client_calls.ServedModel",
+    "api.client_calls.ServiceHealth", "artifacts.web.client_errors.ServiceError",
+    "artifacts.web.client_errors.ServiceUnreachable",
     "api.registry.ModelRegistry", "api.registry.AddedVersion",
     "api.label.Review", "experiments.replay.replay.ReplayResult", "stages.track.replay.Tracking",
     "artifacts.dataset.versions.snapshot.Snapshot", "api.versions.VersionLog",
@@ -115,7 +118,7 @@ def _describe_class(path: str) -> str:
             lines.append(
                 _wrap(f"- `{member.target.id}: {_plain(member.annotation)}`: {_escape(comment)}".rstrip(": "))
             )
-        elif isinstance(member, ast.FunctionDef) and _is_shown(member):
+        elif isinstance(member, ast.FunctionDef | ast.AsyncFunctionDef) and _is_shown(member):
             attribute = any(getattr(each, "id", "") in ("property", "cached_property")
                             for each in member.decorator_list)  # fmt: skip
             shown = member.name if attribute else f"{member.name}({', '.join(_parameters(member, False))})"
@@ -123,7 +126,7 @@ def _describe_class(path: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _is_shown(node: ast.FunctionDef) -> bool:
+def _is_shown(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     return not node.name.startswith("_") and node.name not in ("summary", "write", "read")
 
 
@@ -155,7 +158,7 @@ def _signature(title: str, node: ast.FunctionDef) -> str:
     return "\n".join([f"{title}(", *(f"    {each}," for each in _parameters(node, True)), f") -> {returned}"])
 
 
-def _parameters(node: ast.FunctionDef, annotated: bool) -> list[str]:
+def _parameters(node: ast.FunctionDef | ast.AsyncFunctionDef, annotated: bool) -> list[str]:
     """The parameters as in the source, without `self`."""
     given = node.args
     first = len(given.args) - len(given.defaults)

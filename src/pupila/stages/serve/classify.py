@@ -4,7 +4,14 @@ from typing import Any
 
 from pydantic import Field
 
-from pupila.stages.serve.responses import Batch, ExplainedResponse, ResponseFormat, example_response
+from pupila.stages.serve.responses import (
+    NO_LOGITS,
+    Batch,
+    ExplainedResponse,
+    ResponseFormat,
+    ResponseReader,
+    example_response,
+)
 from pupila.tasks.classify import ClassPrediction
 
 
@@ -34,3 +41,12 @@ _EXAMPLE = example_response(
 CLASSIFY = ResponseFormat(
     ClassResponse, Batch[ClassResponse], _class_fields, _EXAMPLE, class_names=_class_names
 )
+
+
+def _to_prediction(response: ClassResponse) -> ClassPrediction:
+    return ClassPrediction(
+        response.prediction, response.confidence, response.probabilities, response.abstained, NO_LOGITS
+    )
+
+
+CLASSIFY_READER = ResponseReader(ClassResponse, Batch[ClassResponse], _to_prediction)

@@ -4,7 +4,14 @@ from typing import Any
 
 from pydantic import Field
 
-from pupila.stages.serve.responses import Batch, ExplainedResponse, ResponseFormat, example_response
+from pupila.stages.serve.responses import (
+    NO_LOGITS,
+    Batch,
+    ExplainedResponse,
+    ResponseFormat,
+    ResponseReader,
+    example_response,
+)
 from pupila.tasks.multilabel import LabelsPrediction
 
 
@@ -45,3 +52,13 @@ _EXAMPLE = example_response(
 MULTILABEL = ResponseFormat(
     LabelsResponse, Batch[LabelsResponse], _fields, _EXAMPLE, class_names=_class_names
 )
+
+
+def _to_prediction(response: LabelsResponse) -> LabelsPrediction:
+    return LabelsPrediction(
+        tuple(response.labels), response.probabilities, response.confidence, response.abstained, NO_LOGITS,
+        response.thresholds,
+    )  # fmt: skip
+
+
+MULTILABEL_READER = ResponseReader(LabelsResponse, Batch[LabelsResponse], _to_prediction)

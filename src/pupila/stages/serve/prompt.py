@@ -1,9 +1,12 @@
 """The response with the mask for a prompt."""
 
+import numpy as np
 from pydantic import Field
 
 from pupila.artifacts.predictions.prompt import RunLengths
-from pupila.stages.serve.responses import PredictionResponse, example_response
+from pupila.imaging.regions import from_rle
+from pupila.stages.serve.responses import PredictionResponse, ResponseReader, example_response
+from pupila.tasks.prompt import PromptPrediction
 
 
 class PromptResponse(PredictionResponse):
@@ -28,3 +31,13 @@ EXAMPLE = example_response(
     image_id="c394916d0f6b5f0c2a5d3c1c5ed8cdb5ad3f7f5ef6a4b2b8e1f0c4d9a7b6e5f4", height=2, width=4,
     predicted_iou=0.91, share=0.25, mask={"size": [2, 4], "counts": "62"}, encoded=True,
 )  # fmt: skip
+
+
+def _to_prediction(response: PromptResponse) -> PromptPrediction:
+    mask = from_rle(response.mask.model_dump()).astype(np.uint8)
+    return PromptPrediction(
+        mask, response.predicted_iou, response.share, response.confidence, response.abstained
+    )
+
+
+PROMPT_READER = ResponseReader(PromptResponse, None, _to_prediction)

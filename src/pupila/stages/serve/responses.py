@@ -4,12 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from pupila.artifacts.predictions.rows import ImageError
 from pupila.stages.serve.explanations import Explanation
 
 VERSION_HEADER = "x-model-version"  # of a response without JSON
+NO_LOGITS = np.zeros(0, np.float32)  # of a prediction that came as a response, which has none
 Model = TypeVar("Model")
 
 
@@ -89,3 +91,12 @@ class ResponseFormat:
     to_png: Callable[[Any], bytes] | None = None  # the mask as a PNG, for clients that accept image/png first
     class_names: Callable[[Any], tuple[str, ...]] = _no_class  # of the whole image, which heat maps are for
     boxes: Callable[[Any], dict[str, Any]] = _no_boxes  # what boxes=true adds to a mask
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseReader:
+    """How a client reads one task's responses, the inverse of `ResponseFormat`."""
+
+    model: type[PredictionResponse]
+    batch: type[Batch[Any]] | None  # None: the task has no batches
+    to_prediction: Callable[[Any], Any]  # a response to the prediction of the task

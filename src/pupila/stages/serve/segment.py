@@ -2,13 +2,21 @@
 
 from typing import Any
 
+import numpy as np
 from pydantic import Field
 
 from pupila.artifacts.predictions.prompt import RunLengths
+from pupila.core.vocabulary import IGNORE
 from pupila.imaging.boxes import Box, find_boxes
 from pupila.imaging.masks.codec import encode_palette_png
-from pupila.imaging.regions import to_rle
-from pupila.stages.serve.responses import Batch, PredictionResponse, ResponseFormat, example_response
+from pupila.imaging.regions import from_rle, to_rle
+from pupila.stages.serve.responses import (
+    Batch,
+    PredictionResponse,
+    ResponseFormat,
+    ResponseReader,
+    example_response,
+)
 from pupila.tasks.segment import MaskPrediction, foreground_classes
 
 _MOST_BOXES = 1000  # of a class: a noisy mask has millions of regions
@@ -56,3 +64,13 @@ _EXAMPLE = example_response(
     boxes={"leaf": [[3, 0, 4, 2]]},
 )  # fmt: skip
 SEGMENT = ResponseFormat(MaskResponse, Batch[MaskResponse], _mask_fields, _EXAMPLE, _to_png, boxes=_boxes)
+
+
+def _to_prediction(response: MaskResponse) -> MaskPrediction:
+    mask = np.full((response.height, response.width), IGNORE, np.uint8)
+    for index, name in enumerate(response.shares):
+        mask[from_rle(response.masks[name].model_dump())] = index
+    return MaskPrediction(mask, response.shares, response.confidence, response.abstained)
+
+
+SEGMENT_READER = ResponseReader(MaskResponse, Batch[MaskResponse], _to_prediction)

@@ -1,0 +1,197 @@
+"""Clients of a service: predictions over HTTP with the results of `pupila.predict`, in threads or in an event loop."""
+
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Any, Self
+
+from pupila.api.client_calls import (
+    ServedModel,
+    ServedPrediction,
+    ServiceHealth,
+    Session,
+    get_health,
+    get_info,
+    predict_image,
+    predict_images,
+    segment_image,
+)
+from pupila.api.predictions import Predictions
+from pupila.artifacts.web.client import AsyncSender, SyncSender, check_address
+from pupila.artifacts.web.client_flow import RetryPolicy, Service
+from pupila.core.display import Displayed, Summary
+from pupila.core.extras import name_missing_extra
+from pupila.core.secrets import Secret
+from pupila.tasks.prompt import Box, Point, Prompt
+
+TOKEN = "PUPILA_TOKEN"  # environment variable; with _FILE that of a file
+_RETRIES, _DEADLINE = 4, 60.0
+
+
+class _Connected(Displayed):
+    """What both clients share: the service's address, the token and the retries."""
+
+    _session: Session
+
+    def _connect(self, url: str, token: str | None, retries: int, deadline: float) -> None:
+        secret = Secret(TOKEN, value=token)
+        address = check_address(url, bool(secret.value))
+        self._session = Session(Service(address, secret, RetryPolicy(retries, deadline)))
+
+    @property
+    def url(self) -> str:
+        """The address of the service."""
+        return self._session.service.address
+
+    def summary(self) -> Summary:
+        """The address."""
+        return Summary(type(self).__name__, self.url)
+
+
+class Client(_Connected):
+    """A client of a service, for any number of threads; `with` closes its connections at the end of its block.
+
+    Args:
+        url: of the service, such as https://host:8000.
+        token: of the service; None: that of PUPILA_TOKEN or of the file that PUPILA_TOKEN_FILE names, or else none.
+        retries: of a request after status 429 or 503, or where no connection could be opened.
+        deadline: seconds for a request with its retries.
+
+    Raises:
+        PupilaError: no address of a service, or a token that can't be read.
+    """
+
+    def __init__(
+        self, url: str, token: str | None = None, *, retries: int = _RETRIES, deadline: float = _DEADLINE
+    ) -> None:
+        with name_missing_extra():
+            self._connect(url, token, retries, deadline)
+            self._sender = SyncSender(self._session.service)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def predict(self, image: Any, *, explain: bool = False) -> ServedPrediction:
+        """The prediction for one image.
+
+        Args:
+            image: a path, the bytes of a file, a file that is open for reading bytes, a Pillow image, or a numpy array
+                (height, width, 3) of uint8.
+            explain: whether the result has heat maps, `explanation`.
+
+        Raises:
+            PupilaError: no image; or as `ServiceError`, with `status` and `request_id`, the service's own refusal; or
+                `ServiceUnreachable`.
+        """
+        return self._sender.run(predict_image(self._session, image, explain))
+
+    def predict_batch(self, images: Iterable[Any], *, explain: bool = False) -> Predictions:
+        """The predictions for several images, in their order; one without a prediction has its `fault` instead.
+
+        They are sent in several requests, a few at once, each with its own deadline.
+
+        Args:
+            images: each as for `predict`.
+            explain: whether each has heat maps.
+
+        Raises:
+            PupilaError: a request fails as a whole.
+        """
+        return self._sender.run(predict_images(self._session, images, explain))
+
+    def segment(
+        self, image: Any = None, *, image_id: str | None = None, points: Iterable[Point] = (),
+        negatives: Iterable[Point] = (), box: Box | None = None,
+    ) -> ServedPrediction:  # fmt: skip
+        """The mask for a prompt: `mask`, (H, W) uint8, 1 in the foreground.
+
+        Args:
+            image: as for `predict`; None with an `image_id`.
+            image_id: of an earlier result, so that the image is neither sent nor encoded again.
+            points: (x, y) of foreground points in pixels of the upright image.
+            negatives: (x, y) of background points.
+            box: x0, y0, x1, y1 around the region.
+
+        Raises:
+            PupilaError: as `predict`, or a prompt without a foreground point and a box.
+        """
+        return self._sender.run(
+            segment_image(self._session, image, image_id, _prompt(points, negatives, box))
+        )
+
+    def health(self) -> ServiceHealth:
+        """Whether the service is up, and which bundle it serves."""
+        return self._sender.run(get_health(self._session))
+
+    def info(self) -> ServedModel:
+        """The `bundle.json` of the served bundle: task, classes, metrics, ..."""
+        return self._sender.run(get_info(self._session))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._sender.close()
+
+
+class AsyncClient(_Connected):
+    """`Client` for one event loop: the same methods, to be awaited; `async with` closes its connections.
+
+    Args:
+        url: of the service, such as https://host:8000.
+        token: see `Client`.
+        retries: see `Client`.
+        deadline: see `Client`.
+
+    Raises:
+        PupilaError: no address of a service, or a token that can't be read.
+    """
+
+    def __init__(
+        self, url: str, token: str | None = None, *, retries: int = _RETRIES, deadline: float = _DEADLINE
+    ) -> None:
+        with name_missing_extra():
+            self._connect(url, token, retries, deadline)
+            self._sender = AsyncSender(self._session.service)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def predict(self, image: Any, *, explain: bool = False) -> ServedPrediction:
+        """As `Client.predict`."""
+        return await self._sender.run(predict_image(self._session, image, explain))
+
+    async def predict_batch(self, images: Iterable[Any], *, explain: bool = False) -> Predictions:
+        """As `Client.predict_batch`."""
+        return await self._sender.run(predict_images(self._session, images, explain))
+
+    async def segment(
+        self, image: Any = None, *, image_id: str | None = None, points: Iterable[Point] = (),
+        negatives: Iterable[Point] = (), box: Box | None = None,
+    ) -> ServedPrediction:  # fmt: skip
+        """As `Client.segment`."""
+        prompt = _prompt(points, negatives, box)
+        return await self._sender.run(segment_image(self._session, image, image_id, prompt))
+
+    async def health(self) -> ServiceHealth:
+        """As `Client.health`."""
+        return await self._sender.run(get_health(self._session))
+
+    async def info(self) -> ServedModel:
+        """As `Client.info`."""
+        return await self._sender.run(get_info(self._session))
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._sender.close()
+
+
+def _prompt(points: Iterable[Point], negatives: Iterable[Point], box: Box | None) -> Prompt:
+    return Prompt(tuple(points), tuple(negatives), None if box is None else tuple(box))  # type: ignore[arg-type]

@@ -1,0 +1,297 @@
+"""Sends a client's requests, in threads or in an event loop: the door of httpx, which comes with the extra `client`."""
+
+import asyncio
+import ipaddress
+import ssl
+import threading
+import time
+import warnings
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+from pupila.artifacts.web.client_errors import Reply
+from pupila.artifacts.web.client_flow import (
+    Flow,
+    HttpRequest,
+    NoReply,
+    NotSent,
+    Result,
+    Send,
+    Service,
+    Step,
+    Together,
+    Wait,
+    Work,
+)
+from pupila.core.addresses import scrub_addresses
+from pupila.core.errors import PupilaError
+from pupila.core.messages import number, say
+from pupila.core.version import __version__
+
+_CONNECT_SECONDS = 10.0  # until a host that does not respond counts as unreachable
+_CONNECTING, _RESPONDING = (
+    "connection.connect",
+    "http11.receive_response_headers.complete",
+)  # events of httpcore
+_FAILURES = (PupilaError, NotSent, NoReply)
+
+
+class SyncSender:
+    """Runs flows in the calling thread; several at once in threads of their own.
+
+    Args:
+        service: its address was checked.
+
+    Raises:
+        ModuleNotFoundError: httpx is not installed.
+    """
+
+    def __init__(self, service: Service) -> None:
+        import httpx
+
+        self._client = httpx.Client(**_options(service))
+
+    def run(self, flow: Flow[Result]) -> Result:
+        """The result of a flow.
+
+        Raises:
+            PupilaError: of the flow.
+        """
+        resume, value = flow.send, None
+        while True:
+            try:
+                step = resume(value)
+            except StopIteration as end:
+                result: Result = end.value
+                return result
+            try:
+                resume, value = flow.send, self._perform(step)
+            except _FAILURES as fault:
+                resume, value = flow.throw, fault
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def _perform(self, step: Step) -> Any:
+        match step:
+            case Send():
+                return self._send(step.request, step.seconds)
+            case Wait():
+                return time.sleep(step.seconds)
+            case Work():
+                return step.call()
+            case Together():
+                return self._run_together(step)
+
+    def _run_together(self, step: Together) -> list[Any]:
+        stop = threading.Event()  # set by a failure, after which no other flow begins
+
+        def run(flow: Flow[Any]) -> Any:
+            if stop.is_set():
+                return None
+            try:
+                return self.run(flow)
+            except BaseException:
+                stop.set()
+                raise
+
+        with ThreadPoolExecutor(step.most) as pool:
+            try:
+                return list(pool.map(run, step.flows))
+            finally:
+                stop.set()
+
+    def _send(self, request: HttpRequest, seconds: float) -> Reply:
+        events: list[str] = []
+        end = time.monotonic() + seconds
+        with (
+            _translate_faults(events, seconds),
+            self._client.stream(
+                **_arguments(request, seconds), extensions={"trace": lambda name, _: events.append(name)}
+            ) as response,
+        ):
+            body = bytearray()
+            for part in response.iter_bytes():
+                body += part
+                if time.monotonic() > end:
+                    raise TimeoutError
+            return Reply(response.status_code, _lowercase_names(response.headers), bytes(body))
+
+
+class AsyncSender:
+    """Runs flows in the event loop; files are read and masks decoded in threads.
+
+    Args:
+        service: its address was checked.
+
+    Raises:
+        ModuleNotFoundError: httpx is not installed.
+    """
+
+    def __init__(self, service: Service) -> None:
+        import httpx
+
+        self._client = httpx.AsyncClient(**_options(service))
+
+    async def run(self, flow: Flow[Result]) -> Result:
+        """The result of a flow.
+
+        Raises:
+            PupilaError: of the flow.
+        """
+        resume, value = flow.send, None
+        while True:
+            try:
+                step = resume(value)
+            except StopIteration as end:
+                result: Result = end.value
+                return result
+            try:
+                resume, value = flow.send, await self._perform(step)
+            except _FAILURES as fault:
+                resume, value = flow.throw, fault
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    async def _perform(self, step: Step) -> Any:
+        match step:
+            case Send():
+                return await self._send(step.request, step.seconds)
+            case Wait():
+                return await asyncio.sleep(step.seconds)
+            case Work():
+                return await asyncio.to_thread(step.call)
+            case Together():
+                return await self._run_together(step)
+
+    async def _run_together(self, step: Together) -> list[Any]:
+        free = asyncio.Semaphore(step.most)
+
+        async def run(flow: Flow[Any]) -> Any:
+            async with free:
+                return await self.run(flow)
+
+        tasks = [asyncio.create_task(run(flow)) for flow in step.flows]
+        try:
+            return await asyncio.gather(*tasks)
+        finally:  # after a failure the others are not begun
+            for task in tasks:
+                task.cancel()
+
+    async def _send(self, request: HttpRequest, seconds: float) -> Reply:
+        events: list[str] = []
+
+        async def trace(name: str, _: Any) -> None:
+            events.append(name)
+
+        with _translate_faults(events, seconds):
+            async with asyncio.timeout(seconds):
+                response = await self._client.request(
+                    **_arguments(request, seconds), extensions={"trace": trace}
+                )
+        return Reply(response.status_code, _lowercase_names(response.headers), response.content)
+
+
+def check_address(url: str, token: bool) -> str:
+    """The address of a service without the slash at its end.
+
+    Args:
+        url: such as https://host:8000, or with a path below which a proxy serves it.
+        token: whether one is sent, for which plain HTTP to another machine is a warning.
+
+    Raises:
+        PupilaError: no such address, or one with a password in it.
+    """
+    try:
+        parts = urlsplit(url)
+        valid = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        valid = None
+    if not valid or parts.query or parts.fragment or not url.isascii() or not url.isprintable() or " " in url:
+        raise PupilaError(
+            say("Not the address of a service"), scrub_addresses(url), say("such as http://127.0.0.1:8000"),
+        )  # fmt: skip
+    if "@" in parts.netloc:
+        raise PupilaError(
+            say("The address has a user or a password in it"), scrub_addresses(url),
+            say("an address without them"), 'Client("https://HOST", token="...")',
+        )  # fmt: skip
+    if token and parts.scheme == "http" and not _is_loopback(url):
+        warnings.warn(
+            say("The token is sent to {host} without encryption, where anyone on the way can read it: use https.",
+                host=parts.hostname), stacklevel=4,
+        )  # fmt: skip
+    return url.rstrip("/")
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:  # a name
+        return False
+
+
+def _options(service: Service) -> dict[str, Any]:
+    """How both clients of httpx are built; a request to this machine never goes through a proxy."""
+    headers = {"User-Agent": f"pupila/{__version__}"}
+    if service.token.value:
+        headers["Authorization"] = f"Bearer {service.token.value}"
+    direct = {"http://": None, "https://": None} if _is_loopback(service.address) else {}
+    return {"base_url": service.address, "headers": headers, "mounts": direct, "follow_redirects": False}
+
+
+def _arguments(request: HttpRequest, seconds: float) -> dict[str, Any]:
+    """A request as httpx takes it; files are sent under numbers, for their names are nobody else's business."""
+    import httpx
+
+    files = [(field, (f"image-{at}", data)) for at, (field, data) in enumerate(request.files)]
+    timeout = httpx.Timeout(max(seconds, 0.001), connect=max(min(_CONNECT_SECONDS, seconds), 0.001))
+    return {
+        "method": request.method, "url": request.path, "data": dict(request.fields) or None, "files": files or None,
+        "timeout": timeout,
+    }  # fmt: skip
+
+
+@contextmanager
+def _translate_faults(events: list[str], seconds: float) -> Iterator[None]:
+    """Turn the errors of httpx into those of a flow.
+
+    Args:
+        events: of httpcore; a new connection has those of its opening.
+        seconds: until the request fails.
+
+    Raises:
+        NotSent: no connection, or one that was idle and that the service closed meanwhile.
+        NoReply: any other failure.
+    """
+    import httpx
+
+    try:
+        yield
+    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as fault:
+        kind = NoReply if _is_about_certificates(fault) else NotSent
+        raise kind(str(fault) or type(fault).__name__) from None
+    except (TimeoutError, httpx.TimeoutException):
+        raise NoReply(say("no response within {n} s", n=number(seconds, 0))) from None
+    except httpx.HTTPError as fault:
+        idle = _RESPONDING not in events and not any(name.startswith(_CONNECTING) for name in events)
+        lost = isinstance(fault, httpx.RemoteProtocolError | httpx.NetworkError)
+        kind = NotSent if idle and lost else NoReply
+        raise kind(str(fault) or type(fault).__name__) from None
+
+
+def _is_about_certificates(fault: BaseException | None) -> bool:
+    while fault is not None and not isinstance(fault, ssl.SSLError):
+        fault = fault.__cause__ or fault.__context__
+    return fault is not None
+
+
+def _lowercase_names(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}

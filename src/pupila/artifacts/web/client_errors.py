@@ -1,0 +1,101 @@
+"""What a client of a service raises: the service's own refusal, or that it can't be reached."""
+
+import contextlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pupila.core.errors import PupilaError
+from pupila.core.messages import escape_controls, say
+from pupila.core.secrets import Secret
+
+_LONGEST = 300  # characters of a text that is no JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A response whose body was read."""
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)  # names in lower case
+    body: bytes = field(repr=False)
+
+
+class ServiceError(PupilaError):
+    """A request that the service refused, or whose response can't be used.
+
+    Args:
+        problem: what is wrong, as the service describes it.
+        actual: what it found.
+        expected: what would have been right.
+        remedy: the next step.
+        status: HTTP status.
+        request_id: that the service gave the request, for its log; empty where it gave none.
+    """
+
+    def __init__(
+        self, problem: str, actual: str, expected: str, remedy: str, status: int, request_id: str
+    ) -> None:
+        super().__init__(problem, actual, expected, remedy)
+        self.args = (problem, actual, expected, remedy, status, request_id)
+        self.status, self.request_id = status, request_id
+
+    def __str__(self) -> str:
+        number = say("request {id}", id=self.request_id) if self.request_id else ""
+        return super().__str__() + f"\n  {', '.join(filter(None, [f'HTTP {self.status}', number]))}"
+
+
+class ServiceUnreachable(PupilaError):
+    """No response: the service is down or elsewhere, or the connection was lost."""
+
+    def __init__(self, problem: str, actual: str = "", expected: str = "", remedy: str = "") -> None:
+        expected = expected or say("a service that responds")
+        remedy = remedy or say("start it with pupila serve BUNDLE, or correct the address")
+        super().__init__(problem, actual, expected, remedy)
+
+
+def describe_refusal(reply: Reply, secret: Secret) -> ServiceError:
+    """The error for a response that is no success.
+
+    Args:
+        reply: a problem of the service (RFC 9457), or whatever a proxy before it sent.
+        secret: the token, which is removed should the response repeat it.
+    """
+    texts = _read_problem(reply)
+    problem = texts.pop("problem").rstrip(".") or say("The service refused the request")
+    if location := reply.headers.get("location", ""):
+        texts |= {
+            "actual": say("a redirection to {address}", address=location),
+            "expected": say("the address of the service itself"),
+        }
+    shown = {name: secret.scrub(text) for name, text in texts.items()}
+    request_id = shown.pop("request_id")
+    return ServiceError(secret.scrub(problem), **shown, status=reply.status, request_id=request_id)
+
+
+def describe_misfit(reply: Reply, why: str) -> ServiceError:
+    """The error for a successful response of another form."""
+    return ServiceError(
+        say("The response can't be read"), why, say("the response of a Pupila service"),
+        say("correct the address, or install the same version of pupila on both machines"),
+        reply.status, reply.headers.get("x-request-id", ""),
+    )  # fmt: skip
+
+
+def _read_problem(reply: Reply) -> dict[str, str]:
+    """The texts of a refusal, each empty where it has none."""
+    content: Any = None
+    text = reply.body.decode("utf-8", "replace")
+    with contextlib.suppress(ValueError, RecursionError):
+        content = json.loads(text)
+    fields = content if isinstance(content, dict) else {"actual": " ".join(text.split())[:_LONGEST]}
+
+    def read(*names: str) -> str:
+        values = (fields.get(name) for name in names)
+        return escape_controls(next((value for value in values if isinstance(value, str) and value), ""))
+
+    return {
+        "problem": read("error", "title", "detail"), "actual": read("actual"), "expected": read("expected"),
+        "remedy": read("remedy"), "request_id": read("request_id") or reply.headers.get("x-request-id", ""),
+    }  # fmt: skip

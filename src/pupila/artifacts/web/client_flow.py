@@ -1,0 +1,130 @@
+"""What a client does, as steps: generators that name each step and receive its result, without input or output.
+
+`client.py` runs them twice, in threads and in an event loop, so that both have the same requests, retries and errors.
+"""
+
+import random
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from pupila.artifacts.web.client_errors import Reply, ServiceUnreachable, describe_refusal
+from pupila.core.messages import say
+from pupila.core.retry_after import read_retry_after
+from pupila.core.secrets import Secret
+
+RETRIED = frozenset({429, 503})
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0  # seconds between tries, doubled each time, before jitter
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """A request apart from the address of the service."""
+
+    method: str
+    path: str
+    fields: Mapping[str, str] = field(default_factory=dict)  # of a form
+    files: tuple[tuple[str, bytes], ...] = ()  # form field and content of each
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send the request; its result is a `Reply`, or it raises `NotSent` or `NoReply`."""
+
+    request: HttpRequest
+    seconds: float  # until it fails
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Do nothing for a while."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Call a function that reads files or computes."""
+
+    call: Callable[[], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """Run several flows at once; its result is the list of theirs, in their order."""
+
+    flows: Sequence["Flow[Any]"]
+    most: int  # at once
+
+
+Step = Send | Wait | Work | Together
+Result = TypeVar("Result")
+Flow = Generator[Step, Any, Result]
+
+
+class NotSent(Exception):
+    """The service did not get the request, so it may be sent again; `args[0]` is the reason."""
+
+
+class NoReply(Exception):
+    """The service may have got the request and did not respond; `args[0]` is the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How often and how long a request is tried."""
+
+    retries: int  # after the first try
+    deadline: float  # seconds for all tries and the pauses between them
+    clock: Callable[[], float] = time.monotonic
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service as its clients know it."""
+
+    address: str
+    token: Secret
+    policy: RetryPolicy
+
+
+def exchange(request: HttpRequest, service: Service) -> Flow[Reply]:
+    """The successful response to a request; tried again where the service is busy or did not get it.
+
+    A pause is at least what Retry-After demands. One that would end after the deadline is not begun.
+
+    Raises:
+        ServiceError: any other status, or still a busy one after the last try.
+        ServiceUnreachable: no response.
+    """
+    policy = service.policy
+    end = policy.clock() + policy.deadline
+    tries = 0
+    while True:
+        pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**tries) * random.uniform(0.5, 1)
+        failure: Exception
+        try:
+            reply: Reply = yield Send(request, end - policy.clock())
+        except NotSent as fault:
+            failure = _unreachable(service, fault)
+        except NoReply as fault:
+            raise _unreachable(service, fault) from None
+        else:
+            if 200 <= reply.status < 300:
+                return reply
+            failure = describe_refusal(reply, service.token)
+            if reply.status not in RETRIED:
+                raise failure
+            pause += read_retry_after(reply.headers.get("retry-after", "")) or 0.0
+        tries += 1
+        if tries > policy.retries or policy.clock() + pause >= end:
+            raise failure
+        yield Wait(pause)
+
+
+def _unreachable(service: Service, fault: Exception) -> ServiceUnreachable:
+    return ServiceUnreachable(
+        say("Can't reach the service at {address}", address=service.address),
+        service.token.scrub(str(fault)),
+    )

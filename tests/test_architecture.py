@@ -69,6 +69,9 @@ PLANTED = [
     ("pickle", "stages/train/x.py", "import torch as t\n\n\ndef read(path):\n    return t.load(path)"),
     ("pickle", "stages/train/x.py", "from torch import load"),
     ("pickle", DATA, "import numpy as np\n\n\ndef f(p):\n    np.load(p, allow_pickle=True)"),
+    ("environment", "stages/label/x.py", "import os\n\n\ndef f():\n    return os.environ['OPENAI_API_KEY']"),
+    ("environment", "stages/train/x.py", "import os\n\n\ndef f():\n    return os.getenv('SEED')"),
+    ("environment", "core/files.py", "import os\n\n\ndef f():\n    return os.environ.get('STORE_PASSWORD')"),
     ("task", "stages/train/x.py", "def f(task):\n    return task == 'classify'"),
     ("task", "stages/train/x.py", "def f(data):\n    return 1 if 'classify' == data.task.name else 2"),
     ("task", "stages/serve/x.py", "def f(data):\n    return data.task.name in ('classify', 'segment')"),
@@ -172,6 +175,11 @@ def test_every_door_opens_into_a_room_that_the_house_has() -> None:
 def test_pupila_is_built_as_drawn() -> None:
     checked = check(PACKAGE, pyproject=PROJECT_FILE)
     assert not checked.violations, "\n" + "\n".join(map(str, checked.violations))
+
+
+def test_every_file_that_may_read_the_environment_does() -> None:
+    for name in house.ENVIRONMENT:
+        assert "os.environ" in (PACKAGE / name).read_text(encoding="utf-8"), name
 
 
 def test_tests_and_docs_mirror_the_floors() -> None:

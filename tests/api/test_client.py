@@ -14,6 +14,7 @@ from PIL import Image
 
 import pupila
 from pupila.api.predictions import Prediction
+from pupila.artifacts.web.tokens import add_token
 from pupila.core.errors import PupilaError
 from pupila.learning.models.settings import ClassifierSettings
 from tests.artifacts.web.scripted import response, run_scripted
@@ -255,6 +256,21 @@ def test_the_token_comes_from_the_argument_the_environment_or_a_file(
                 if b"Bearer" in line
             ]
     assert sent == [f"{TOKEN}-env", f"{TOKEN}-file", f"{TOKEN}-given"]
+
+
+def test_a_service_with_tokens_takes_the_right_one(tmp_path: Path, connect: Callable[..., Any]) -> None:
+    bundle, tokens = write_colours(tmp_path / "bundle"), str(tmp_path / "tokens.json")
+    _, secret = add_token(tokens, ["predict"], None, None, "a test")
+    _, other = add_token(tokens, ["feedback"], None, None, "a test")
+    with pupila.serve(bundle.folder, tokens=tokens) as service:
+        with connect(service.url, secret) as client:
+            assert client.predict(RED).prediction == "red"
+        for token, status, reason in ((None, 401, "unauthenticated"), (other, 403, "forbidden")):
+            with connect(service.url, token) as client, pytest.raises(pupila.ServiceError) as fault:
+                client.predict(RED)
+            assert (fault.value.status, fault.value.reason) == (status, reason)
+            assert fault.value.request_id
+            assert other not in str(fault.value)
 
 
 def test_errors_and_logs_never_have_the_token(caplog: pytest.LogCaptureFixture) -> None:

@@ -131,6 +131,18 @@ BASE_LIBRARIES = {
 
 PICKLES = {"pickle", "marshal", "shelve"}
 
+# The files that read the environment -> what for. Secrets are read in the first alone (DESIGN.md, direction rule 6).
+SECRETS_FILE = "core/secrets.py"
+SECRET_VARIABLE = "KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL|AUTH|URI|URL"  # addresses may hold a password
+ENVIRONMENT: dict[str, str] = {
+    SECRETS_FILE: "secrets, or the files that hold them",
+    "artifacts/registry/names.py": "where the registry lies",
+    "core/files.py": "where caches and weights lie",
+    "core/installation.py": "which environment is active",
+    "stages/track/live.py": "passed on to the process beside a training",
+    "stages/track/quiet.py": "switches of the trackers' libraries",
+}
+
 FILE_LINES = 400
 FILE_LINES_MEDIAN = 150
 FUNCTION_LINES = 60

@@ -129,6 +129,26 @@ def pickles(source: Source) -> Findings:
             yield word.value.lineno, "allow_pickle reads pickles; write plain arrays"
 
 
+def environment(source: Source) -> Findings:
+    """Who reads the environment is listed, and secrets are read in one file."""
+    readers = [node for node in _all(source, ast.Attribute) if node.attr in ("environ", "environb", "getenv")]
+    imported = [
+        taken for taken in source.imports if taken.target in ("os.environ", "os.environb", "os.getenv")
+    ]
+    if source.name not in house.ENVIRONMENT:
+        for line in {node.lineno for node in readers} | {taken.line for taken in imported}:
+            yield line, "settings are arguments; a path of the environment needs a row in ENVIRONMENT"
+    elif source.name != house.SECRETS_FILE:
+        lines = {node.lineno for node in readers}
+        for node in _all(source, ast.Constant):
+            if (
+                node.lineno in lines
+                and isinstance(node.value, str)
+                and re.search(house.SECRET_VARIABLE, node.value)
+            ):
+                yield node.lineno, f"{node.value} may be a secret; call read_secret of core/secrets"
+
+
 def task_comparison(source: Source) -> Findings:
     if source.place == "tasks":
         return
@@ -210,6 +230,7 @@ RULES: dict[str, Callable[[Source], Findings]] = {
     "torch": torch_free,
     "door": door,
     "pickle": pickles,
+    "environment": environment,
     "task": task_comparison,
     "import work": work_on_import,
     "file size": file_size,

@@ -134,13 +134,18 @@ def test_each_try_has_the_time_that_is_left() -> None:
 
 def test_an_error_has_the_words_of_the_service_and_never_the_token() -> None:
     body = {"error": "The file is large.", "actual": f"9 bytes for {TOKEN}", "expected": "at most 8",
-            "remedy": "send less", "request_id": "abc"}  # fmt: skip
+            "remedy": "send less", "request_id": "abc", "type": "urn:pupila:problem:large-body"}  # fmt: skip
     fault, _ = drive([Reply(413, {}, json.dumps(body).encode())])
     assert str(fault) == (
         "The file is large: found 9 bytes for ***; expected at most 8.\n  Try: send less\n  HTTP 413, request abc"
     )
     again = pickle.loads(pickle.dumps(fault))
-    assert (str(again), again.status, again.request_id) == (str(fault), 413, "abc")
+    assert (str(again), again.status, again.request_id, again.reason) == (
+        str(fault),
+        413,
+        "abc",
+        "large-body",
+    )
 
 
 def test_problem_details_and_pages_of_proxies_are_read_as_well() -> None:

@@ -22,6 +22,15 @@ class Reply:
     body: bytes = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class RefusedRequest:
+    """What identifies a refusal."""
+
+    status: int  # of HTTP
+    request_id: str = ""  # that the service gave the request, for its log; empty where it gave none
+    reason: str = ""  # the last part of the problem's type, such as queue-full; empty where it has none
+
+
 class ServiceError(PupilaError):
     """A request that the service refused, or whose response can't be used.
 
@@ -30,16 +39,15 @@ class ServiceError(PupilaError):
         actual: what it found.
         expected: what would have been right.
         remedy: the next step.
-        status: HTTP status.
-        request_id: that the service gave the request, for its log; empty where it gave none.
+        request: `status`, `request_id` and `reason`, which are attributes of the error.
     """
 
     def __init__(
-        self, problem: str, actual: str, expected: str, remedy: str, status: int, request_id: str
+        self, problem: str, actual: str, expected: str, remedy: str, request: RefusedRequest
     ) -> None:
         super().__init__(problem, actual, expected, remedy)
-        self.args = (problem, actual, expected, remedy, status, request_id)
-        self.status, self.request_id = status, request_id
+        self.args = (problem, actual, expected, remedy, request)
+        self.status, self.request_id, self.reason = request.status, request.request_id, request.reason
 
     def __str__(self) -> str:
         number = say("request {id}", id=self.request_id) if self.request_id else ""
@@ -69,9 +77,10 @@ def describe_refusal(reply: Reply, secret: Secret) -> ServiceError:
             "actual": say("a redirection to {address}", address=location),
             "expected": say("the address of the service itself"),
         }
-    shown = {name: secret.scrub(text) for name, text in texts.items()}
-    request_id = shown.pop("request_id")
-    return ServiceError(secret.scrub(problem), **shown, status=reply.status, request_id=request_id)
+    request = RefusedRequest(reply.status, secret.scrub(texts.pop("request_id")), texts.pop("reason"))
+    return ServiceError(
+        secret.scrub(problem), **{name: secret.scrub(text) for name, text in texts.items()}, request=request
+    )
 
 
 def describe_misfit(reply: Reply, why: str) -> ServiceError:
@@ -79,7 +88,7 @@ def describe_misfit(reply: Reply, why: str) -> ServiceError:
     return ServiceError(
         say("The response can't be read"), why, say("the response of a Pupila service"),
         say("correct the address, or install the same version of pupila on both machines"),
-        reply.status, reply.headers.get("x-request-id", ""),
+        RefusedRequest(reply.status, reply.headers.get("x-request-id", "")),
     )  # fmt: skip
 
 
@@ -98,4 +107,5 @@ def _read_problem(reply: Reply) -> dict[str, str]:
     return {
         "problem": read("error", "title", "detail"), "actual": read("actual"), "expected": read("expected"),
         "remedy": read("remedy"), "request_id": read("request_id") or reply.headers.get("x-request-id", ""),
+        "reason": read("type").rpartition(":")[2],
     }  # fmt: skip

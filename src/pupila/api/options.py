@@ -240,6 +240,9 @@ class CollectOptions(TypedDict, total=False):
     """licence note stored with each image [default: 'unknown: ask the site before sharing images']."""
     hosts: Sequence[str]
     """hosts that may be requested besides those of the start pages; * is a wildcard."""
+    login: str | None
+    """environment variable with user:password (HTTP Basic), which is sent to the start pages' hosts alone; None: none
+    [default: None]."""
     allow_private: bool
     """allow requests to this machine and to private networks [default: False]."""
     rate: float

@@ -29,8 +29,8 @@ class Secret:
     def __init__(self, variable: str | None, needed: bool = False, value: str | None = None) -> None:
         if variable and not _NAME.fullmatch(variable):  # it may be the key: it is not shown
             raise PupilaError(
-                say("The setting 'key' must be the name of an environment variable, never the key itself"),
-                expected=say("a name in capitals"), remedy="export SOME_KEY=..., --key SOME_KEY",
+                say("The setting for a secret must be the name of an environment variable, never the secret itself"),
+                expected=say("a name in capitals"), remedy=say("export SOME_KEY=..., then name SOME_KEY"),
             )  # fmt: skip
         self.variable, self.needed = variable, needed
         self.value = value.strip() if value is not None else read_secret(variable) if variable else ""
@@ -49,7 +49,7 @@ class Secret:
         """
         if self.needed and not self.value:
             raise PupilaError(
-                say("Missing API key: the environment variable {variable} is empty", variable=self.variable),
+                say("Missing key: the environment variable {variable} is empty", variable=self.variable),
                 remedy=say("export {variable}=..., or export {variable}_FILE=PATH", variable=self.variable),
             )
 

@@ -1,6 +1,7 @@
 """A polite HTTP client for pages, images and the requests of a browser: robots.txt, rate limits, retries."""
 
 import asyncio
+import base64
 import codecs
 import re
 import time
@@ -19,6 +20,7 @@ from tenacity.wait import wait_random_exponential
 
 from pupila.core.messages import number, say
 from pupila.core.retry_after import read_retry_after
+from pupila.core.secrets import Secret
 from pupila.stages.collect.body import ACCEPT_ENCODING, read_body
 from pupila.stages.collect.pinned import PinnedTransport
 from pupila.stages.collect.rules import (
@@ -148,6 +150,7 @@ class Fetcher:
     def __init__(self, site: Site, clock: Clock | None = None, resolve: Resolve = resolve) -> None:
         self._site, self._clock = site, clock or Clock()
         self._addresses = AddressPolicy(site, resolve)
+        self._login = read_login(site)
         self._limiters: dict[str, RateLimiter] = {}
         self._robots: dict[str, asyncio.Task[Protego | str]] = {}
         self._jitter = wait_random_exponential(multiplier=1, max=site.longest_wait)
@@ -237,6 +240,12 @@ class Fetcher:
         limiter.interval = max(limiter.interval, delay)
         return rules
 
+    def _headers(self, url: str, options: RequestOptions) -> dict[str, str]:
+        """The headers of a request, with the login for where the start pages are."""
+        if self._login and origin(url) in map(origin, self._site.start):
+            return {**options.headers, "authorization": self._login}
+        return options.headers
+
     def _limiter(self, url: str) -> RateLimiter:
         host = urlsplit(url).netloc.rpartition("@")[2].lower()
         return self._limiters.setdefault(host, RateLimiter(self._site, self._clock))
@@ -272,7 +281,7 @@ class Fetcher:
                 self._limiter(url).slot(options.paced),
                 asyncio.timeout(self._site.timeout),
                 self._client.stream(
-                    options.method, url, headers=options.headers, content=options.body
+                    options.method, url, headers=self._headers(url, options), content=options.body
                 ) as stream,
             ):
                 response = Response(url, stream.status_code, stream.headers, b"")
@@ -303,6 +312,17 @@ class Fetcher:
             self._limiter(response.url).close(seconds, why)
             raise FetchFailed(why)
         return seconds
+
+
+def read_login(site: Site) -> str:
+    """The header with the login of the site; "" without one.
+
+    Raises:
+        PupilaError: its variable is empty, or can't be read.
+    """
+    secret = Secret(site.login, needed=site.login is not None)
+    secret.require()
+    return f"Basic {base64.b64encode(secret.value.encode()).decode()}" if secret.value else ""
 
 
 def _crawl_delay(rules: Protego) -> float:

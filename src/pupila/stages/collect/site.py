@@ -55,6 +55,11 @@ class Site(Settings):
         default=(),
         description="hosts that may be requested besides those of the start pages; * is a wildcard",
     )
+    login: str | None = Field(
+        default=None,
+        description="environment variable with user:password (HTTP Basic), which is sent to the start pages' hosts "
+        "alone; null: none",
+    )
     allow_private: bool = Field(
         default=False, description="allow requests to this machine and to private networks"
     )
@@ -118,6 +123,11 @@ class Site(Settings):
                 sound = False
             if not sound:
                 raise ValueError(say("{address} is not a web address", address=address))
+            if "@" in urlsplit(address).netloc:  # it would be stored with each visit and each image
+                raise ValueError(
+                    say("{address} has a password in it; put user:password into an environment variable, and name "
+                        "that in the setting login", address=address)
+                )  # fmt: skip
         return value
 
     @model_validator(mode="after")

@@ -16,7 +16,7 @@ from pupila.core.progress import progress
 from pupila.core.vocabulary import VISITS_FILE
 from pupila.imaging.images.decode import FORMATS, ImageFault, ImageLimits, decode, probe
 from pupila.stages.collect.collection import RETRYABLE, Collection, FetchedImage, Rejection
-from pupila.stages.collect.fetch import Clock, Fetcher, RequestOptions
+from pupila.stages.collect.fetch import Clock, Fetcher, RequestOptions, read_login
 from pupila.stages.collect.listing import Listing
 from pupila.stages.collect.page_reader import PageReader
 from pupila.stages.collect.pages import crawl_pages
@@ -92,6 +92,7 @@ def visit(
         from pupila.stages.collect.browser import find_browser
 
         executable = find_browser(options.chromium)
+    read_login(site)  # before anything is written
     collection.repair()
     now = datetime.now(UTC).isoformat(timespec="seconds")
     collection.begin(

@@ -371,9 +371,7 @@ def test_the_openai_key_is_sent_only_to_openai(folder: Path, monkeypatch: pytest
         assert "--key VARIABLE" in str(refused.value)
         assert ask(server, folder, key="OPENAI_API_KEY").labelled == 6
     monkeypatch.delenv("OPENAI_API_KEY")
-    with pytest.raises(
-        PupilaError, match="Missing API key: the environment variable OPENAI_API_KEY is empty"
-    ):
+    with pytest.raises(PupilaError, match="Missing key: the environment variable OPENAI_API_KEY is empty"):
         ask(server, folder, base_url="https://api.openai.com/v1")
 
 

@@ -12,6 +12,8 @@ from pupila.core.messages import say
     [
         ("postgresql+psycopg2://ann:pa%24s@db:5432/x", "postgresql+psycopg2://***@db:5432/x"),
         ("https://ghp_token@example.org/a", "https://***@example.org/a"),
+        ("ftp://ann:p@ss@host/x@y", "ftp://***@host/x@y"),
+        ("abfs://ann:pass@account/x", "abfs://***@account/x"),
         ("s3://KEY:SECRET@bucket/data", "s3://***@bucket/data"),
         ("see 'http://a:b@c/d' and http://e:f@g", "see 'http://***@c/d' and http://***@g"),
         ("http://x/a?api_key=1&page=2;Token=3", "http://x/a?api_key=***&page=2;Token=***"),

@@ -10,6 +10,7 @@ import pytest
 import pupila
 from pupila.core import files, stores
 from pupila.core.errors import PupilaError
+from pupila.core.protocols import check_protocol
 
 REFUSED = [
     "zip://x::http://{host}/y", "simplecache::http://{host}/y", "filecache::http://{host}/y", "http://{host}/y",
@@ -54,3 +55,21 @@ def test_a_table_with_addresses_of_the_web_makes_no_request(tmp_path: Path) -> N
                 pupila.open(str(folder))
         with pytest.raises(BlockingIOError):
             listener.accept()
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["s3://KEY:sesame@bucket/x", "s3://sesame@bucket/x", "gs://a:sesame@b/x", "abfs://a:sesame@account/x"],
+)
+def test_a_key_in_the_address_of_a_store_is_refused_without_showing_it(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fsspec, "get_filesystem_class", None)
+    with pytest.raises(PupilaError, match=r"has a user or a key in it: found \w+://\*\*\*@|abfs://") as fault:
+        files.read_bytes(address)
+    assert "sesame" not in str(fault.value)
+
+
+def test_a_container_of_azure_and_an_at_sign_in_a_path_are_no_key() -> None:
+    for address in ("abfs://container@account.dfs.core.windows.net/x", "s3://bucket/a:b@c.jpg"):
+        assert check_protocol(address) == address.partition("://")[0]

@@ -4,7 +4,9 @@ import re
 
 HIDDEN = "***"
 # User and password of an address; also a user alone, which is how tokens are given, but for a container of Azure's.
-_USER = re.compile(r"(?<=://)(?<!abfs://)(?<!abfss://)[^/@\s'\"]+@")
+_USER = re.compile(
+    r"(?<=://)(?:(?<!abfs://)(?<!abfss://)(?<!az://)[^/\s'\"]+|[^/\s'\":]*:[^/\s'\"]*)@"
+)  # fmt: skip
 _PARAMETER = re.compile(
     r"(?<=[?&;])([^=&;\s'\"]*(?:key|token|secret|passw(?:or)?d|signature|credential)[^=&;\s'\"]*|auth|pwd|sig)"
     r"=[^&;\s'\"]+", re.IGNORECASE,

@@ -7,6 +7,7 @@ EXTRAS = {"s3": ("s3", "s3fs"), "s3a": ("s3", "s3fs")}  # protocol to our extra,
 # All that is passed on to fsspec, which also knows protocols that request any web address, run on others' machines,
 # read this machine's files, or chain one of those (`zip://x::http://host/y`): addresses come from tables, too.
 PROTOCOLS = frozenset({*EXTRAS, "gs", "gcs", "abfs", "abfss", "az", "memory"})
+_ACCOUNTS = ("abfs", "abfss", "az")  # protocols whose addresses have a container before the @ of an account
 _SHOWN = 200  # characters of an address in an error
 
 
@@ -14,7 +15,8 @@ def check_protocol(uri: str) -> str:
     """The protocol of the address, one that is supported; fsspec is imported only after it.
 
     Raises:
-        PupilaError: another protocol, or several in a chain.
+        PupilaError: another protocol, several in a chain, or a key in the address: the library of a store shows it in
+            its messages.
     """
     protocol, _, path = uri.partition("://")
     if protocol not in PROTOCOLS or ("::" in path and "://" in path):
@@ -23,5 +25,11 @@ def check_protocol(uri: str) -> str:
             expected=say("a path, s3://bucket/prefix, or one of {names}",
                          names=", ".join(f"{name}://" for name in sorted(PROTOCOLS - {"memory"}))),
             remedy=say("copy the file to this machine or to a store: see docs/reference/stores.md"),
+        )  # fmt: skip
+    user, at, _ = path.partition("/")[0].rpartition("@")
+    if at and (protocol not in _ACCOUNTS or ":" in user):
+        raise PupilaError(
+            say("The address of a store has a user or a key in it"), uri, say("an address without them"),
+            say("give the key in the environment: see docs/reference/stores.md"),
         )  # fmt: skip
     return protocol

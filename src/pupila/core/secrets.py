@@ -11,6 +11,7 @@ from pupila.core.messages import say
 
 FILE_SUFFIX = "_FILE"  # of the variable that names a file with the secret, as for Docker's secrets
 _MOST = 65_536  # bytes of such a file
+_SHORTEST = 4  # characters; a shorter secret would be removed from within words, and is none
 _NAME = re.compile("[A-Z_][A-Z0-9_]*")
 
 
@@ -110,6 +111,8 @@ def scrub_password(address: str, text: str) -> str:
 
 
 def _remove(secret: str, text: str) -> str:
-    for form in sorted({secret, quote(secret), quote(secret, safe="")} - {""}, key=len, reverse=True):
+    if len(secret) < _SHORTEST:
+        return text
+    for form in sorted({secret, quote(secret), quote(secret, safe="")}, key=len, reverse=True):
         text = text.replace(form, HIDDEN)
     return text

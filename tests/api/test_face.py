@@ -67,6 +67,7 @@ calls = {
     "explore": dict(data=sys.argv[2]), "convert": dict(data=sys.argv[2], to="coco", out="x"),
     "label": dict(data=sys.argv[2], with_="csv:x"), "train": dict(data=sys.argv[2]),
     "evaluate": dict(model=sys.argv[1], data=sys.argv[2]), "collect": dict(site="static", out="x"),
+    "Client": dict(url="http://127.0.0.1:1"), "AsyncClient": dict(url="http://127.0.0.1:1"),
 }
 results = {}
 for name, arguments in calls.items():
@@ -90,10 +91,10 @@ def test_a_base_install_predicts_and_names_the_extra_for_all_else(tmp_path: Path
     assert finished.returncode == 0, finished.stderr
     results = json.loads(finished.stdout.rpartition("RESULTS")[2])
     assert (results.pop("predict")[1], results.pop("serve")) == ("red", "ok")
-    assert len(results) == 9
+    assert len(results) == 11
     for name, (kind, text) in results.items():
         assert kind == "MissingExtra", (name, kind, text)
-        assert "pupila[" in text or "[data]" in text, text
+        assert "pupila[" in text or "[data]" in text or "[client]" in text, text
 
 
 def test_every_function_beside_the_face_is_shown_with_the_import_that_works() -> None:

@@ -174,8 +174,9 @@ def test_no_secret_of_a_training_and_its_trackers_is_printed_logged_or_written(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     collect_and_label("shop", 30)
-    settings = {"model": "lenet", "epochs": 1, "image_size": 32, "weights": "none"}
-    run = pupila.train("shop", out="runs/first", track="mlflow", **settings)
+    run = pupila.train(
+        "shop", out="runs/first", track="mlflow", model="lenet", epochs=1, image_size=32, weights="none"
+    )
     pupila.track(run, to=f"wandb:{scenario.folder}")
     with pytest.raises(PupilaError) as fault:
         pupila.track(run, to="mlflow")

@@ -265,6 +265,13 @@ def test_a_service_that_is_down_is_tried_again_and_named(run: Run) -> None:
         run(exchange(REQUEST, known), known)
 
 
+@pytest.mark.parametrize("host", ["a..b", "xn--", "a" * 300])
+def test_a_name_that_no_host_can_have_is_an_error(run: Run, host: str) -> None:
+    known = service(f"http://{host}", retries=0)
+    with pytest.raises(ServiceUnreachable, match=f"at http://{host}"):
+        run(exchange(REQUEST, known), known)
+
+
 def test_a_service_that_does_not_respond_in_time_is_an_error(run: Run) -> None:
     with run_scripted(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nx") as server:
         known = service(server.url, deadline=0.1)

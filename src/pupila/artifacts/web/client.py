@@ -280,6 +280,8 @@ def _translate_faults(events: list[str], seconds: float) -> Iterator[None]:
         raise kind(str(fault) or type(fault).__name__) from None
     except (TimeoutError, httpx.TimeoutException):
         raise NoReply(say("no response within {n} s", n=number(seconds, 0))) from None
+    except (httpx.InvalidURL, UnicodeError) as fault:  # a name that no host can have
+        raise NoReply(str(fault)) from None
     except httpx.HTTPError as fault:
         idle = _RESPONDING not in events and not any(name.startswith(_CONNECTING) for name in events)
         lost = isinstance(fault, httpx.RemoteProtocolError | httpx.NetworkError)

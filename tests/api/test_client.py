@@ -273,6 +273,12 @@ def test_a_service_with_tokens_takes_the_right_one(tmp_path: Path, connect: Call
             assert other not in str(fault.value)
 
 
+def test_what_is_no_address_is_refused() -> None:
+    for address, shown in ((None, "None"), ("localhost:8000", "localhost:8000")):
+        with pytest.raises(PupilaError, match=f"Not the address of a service: found {shown}"):
+            pupila.Client(address)  # type: ignore[arg-type]
+
+
 def test_errors_and_logs_never_have_the_token(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("DEBUG")
     body = json.dumps({"error": f"Unknown token {TOKEN}"}).encode()

@@ -34,7 +34,7 @@ class _Connected(Displayed):
 
     def _connect(self, url: str, token: str | None, retries: int, deadline: float) -> None:
         secret = Secret(TOKEN, value=token)
-        address = check_address(url, bool(secret.value))
+        address = check_address(str(url), bool(secret.value))
         self._session = Session(Service(address, secret, RetryPolicy(retries, deadline)))
 
     @property

@@ -11,7 +11,7 @@ from pupila.core.messages import say
 
 FILE_SUFFIX = "_FILE"  # of the variable that names a file with the secret, as for Docker's secrets
 _MOST = 65_536  # bytes of such a file
-_SHORTEST = 4  # characters; a shorter secret would be removed from within words, and is none
+_SHORTEST = 3  # characters; a shorter secret would be removed from within words, and is none
 _NAME = re.compile("[A-Z_][A-Z0-9_]*")
 
 

@@ -162,7 +162,7 @@ def test_the_key_is_removed_from_messages(monkeypatch: pytest.MonkeyPatch) -> No
     secret = Secret("SOME_KEY", needed=True)
     assert secret.scrub("is abc right?") == "is *** right?"
     assert "abc" not in repr(secret)
-    with pytest.raises(PupilaError, match="never the key itself") as refused:
+    with pytest.raises(PupilaError, match="never the secret itself") as refused:
         Secret("sk-abc", needed=True)  # someone gave the key instead of its name
     assert "sk-abc" not in str(refused.value)
     monkeypatch.setenv("SOME_KEY", "abç")

@@ -109,6 +109,17 @@ def test_the_standard_output_takes_lines(capfd: pytest.CaptureFixture[str]) -> N
     assert capfd.readouterr().out == '{"n": 1}\n'
 
 
+def test_closing_twice_closes_nothing_else(tmp_path: Path) -> None:
+    log = JsonLines(str(tmp_path / "a.jsonl"), 1000)
+    log.close()
+    with (tmp_path / "other").open("w") as other:  # it may have the same descriptor
+        log.close()
+        log.write({"n": 1})
+        other.write("whole")
+    assert (tmp_path / "other").read_text() == "whole"
+    assert read(tmp_path / "a.jsonl") == []
+
+
 def test_a_folder_that_can_not_be_made_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(PupilaError, match="Can't write"):

@@ -46,17 +46,20 @@ class JsonLines:
 
     def write(self, record: Mapping[str, Any]) -> None:
         """Have the record written soon; returns at once."""
+        if not self._thread.is_alive():
+            return
         try:
             self._waiting.put_nowait(record)
         except Full:
             self._dropped += 1
 
     def close(self) -> None:
-        """Write what waits, and end."""
-        self._waiting.put(_END)
-        self._thread.join()
-        if self._handle > 2:
-            os.close(self._handle)
+        """Write what waits, and end; what comes later is not written. Closing twice does nothing."""
+        if self._thread.is_alive():
+            self._waiting.put(_END)
+            self._thread.join()
+            if self.path != STDOUT:
+                os.close(self._handle)
 
     def _open(self) -> int:
         if self.path == STDOUT:

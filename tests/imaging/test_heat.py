@@ -3,9 +3,11 @@
 import io
 
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
-from pupila.imaging.images.heat import AGAINST, FOR, colour_bar, encode_heat, overlay_heat
+from pupila.imaging.images.heat import AGAINST, FOR, colour_bar, encode_heat, overlay_heat, place_heat
 
 GREY = np.full((6, 6, 3), 100, np.uint8)
 
@@ -48,3 +50,23 @@ def test_the_bar_goes_from_against_to_for() -> None:
     bar = colour_bar(101, 5)
     assert bar.shape == (5, 101, 3) and bar[2, 0, 2] > bar[2, 0, 0] and bar[2, -1, 0] > bar[2, -1, 2]
     assert bar[2, 50].tolist() == [235, 235, 235]
+
+
+def test_evidence_is_stretched_over_its_box_and_is_zero_outside() -> None:
+    cells = np.array([[1.0, 3.0]])
+    whole = place_heat(cells, 2, 4, (0.0, 0.0, 4.0, 2.0))
+    assert whole[0].tolist() == whole[1].tolist() == [1.0, 1.5, 2.5, 3.0]  # bilinear, by hand
+    inside = place_heat(cells, 4, 8, (2.0, 1.0, 6.0, 3.0))
+    assert (inside[1:3, 2:6] == whole).all() and inside.sum() == whole.sum()
+    beyond = place_heat(cells, 2, 4, (-2.0, 0.0, 6.0, 2.0))  # the image is the middle of its box
+    assert beyond[0].tolist() == [1.25, 1.75, 2.25, 2.75]
+
+
+@given(st.tuples(*[st.floats(-20, 20)] * 2), st.tuples(*[st.floats(1, 40)] * 2))
+def test_any_box_is_placed_within_its_evidence(
+    corner: tuple[float, float], size: tuple[float, float]
+) -> None:
+    cells = np.array([[1.0, 2.0], [3.0, 4.0]])
+    box = (*corner, corner[0] + size[0], corner[1] + size[1])
+    placed = place_heat(cells, 12, 10, box)
+    assert placed.shape == (12, 10) and ((placed == 0) | ((placed >= 1) & (placed <= 4))).all()

@@ -1,6 +1,8 @@
 """A generator of hostile requests: bytes that a client of a service should never send, drawn from a seed."""
 
+import json
 import random
+from base64 import b64encode
 from collections.abc import Iterator
 
 BOUNDARY = b"m"
@@ -21,7 +23,7 @@ _CHARSETS = (b"", b"; charset=utf-7", b"; charset=undefined", b"; charset=punyco
 def requests(seed: int, image: bytes) -> Iterator[list[bytes]]:
     """Endless requests, each as the pieces in which it is sent."""
     draw = random.Random(seed)
-    kinds = (_headers, _chunks, _lengths, _pipelines, _forms, _upgrades, _mutated, _encoded)
+    kinds = (_headers, _chunks, _lengths, _pipelines, _forms, _upgrades, _mutated, _encoded, _raw, _json)
     while True:
         yield draw.choice(kinds)(draw, image)
 
@@ -41,7 +43,38 @@ def _form(draw: random.Random, image: bytes) -> tuple[bytes, bytes]:
 
 
 def _head(draw: random.Random) -> bytes:
-    return _HEAD % draw.choice((b"single", b"batch", b"single?a=%ED%A0%80", b"%ff"))
+    return _HEAD % draw.choice((b"single", b"batch", b"single?a=%ED%A0%80", b"single?explain=true", b"%ff"))
+
+
+def _typed(draw: random.Random, kind: bytes, body: bytes) -> list[bytes]:
+    """A request with a body of a type, whole or cut off."""
+    head = b"Content-Type: %s\r\nContent-Length: %d\r\n\r\n" % (kind, len(body))
+    return [_head(draw) + head + body[: draw.choice((len(body), len(body), len(body) // 2))]]
+
+
+def _raw(draw: random.Random, image: bytes) -> list[bytes]:
+    kind = draw.choice(
+        (b"image/jpeg", b"image/", b"image/\xff", b"application/octet-stream", b"", b"text/plain", b"a" * 900)
+    )
+    return _typed(
+        draw, kind, draw.choice((image, image[: len(image) // 2], b"", image * 50, b"\0" * 300_000))
+    )
+
+
+def _json(draw: random.Random, image: bytes) -> list[bytes]:
+    """JSON that is damaged, deep, of other types or of hostile texts."""
+    text = b64encode(image).decode()
+    value = draw.choice((
+        text, text[:-1], f"data:image/png;base64,{text}", "data:,", "=" * 1000, "A" * 400_000, "\ud800", 5, None, [],
+        {}, [text] * 2, [text] * 200, [None], {"image": text}, True,
+    ))  # fmt: skip
+    fields = {draw.choice(("image", "images", "explain", "", "__proto__", "\0")): value for _ in range(3)}
+    body = json.dumps(fields).encode()
+    body = draw.choice((
+        body, body, body[: len(body) // 2], b"[" * 90_000, b'{"image":' * 9_000, b"\xff\xfe" + body, b"1e999", b"NaN",
+        b'{"image": "' + b"\\u0041" * 50_000 + b'"}', body.replace(b"/", b"\\/"), b" " * 100_000,
+    ))  # fmt: skip
+    return _typed(draw, b"application/json" + draw.choice(_CHARSETS), body)
 
 
 def _whole(draw: random.Random, image: bytes, extra: bytes = b"") -> bytes:

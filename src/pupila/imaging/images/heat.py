@@ -41,18 +41,20 @@ def place_heat(cells: Array, height: int, width: int, box: tuple[float, float, f
         box: left, top, right, bottom in pixels of the image; it may reach beyond it.
     """
     left, top, right, bottom = box
-    rows, columns = (
-        slice(max(0, round(top)), min(height, round(bottom))),
-        slice(max(0, round(left)), min(width, round(right))),
+    first, end = (
+        (max(0, round(left)), max(0, round(top))),
+        (min(width, round(right)), min(height, round(bottom))),
     )
+    placed = np.zeros((height, width), np.float32)
+    if first[0] >= end[0] or first[1] >= end[1]:
+        return placed
     across, down = cells.shape[1] / (right - left), cells.shape[0] / (bottom - top)
     part = (
-        max(0.0, (columns.start - left) * across), max(0.0, (rows.start - top) * down),
-        min(cells.shape[1], (columns.stop - left) * across), min(cells.shape[0], (rows.stop - top) * down),
+        max(0.0, (first[0] - left) * across), max(0.0, (first[1] - top) * down),
+        min(cells.shape[1], (end[0] - left) * across), min(cells.shape[0], (end[1] - top) * down),
     )  # fmt: skip
-    placed = np.zeros((height, width), np.float32)
-    placed[rows, columns] = resize_plane(
-        cells.astype(np.float32), rows.stop - rows.start, columns.stop - columns.start, part
+    placed[first[1] : end[1], first[0] : end[0]] = resize_plane(
+        cells.astype(np.float32), end[1] - first[1], end[0] - first[0], part
     )
     return placed
 

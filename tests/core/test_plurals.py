@@ -46,7 +46,6 @@ NEVER_ONE = {
     ("stages/label/labellers/vlm.py", "the answer was cut off"): "a limit",
     ("stages/label/review/audit_page.py", "Accuracy on unseen groups"): "an interval needs ten groups",
     ("stages/label/review/audit_page.py", "{n} of {total} errors"): "two errors or more",
-    ("stages/serve/segment_routes.py", "JSON"): "a limit",
     ("stages/split/by.py", "{n} capture groups"): "two or more",
     ("stages/train/multilabel.py", "Not measurable"): "several classes",
     ("stages/doctor/duplicates.py", "an image in {n} pairs"): "a constant",

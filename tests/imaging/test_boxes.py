@@ -27,7 +27,7 @@ def test_a_mask_without_pixels_has_no_boxes(shape: tuple[int, int]) -> None:
 
 
 @given(arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9)), elements=st.integers(0, 2)))
-def test_they_are_those_of_scipy(mask: np.ndarray) -> None:  # type: ignore[type-arg]
+def test_they_are_those_of_scipy(mask: np.ndarray) -> None:
     boxes = find_boxes(mask, 100)
     for value in range(3):
         labels, _ = ndimage.label(mask == value, np.ones((3, 3)))

@@ -170,14 +170,11 @@ def test_base64_is_strict(text: str) -> None:
         ("Q-_=", "invalid-base64", "the character '-' at position 2"),
         ("é===", "invalid-base64", "the character 'é' at position 1"),
         ("data:image/png,QQ==", "invalid-base64", "a data URL without `;base64,`"),
-        ("data:image/png;base64", "invalid-base64", "1 characters, or = before the end"),
+        ("A", "invalid-base64", "1 character, or = before the end"),
         ("A" * 136, "oversized", "102 bytes; the limit is 100"),
     ],
 )  # fmt: skip
 def test_a_refused_text_says_what_is_wrong(text: str, code: str, reason: str) -> None:
-    if text == "data:image/png;base64":
-        assert decode_base64(text + ",", 100) == decode_base64(text, 100) == b""
-        return
     with pytest.raises(ImageFault) as fault:
         decode_base64(text, 100)
     assert fault.value.code == code and reason in fault.value.reason

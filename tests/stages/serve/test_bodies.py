@@ -95,12 +95,12 @@ def picture(server: str, path: str, sent: Sent) -> Any:
     ("model", "image"), [("colours", PHOTO), ("masks", SCENE), ("network", PHOTO), ("colours", RED)]
 )
 def test_the_three_forms_have_one_prediction(servers: dict[str, str], model: str, image: bytes) -> None:
-    ways: list[Sent] = [
+    bodies: list[Sent] = [
         form(("x", image)), (image, {"Content-Type": "image/jpeg"}),
         (image, {"Content-Type": "application/octet-stream"}),
         as_json(image=text(image)), as_json(image=f"data:image/png;base64,{text(image)}"),
     ]  # fmt: skip
-    responses = [ask(servers[model], "/predict/single", way) for way in ways]
+    responses = [ask(servers[model], "/predict/single", sent) for sent in bodies]
     assert [status for status, _ in responses] == [200] * 5
     assert all(stripped(body) == stripped(responses[0][1]) for _, body in responses)
     several = [
@@ -108,13 +108,13 @@ def test_the_three_forms_have_one_prediction(servers: dict[str, str], model: str
         (image, {"Content-Type": "image/png"}),
         as_json(images=[text(image)]),
     ]
-    batches = [ask(servers[model], "/predict/batch", way)[1]["items"] for way in several]
+    batches = [ask(servers[model], "/predict/batch", sent)[1]["items"] for sent in several]
     assert all(stripped(item["result"]) == stripped(responses[0][1]) for (item,) in batches)
 
 
 def test_a_prompt_has_one_mask_in_the_three_forms(servers: dict[str, str]) -> None:
     point = "%5B%5B9.5,5.5%5D%5D"
-    ways = {
+    bodies = {
         "/segment": [
             click(POINTED, points="[[9.5, 5.5]]"),
             as_json(image=text(POINTED), points=[[9.5, 5.5]]),
@@ -122,7 +122,9 @@ def test_a_prompt_has_one_mask_in_the_three_forms(servers: dict[str, str]) -> No
         f"/segment?points={point}": [(POINTED, {"Content-Type": "image/png"})],
     }
     first, *others = [
-        stripped(ask(servers["prompts"], path, way)[1]) for path, sent in ways.items() for way in sent
+        stripped(ask(servers["prompts"], path, sent)[1])
+        for path, several in bodies.items()
+        for sent in several
     ]
     assert first["share"] == 0.125 and others == [first, first]
     again = as_json(image_id=first["image_id"], points=[[9.5, 5.5]], box=None)

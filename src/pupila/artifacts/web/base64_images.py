@@ -3,7 +3,7 @@
 import binascii
 import re
 
-from pupila.core.messages import say
+from pupila.core.messages import say, say_count
 from pupila.imaging.images.decode import ImageFault
 
 _FOREIGN = re.compile("[^A-Za-z0-9+/=]")
@@ -38,6 +38,8 @@ def _explain(text: str) -> str:
         return say(
             "the character {character} at position {n}", character=repr(foreign[0]), n=foreign.start() + 1
         )
-    return say(
-        "{n} characters, or = before the end: base64 has a multiple of 4, filled up with =", n=len(text)
+    return say_count(
+        "{n} character, or = before the end: base64 has a multiple of 4, filled up with =",
+        "{n} characters, or = before the end: base64 has a multiple of 4, filled up with =",
+        len(text),
     )

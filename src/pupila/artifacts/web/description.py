@@ -74,8 +74,8 @@ def _problem_example(reason: Reason) -> Document:
     }
 
 
-def describe_body(body: ImageBody[Any]) -> Document:
-    """What a route with images takes, for its `openapi_extra`."""
+def describe_body(body: ImageBody[Any], **example_options: Any) -> Document:
+    """What a route with images takes, for its `openapi_extra`; its example has these options."""
     options = body.options.model_json_schema()["properties"]
     text: Document = {"type": "string", "contentEncoding": "base64", "description": translate(_TEXT)}
     many = {"minItems": body.least, "maxItems": body.most}
@@ -86,7 +86,7 @@ def describe_body(body: ImageBody[Any]) -> Document:
     forms = {
         FORM: _object(body.form_field, file, options, body.least),
         JSON: {**_object(body.json_field, image, options, body.least), "examples": {
-            "image": {"summary": say("an image of one pixel"), "value": {body.json_field: example}},
+            "image": {"summary": say("an image of one pixel"), "value": {body.json_field: example, **example_options}},
         }},
         "image/*": {"schema": binary},
         RAW: {"schema": binary},

@@ -65,7 +65,10 @@ def add_segment(app: App, embeddings: Embeddings) -> None:
     responses = describe_responses(EXAMPLE, (*IMAGE_REASONS, "unknown-image-id"), png=True)
 
     @app.post(
-        "/segment", response_model=PromptResponse, responses=responses, openapi_extra=describe_body(body)
+        "/segment",
+        response_model=PromptResponse,
+        responses=responses,
+        openapi_extra=describe_body(body, points=[[0, 0]]),
     )
     @needs("predict")
     async def segment(

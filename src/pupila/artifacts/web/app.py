@@ -9,10 +9,11 @@ import fastapi
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import Route
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from pupila.artifacts.web.access import AccessGuard
-from pupila.artifacts.web.description import complete_description
+from pupila.artifacts.web.description import complete_description, describe_security
 from pupila.artifacts.web.exposure import Exposure
 from pupila.artifacts.web.guard import Admit, RequestGuard
 from pupila.artifacts.web.image_request import ImageBody
@@ -25,6 +26,7 @@ from pupila.artifacts.web.refusals import (
     method_not_allowed,
     to_response,
 )
+from pupila.artifacts.web.scopes import find_access
 from pupila.core.messages import say
 from pupila.core.version import __version__
 
@@ -49,7 +51,11 @@ class App(fastapi.FastAPI):
     def openapi(self) -> dict[str, Any]:
         """The OpenAPI 3.1 document."""
         if self.openapi_schema is None:
-            self.openapi_schema = complete_description(super().openapi())
+            document = complete_description(super().openapi())
+            if self.state.has_tokens:
+                routes = [route for route in self.routes if isinstance(route, Route)]
+                describe_security(document, {route.path: find_access(route.endpoint) for route in routes})
+            self.openapi_schema = document
         return self.openapi_schema
 
 
@@ -126,3 +132,4 @@ def _expose(app: App, exposure: Exposure) -> None:
     if exposure.proxies:
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(exposure.proxies))
     app.state.listeners = exposure.listeners
+    app.state.has_tokens = exposure.policy is not None and exposure.policy.tokens is not None

@@ -1,12 +1,13 @@
 """What the OpenAPI document says beyond FastAPI: bodies with images in all their forms, and refusals with examples."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pupila.artifacts.web.image_request import FORM, JSON, PNG, RAW, ImageBody
 from pupila.artifacts.web.reasons import STATUS, TITLES, Reason
 from pupila.artifacts.web.refusals import MEDIA_TYPE, Problem, Refusal, describe_problem
+from pupila.artifacts.web.scopes import Access
 from pupila.core.messages import mark, say, translate
 
 Document = dict[str, Any]
@@ -63,6 +64,25 @@ def complete_description(document: Document) -> Document:
     for operations in document.get("paths", {}).values():
         for operation in operations.values():
             operation["responses"] = dict(sorted({**common, **operation["responses"]}.items()))
+    return document
+
+
+def describe_security(document: Document, accesses: Mapping[str, Access | None]) -> Document:
+    """The document with what each path needs: a token, in one of two headers, or none."""
+    document["components"]["securitySchemes"] = {
+        "bearer": {"type": "http", "scheme": "bearer"},
+        "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+    }
+    for path, operations in document.get("paths", {}).items():
+        access = accesses.get(path)
+        for operation in operations.values():
+            public = access is not None and access.scope is None
+            operation["security"] = [] if public else [{"bearer": []}, {"key": []}]
+            if access is not None and access.scope is not None:
+                scope = say("Needs a token with the scope {scope}.", scope=access.scope)
+                operation["description"] = "\n\n".join(
+                    part for part in (operation.get("description", ""), scope) if part
+                )
     return document
 
 

@@ -24,6 +24,7 @@ class ConnectionLimits:
         2.0  # for which a refused client's data is still read, so that the refusal arrives
     )
     linger_bytes: int = 67_108_864  # of a refused client that are read, likewise
+    drain_seconds: float = 0.0  # after SIGTERM in which requests are still taken
     lingering: int = 128  # connections that are refused above the limit and linger; the oldest one is reset
 
 

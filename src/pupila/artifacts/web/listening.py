@@ -4,9 +4,12 @@ import errno
 import ipaddress
 import logging
 import os
+import signal
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from types import FrameType
 
 import uvicorn
 
@@ -20,6 +23,42 @@ from pupila.core.messages import say
 GRACE = 30  # seconds that accepted requests have after SIGTERM
 _LAST_PORT = 65_535
 _UNAVAILABLE = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+
+
+class Server(uvicorn.Server):
+    """A server that, after SIGTERM, still takes requests for some time while it says that it is draining.
+
+    A load balancer needs that time to send no more requests. A second signal, or Ctrl-C, ends it.
+
+    Args:
+        config: of uvicorn.
+        drain_seconds: between SIGTERM and the end of the port.
+    """
+
+    def __init__(self, config: uvicorn.Config, drain_seconds: float) -> None:
+        super().__init__(config)
+        self._drain_seconds = drain_seconds
+        self._end = 0.0  # of draining
+        self._signal: tuple[int, FrameType | None] | None = None  # that started it
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether it is stopping."""
+        return self.should_exit or self._signal is not None
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """A signal that ends the process."""
+        if sig != signal.SIGTERM or self.is_draining or not self._drain_seconds:
+            super().handle_exit(sig, frame)
+            return
+        self._end = time.monotonic() + self._drain_seconds
+        self._signal = sig, frame
+
+    async def on_tick(self, counter: int) -> bool:
+        """Ten times a second: whether to end."""
+        if self._signal is not None and not self.should_exit and time.monotonic() >= self._end:
+            super().handle_exit(*self._signal)
+        return await super().on_tick(counter)
 
 
 def listen(host: str, port: int, remedy: str) -> list[socket.socket]:
@@ -80,7 +119,7 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def make_server(app: App, limits: ConnectionLimits, certificate: Certificate | None = None) -> uvicorn.Server:
+def make_server(app: App, limits: ConnectionLimits, certificate: Certificate | None = None) -> Server:
     """A server for the app, to be run with the sockets of `listen`; with a certificate it speaks TLS."""
     logging.getLogger("python_multipart").setLevel(
         logging.ERROR
@@ -90,7 +129,20 @@ def make_server(app: App, limits: ConnectionLimits, certificate: Certificate | N
         timeout_graceful_shutdown=GRACE, proxy_headers=False, server_header=False,
         ssl_certfile=certificate.chain if certificate else None, ssl_keyfile=certificate.key if certificate else None,
     )  # fmt: skip
-    return uvicorn.Server(config)
+    app.state.server = server = Server(config, limits.drain_seconds)
+    return server
+
+
+def is_draining(app: App) -> bool:
+    """Whether the server of this app is stopping."""
+    server = getattr(app.state, "server", None)
+    return isinstance(server, Server) and server.is_draining
+
+
+def count_connections(app: App) -> int:
+    """Open connections to the server of this app."""
+    server = getattr(app.state, "server", None)
+    return len(server.server_state.connections) if isinstance(server, Server) else 0
 
 
 def _check_port(port: int) -> None:

@@ -126,7 +126,8 @@ BASE_ROOMS = (
     "stages/predict", "stages/serve", "cli", "__main__", "__init__",
 )  # fmt: skip
 BASE_LIBRARIES = {
-    "PIL", "contourpy", "fastapi", "fsspec", "httptools", "numpy", "onnxruntime", "pycocotools", "pydantic",
+    "PIL", "contourpy", "fastapi", "fsspec", "httptools", "numpy", "onnxruntime", "prometheus_client", "pycocotools",
+    "pydantic",
     "pydantic_core", "rich", "safetensors", "simplejpeg", "starlette", "typer", "uvicorn", "yaml",
 }  # fmt: skip
 

@@ -73,6 +73,7 @@ class RequestObserver:
         state["route"] = find_route(self.routes, scope)
         observed = _Observed(state["id"], self.headers, receive, send)
         moment, start = time.time(), time.perf_counter()
+        state["start"] = start
         try:
             await self.app(scope, observed.receive, observed.send)
         except BaseException:

@@ -118,8 +118,8 @@ def _swapping(registry: Any, port: int, pid: int) -> Iterator[list[float]]:
 def _wait(port: int, condition: Any) -> dict[str, Any]:
     while True:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-        connection.request("GET", "/health")
-        following: dict[str, Any] = json.loads(connection.getresponse().read())["following"]
+        connection.request("GET", "/model/following")
+        following: dict[str, Any] = json.loads(connection.getresponse().read())
         connection.close()
         if condition(following):
             return following

@@ -302,6 +302,9 @@ class ServeOptions(TypedDict, total=False):
     """maximum time for a client to send a request, seconds; later ones get a 408 [default: 600]."""
     poll_seconds: float
     """time between two polls of an alias or of a bundle in a store, seconds; 0: never [default: 10]."""
+    drain_seconds: float
+    """time after SIGTERM in which requests are still served while /health/ready is a 503, so that a load balancer
+    sends no more, seconds [default: 0]."""
     max_open_bytes: int
     """total bytes of the requests that are received or predicted; more get a 503 [default: 2000000000]."""
     tokens: str | None

@@ -21,13 +21,13 @@ from pupila.artifacts.bundle.predictor import Predictor
 from pupila.artifacts.bundle.session import Session
 from pupila.artifacts.web.refusals import Refusal
 from pupila.learning.models.settings import ClassifierSettings
-from pupila.stages.serve import batcher as module
 from pupila.stages.serve.batcher import Batcher
 from pupila.stages.serve.classify import CLASSIFY
 from pupila.stages.serve.explanations import ExplainedPrediction, explain_image
 from pupila.stages.serve.settings import ServeSettings
 from tests.colours import plain, write_colours, write_painted
 from tests.pictures import encoded, photo
+from tests.stages.serve.test_metrics import scrape
 from tests.stages.serve.test_service import send_request
 from tests.untrained import draw_network, write_network
 
@@ -101,6 +101,19 @@ def test_several_images_have_their_maps_and_a_bad_one_its_error(server: str) -> 
     assert status == 200 and bad["result"] is None and bad["error"]["code"] == "not-an-image"
     for item, image in zip([first, *others], PHOTOS, strict=True):
         assert item["result"]["explanation"] == ask(server, image)["explanation"]
+
+
+def test_explained_images_are_counted(server: str) -> None:
+    stage = "pupila_stage_duration_seconds_count", ("model",)
+    counted = (
+        ("pupila_explanations_total", ()),
+        ("pupila_predictions_total", ()),
+        ("pupila_batch_size_images_sum", ()),
+    )
+    before = scrape(server)
+    assert send_request(server, "POST", "/predict/batch", *form(*PHOTOS, field="files"))[0] == 200
+    after = scrape(server)
+    assert {after[sample] - before[sample] for sample in (*counted, stage)} == {len(PHOTOS)}
 
 
 def test_each_of_several_labels_has_a_map(tmp_path: Path) -> None:
@@ -184,7 +197,7 @@ def test_above_the_limit_explanations_are_refused_and_predictions_are_not(bundle
 
 
 def test_a_request_explains_one_image_at_a_time(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
-    explain, lock, at_once = module._explain, threading.Lock(), [0]
+    explain, lock, at_once = Batcher._explain, threading.Lock(), [0]
     most = 0
 
     def count(*arguments: Any) -> ExplainedPrediction:
@@ -198,7 +211,7 @@ def test_a_request_explains_one_image_at_a_time(bundle: Bundle, monkeypatch: pyt
             with lock:
                 at_once[0] -= 1
 
-    monkeypatch.setattr(module, "_explain", count)
+    monkeypatch.setattr(Batcher, "_explain", count)
     served = Batcher(Predictor(bundle), ServeSettings(threads=4))
     reads = [partial(bytes, image) for image in PHOTOS * 2]
     explained = asyncio.run(served.explain(reads, served.predictor, CLASSIFY.class_names))

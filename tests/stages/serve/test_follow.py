@@ -23,7 +23,7 @@ from pupila.artifacts.registry.watch import AliasWatch, FolderWatch, Target, fin
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.imaging.images.decode import Array
-from pupila.stages.serve.batcher import Batcher
+from pupila.stages.serve.batcher import Batcher, WaitingImage
 from pupila.stages.serve.embeddings import Embeddings
 from pupila.stages.serve.follow import Follower
 from pupila.stages.serve.settings import ServeSettings
@@ -251,7 +251,9 @@ def test_a_batch_has_images_of_one_model_only(served: list[Bundle]) -> None:
     image = batcher.predictor.preprocess(RED)
     futures: list[Any] = [object() for _ in range(5)]
     models = [batcher.predictor, batcher.predictor, other, other, batcher.predictor]
-    batcher._waiting.extend(zip(models, [image] * 5, futures, strict=True))
+    batcher._waiting.extend(
+        WaitingImage(model, image, future, 0.0) for model, future in zip(models, futures, strict=True)
+    )
     batches = [batcher._predict_waiting() for _ in range(4)]
     assert [[future for future, _ in batch] for batch in batches] == [
         futures[:2],

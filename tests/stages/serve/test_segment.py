@@ -187,7 +187,8 @@ async def sent(app: App, body: bytes, headers: dict[str, str]) -> tuple[int, dic
 def test_the_description_has_this_route_and_not_those_of_other_tasks(server: str) -> None:
     with urllib.request.urlopen(f"http://{server}/openapi.json") as response:
         described = json.load(response)
-    assert set(described["paths"]) == {"/segment", "/health", "/model/info"}
+    paths = set(described["paths"])
+    assert {"/segment", "/health", "/model/info"} <= paths and not any("predict" in path for path in paths)
     predictions = described["paths"]["/segment"]["post"]["responses"]
     assert {"404", "413", "415", "422", "503"} <= set(predictions)
     assert set(predictions["200"]["content"]) == {"application/json", "image/png"}

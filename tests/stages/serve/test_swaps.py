@@ -83,10 +83,9 @@ def promote(registry: ModelRegistry, number: int) -> None:
 
 
 def wait_for(address: str, condition: Any) -> dict[str, Any]:
-    """What /health says of following, as soon as the condition is true of it."""
+    """What /model/following says, as soon as the condition is true of it."""
     while True:
-        _, body, _ = send_request(address, "GET", "/health")
-        following: dict[str, Any] = body["following"]
+        _, following, _ = send_request(address, "GET", "/model/following")
         if condition(following):
             return following
 
@@ -160,8 +159,7 @@ def test_a_response_in_png_names_its_version_too(tmp_path: Path) -> None:
 def test_a_fixed_version_is_not_polled(tmp_path: Path) -> None:
     registry, _ = fill(tmp_path, 1)
     with pupila.serve(f"registry:{registry.uri}#colours@1", poll_seconds=0.01) as service:
-        _, body, _ = send_request(service.url.removeprefix("http://"), "GET", "/health")
-        assert set(body) == {"status", "model_version"}
+        assert send_request(service.url.removeprefix("http://"), "GET", "/model/following")[0] == 404
 
 
 def test_a_registry_that_vanishes_and_comes_back(tmp_path: Path) -> None:

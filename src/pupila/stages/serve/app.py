@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, Protocol, TypeVar
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from pupila.artifacts.bundle.folder import Bundle
 from pupila.artifacts.bundle.predictor import Predictor
@@ -15,14 +15,17 @@ from pupila.artifacts.bundle.schema import BundleInfo
 from pupila.artifacts.registry.watch import Watch
 from pupila.artifacts.web.app import App, make_app
 from pupila.artifacts.web.documentation import add_documentation
-from pupila.artifacts.web.scopes import PUBLIC, needs
+from pupila.artifacts.web.metrics import HttpMetrics, add_metrics
+from pupila.artifacts.web.scopes import needs
 from pupila.imaging.images.budget import set_decode_memory
 from pupila.stages.serve.batcher import Batcher
 from pupila.stages.serve.embeddings import Embeddings
 from pupila.stages.serve.exposure import LOCAL, Gate, open_gate
-from pupila.stages.serve.follow import Follower, Following, Swapping
+from pupila.stages.serve.follow import Follower, Swapping
+from pupila.stages.serve.metrics import ServingMetrics, StateCollector
 from pupila.stages.serve.predict_routes import add_predictions
 from pupila.stages.serve.queue import RequestQueue
+from pupila.stages.serve.readiness import add_health
 from pupila.stages.serve.runtime import choose_runtime
 from pupila.stages.serve.segment_routes import add_segment
 from pupila.stages.serve.settings import ServeSettings
@@ -35,16 +38,6 @@ class BundleDescription(BundleInfo):
 
     model_version: str = Field(description="hash of the bundle")
     served_by: str = Field(description="library that runs the model, and its version")
-
-
-class Health(BaseModel):
-    """Whether the service is up."""
-
-    status: str
-    model_version: str
-    following: Following | None = Field(
-        default=None, description="the alias or bundle that the service follows; absent: none"
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +54,10 @@ class Worker(Swapping, Protocol):
     @property
     def queue(self) -> RequestQueue:
         """The open images."""
+
+    @property
+    def metrics(self) -> ServingMetrics:
+        """What it counts."""
 
     def close(self) -> None:
         """Let the threads end."""
@@ -111,7 +108,8 @@ def make_service(
     set_decode_memory(settings.max_decode_memory, strict=True, patience=_PATIENCE)
     gate = gate or open_gate(settings, LOCAL)
     routes = ROUTES[bundle.info.task]
-    worker = routes.worker(bundle, settings)
+    worker: Worker = routes.worker(bundle, settings)
+    registry = worker.metrics.registry
     follower = None if followed is None else Follower(followed.watch, worker, followed.number)
 
     @asynccontextmanager
@@ -122,10 +120,14 @@ def make_service(
         gate.logs.close()
 
     app = make_app(
-        f"Pupila: {bundle.info.architecture.name}", lifespan, settings.body_limits(), worker.queue.check, gate.exposure
+        f"Pupila: {bundle.info.architecture.name}", lifespan, settings.body_limits(), worker.queue.check,
+        replace(gate.exposure, listeners=(*gate.exposure.listeners, HttpMetrics(registry))),
     )  # fmt: skip
+    registry.register(StateCollector(app, worker, follower))
     routes.add(app, worker)
-    _add_descriptions(app, worker, follower)
+    add_health(app, worker, follower)
+    add_metrics(app, registry)
+    _add_info(app, worker)
     add_documentation(app)
     return app
 
@@ -141,16 +143,7 @@ async def _poll(follower: Follower | None, seconds: float) -> AsyncIterator[None
     polling.cancel()
 
 
-def _add_descriptions(app: App, worker: Worker, follower: Follower | None) -> None:
-    @app.get("/health", response_model=Health, response_model_exclude_unset=True)
-    @needs(PUBLIC)
-    async def health() -> Health:
-        """Whether the service is up."""
-        version = worker.slot.current.bundle.hash
-        if follower is None:
-            return Health(status="ok", model_version=version)
-        return Health(status="ok", model_version=version, following=follower.describe())
-
+def _add_info(app: App, worker: Worker) -> None:
     @app.get("/model/info", response_model=BundleDescription, response_model_exclude={"golden", "files"})
     @needs("predict")
     async def info() -> BundleDescription:

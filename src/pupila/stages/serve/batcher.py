@@ -7,9 +7,12 @@ run on all cores.
 
 import asyncio
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from pupila.artifacts.bundle.folder import Bundle
@@ -23,6 +26,7 @@ from pupila.stages.serve.explanations import (
     check_explainable,
     explain_image,
 )
+from pupila.stages.serve.metrics import ServingMetrics
 from pupila.stages.serve.queue import RequestQueue
 from pupila.stages.serve.runtime import choose_runtime
 from pupila.stages.serve.settings import ServeSettings
@@ -31,7 +35,18 @@ from pupila.stages.serve.uploads import Read, refuse_no_memory
 from pupila.tasks.task import PreprocessedImage
 
 Result = TypeVar("Result")
-Waiting = asyncio.Future[Prediction]
+Delivery = tuple[asyncio.Future[Prediction], Prediction | Exception]
+STAGES = ("read", "decode", "wait", "model", "respond")
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingImage:
+    """A preprocessed image that waits for the model."""
+
+    predictor: Predictor
+    image: PreprocessedImage
+    prediction: asyncio.Future[Prediction]
+    since: float  # time of the clock, seconds, less what it has waited for before
 
 
 class Batcher:
@@ -46,9 +61,10 @@ class Batcher:
         self.slot, self.settings = ModelSlot(predictor), settings
         _load_all(predictor)
         self._threads = ThreadPoolExecutor(settings.threads or CORES)
-        self._waiting: deque[tuple[Predictor, PreprocessedImage, Waiting]] = deque()
+        self._waiting: deque[WaitingImage] = deque()
         self._taking = threading.Lock()  # a batch out of the deque
         self.queue = RequestQueue(settings.queue)
+        self.metrics = ServingMetrics(STAGES, predictor.info.classes)
         self.explanations = ExplanationQueue(settings.max_explanations)
         # A tiled image takes hundreds of megabytes once preprocessed: no more of them than threads.
         self._tiled_room = asyncio.Semaphore(settings.threads or CORES)
@@ -110,40 +126,67 @@ class Batcher:
         with self.explanations.reserve():
             for read in images:
                 alone = self.queue.open == 1
-                work = loop.run_in_executor(self._threads, _explain, predictor, read, select, alone)
+                explain = partial(self._explain, predictor, read, select, alone, time.perf_counter())
+                work = loop.run_in_executor(self._threads, explain)
                 explained += await asyncio.gather(work, return_exceptions=True)
         return explained
 
     async def _predict_one(self, read: Read, predictor: Predictor) -> Prediction:
         loop = asyncio.get_running_loop()
-        tiled = predictor.info.preprocessing.view == "tile"
+        start, tiled = time.perf_counter(), predictor.info.preprocessing.view == "tile"
         async with self._tiled_room if tiled else self._room:
-            image = await loop.run_in_executor(self._threads, _preprocess, predictor, read)
-            future: Waiting = loop.create_future()
-            self._waiting.append((predictor, image, future))
+            image, waited = await loop.run_in_executor(
+                self._threads, self._preprocess, predictor, read, start
+            )
+            future: asyncio.Future[Prediction] = loop.create_future()
+            self._waiting.append(WaitingImage(predictor, image, future, time.perf_counter() - waited))
             # A client that disconnects does not stop the batch that its image is in.
             loop.run_in_executor(self._threads, self._predict_waiting).add_done_callback(_deliver)
             return await future
 
-    def _predict_waiting(self) -> list[tuple[Waiting, Prediction | Exception]]:
+    def _preprocess(self, predictor: Predictor, read: Read, start: float) -> tuple[PreprocessedImage, float]:
+        """In a thread: the image, and how long it has waited for the thread, seconds."""
+        waited = time.perf_counter() - start
+        with self.metrics.stages["decode"].time(), refuse_no_memory():
+            return predictor.preprocess(read()), waited
+
+    def _explain(
+        self, predictor: Predictor, read: Read, select: SelectClasses, all_cores: bool, start: float
+    ) -> ExplainedPrediction:
+        """In a thread."""
+        image, waited = self._preprocess(predictor, read, start)
+        self.metrics.stages["wait"].observe(waited)
+        self.metrics.batch_size.observe(1)
+        with self.metrics.stages["model"].time():
+            return explain_image(predictor, image, select, all_cores)
+
+    def _predict_waiting(self) -> list[Delivery]:
         """In a thread: predict a batch of waiting images; nothing where other threads took them all."""
         batch = self._take_batch()
         if not batch:
             return []
-        predictor, alone = batch[0][0], self.queue.open == 1
-        futures = [future for *_, future in batch]
+        predictor, alone = batch[0].predictor, self.queue.open == 1
+        futures = [waiting.prediction for waiting in batch]
+        self._observe(batch)
         try:
-            predictions = predictor.predict_batch([image for _, image, _ in batch], alone)
+            with self.metrics.stages["model"].time():
+                predictions = predictor.predict_batch([waiting.image for waiting in batch], alone)
             return list(zip(futures, predictions, strict=True))
         except Exception as fault:  # noqa: BLE001 -- whatever the runtime raises belongs to these requests
             return [(future, fault) for future in futures]
 
-    def _take_batch(self) -> list[tuple[Predictor, PreprocessedImage, Waiting]]:
+    def _observe(self, batch: list[WaitingImage]) -> None:
+        self.metrics.batch_size.observe(len(batch))
+        now = time.perf_counter()
+        for waiting in batch:
+            self.metrics.stages["wait"].observe(now - waiting.since)
+
+    def _take_batch(self) -> list[WaitingImage]:
         """The next waiting images, all of one predictor."""
-        batch: list[tuple[Predictor, PreprocessedImage, Waiting]] = []
+        batch: list[WaitingImage] = []
         with self._taking:
             while self._waiting and len(batch) < self.settings.max_batch_size:
-                if batch and self._waiting[0][0] is not batch[0][0]:
+                if batch and self._waiting[0].predictor is not batch[0].predictor:
                     break
                 batch.append(self._waiting.popleft())
         return batch
@@ -163,18 +206,7 @@ def _load_all(predictor: Predictor) -> None:
     predictor.draws_heat_maps  # noqa: B018
 
 
-def _explain(predictor: Predictor, read: Read, select: SelectClasses, all_cores: bool) -> ExplainedPrediction:
-    """In a thread."""
-    return explain_image(predictor, _preprocess(predictor, read), select, all_cores)
-
-
-def _preprocess(predictor: Predictor, read: Read) -> PreprocessedImage:
-    """In a thread."""
-    with refuse_no_memory():
-        return predictor.preprocess(read())
-
-
-def _deliver(finished: "asyncio.Future[list[tuple[Waiting, Prediction | Exception]]]") -> None:
+def _deliver(finished: asyncio.Future[list[Delivery]]) -> None:
     """In the event loop: hand out the predictions of a batch."""
     for future, prediction in finished.result():
         if future.done():  # the client disconnected

@@ -5,6 +5,7 @@ lone image is encoded on all cores, several on one core each.
 """
 
 import asyncio
+import time
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 
@@ -14,12 +15,15 @@ from pupila.artifacts.bundle.prompter import EncodedImage, Prompter
 from pupila.artifacts.bundle.runtimes import InferenceRuntime
 from pupila.core.files import sha256
 from pupila.core.threads import CORES
+from pupila.stages.serve.metrics import EmbeddingMetrics
 from pupila.stages.serve.queue import RequestQueue
 from pupila.stages.serve.runtime import choose_runtime
 from pupila.stages.serve.settings import ServeSettings
 from pupila.stages.serve.slot import ModelSlot
 from pupila.stages.serve.uploads import Read, refuse_no_memory
 from pupila.tasks.prompt import Prompt, PromptPrediction
+
+STAGES = ("read", "decode", "wait", "encode", "prompt", "respond")
 
 
 class EmbeddingCache:
@@ -34,6 +38,14 @@ class EmbeddingCache:
         self._most, self._most_bytes = most, most_bytes
         self._images: OrderedDict[str, EncodedImage] = OrderedDict()  # the last used is the last
         self._bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    @property
+    def nbytes(self) -> int:
+        """Of all embeddings together."""
+        return self._bytes
 
     def get(self, image_id: str) -> EncodedImage | None:
         """The embedding, which counts as used now; None where it is not cached."""
@@ -90,6 +102,7 @@ class Embeddings:
         threads = settings.threads or CORES
         self._encoding, self._predicting = ThreadPoolExecutor(threads), ThreadPoolExecutor(threads)
         self.queue = RequestQueue(settings.queue)
+        self.metrics = EmbeddingMetrics(STAGES, lambda: self._cache)
         self._room = asyncio.Semaphore(threads)  # new images in memory
 
     @property
@@ -146,12 +159,13 @@ class Embeddings:
         image_id = await loop.run_in_executor(self._predicting, lambda: sha256(read()))
         if (known := await self.find_cached(image_id, model)) is not None:
             return image_id, known, False
+        start = time.perf_counter()
         async with self._room:
             data = await loop.run_in_executor(self._encoding, read)
             if (known := await self.find_cached(image_id, model)) is not None:
                 return image_id, known, False
             # No await since the check: of two requests with the same new image only one gets here.
-            coming = model.coming[image_id] = asyncio.create_task(self._encode(image_id, data, model))
+            coming = model.coming[image_id] = asyncio.create_task(self._encode(image_id, data, model, start))
             return image_id, await asyncio.shield(coming), True
 
     async def predict(
@@ -167,26 +181,37 @@ class Embeddings:
         Raises:
             PupilaError: the prompt does not fit the image.
         """
-        loop, prompter = asyncio.get_running_loop(), (model or self.slot.current).prompter
-        return await loop.run_in_executor(self._predicting, prompter.predict, image, prompt)
+        loop, prompter, start = (
+            asyncio.get_running_loop(),
+            (model or self.slot.current).prompter,
+            time.perf_counter(),
+        )
 
-    async def _encode(self, image_id: str, data: bytes, model: ServedPrompter) -> EncodedImage:
+        def predict() -> PromptPrediction:
+            self.metrics.stages["wait"].observe(time.perf_counter() - start)
+            with self.metrics.stages["prompt"].time():
+                return prompter.predict(image, prompt)
+
+        return await loop.run_in_executor(self._predicting, predict)
+
+    async def _encode(self, image_id: str, data: bytes, model: ServedPrompter, start: float) -> EncodedImage:
         try:
             loop = asyncio.get_running_loop()
-            image = await loop.run_in_executor(self._encoding, _prepare_and_encode, data, model)
+            image = await loop.run_in_executor(self._encoding, self._prepare_and_encode, data, model, start)
             model.cache.add(image_id, image)
             return image
         finally:
             del model.coming[image_id]
 
+    def _prepare_and_encode(self, data: bytes, model: ServedPrompter, start: float) -> EncodedImage:
+        """In a thread."""
+        self.metrics.stages["wait"].observe(time.perf_counter() - start)
+        with self.metrics.stages["decode"].time(), refuse_no_memory():
+            image = model.prompter.preprocess(data)
+        with self.metrics.stages["encode"].time():
+            return model.prompter.encode(image, all_cores=len(model.coming) == 1)
+
     def close(self) -> None:
         """Let the threads end."""
         self._encoding.shutdown()
         self._predicting.shutdown()
-
-
-def _prepare_and_encode(data: bytes, model: ServedPrompter) -> EncodedImage:
-    """In a thread."""
-    with refuse_no_memory():
-        image = model.prompter.preprocess(data)
-    return model.prompter.encode(image, all_cores=len(model.coming) == 1)

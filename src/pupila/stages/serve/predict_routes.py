@@ -62,19 +62,37 @@ class _Responder:
     async def predict(self, sent: _Sent, predictor: Predictor) -> list[Any]:
         """The prediction of each image, with explain an `ExplainedPrediction`, or its fault."""
         reads = [image.read for image in sent.images]
+        predictions: list[Any]
         if sent.options.explain:
-            return await self.batcher.explain(reads, predictor, self.format.class_names)
-        return await self.batcher.predict(reads, predictor)
+            predictions = await self.batcher.explain(reads, predictor, self.format.class_names)
+        else:
+            predictions = await self.batcher.predict(reads, predictor)
+        for prediction in predictions:
+            self._count(prediction)
+        return predictions
+
+    def _count(self, prediction: Any) -> None:
+        metrics = self.batcher.metrics
+        if isinstance(prediction, ExplainedPrediction):
+            metrics.explanations.inc()
+            prediction = prediction.prediction
+        if isinstance(prediction, ImageFault):
+            metrics.count_invalid(prediction.code)
+        elif not isinstance(prediction, BaseException):
+            metrics.count_prediction(prediction, self.format.predicted_classes(prediction))
 
     async def draw(
         self, prediction: Any, image: SentImage, predictor: Predictor, overlay: bool
     ) -> bytes | None:
         """The PNG of an overlay or of a mask; None: the task has none."""
-        if overlay:
+        to_png = self.format.to_png
+        if not overlay and to_png is None:
+            return None
+        with self.batcher.metrics.stages["respond"].time():
+            if to_png is not None and not overlay:
+                return await asyncio.to_thread(to_png, prediction)
             bands, limits = predictor.info.preprocessing.bands, predictor.limits
             return await self.batcher.run(partial(draw_overlay, image.read, prediction, bands, limits))
-        to_png = self.format.to_png
-        return None if to_png is None else await asyncio.to_thread(to_png, prediction)
 
     async def respond(
         self, prediction: Any, request: Request, options: PredictOptions, start: float, version: str
@@ -88,10 +106,10 @@ class _Responder:
         if isinstance(prediction, ExplainedPrediction):
             common["explanation"] = prediction.explanation
             prediction = prediction.prediction
-        fields = await _task_fields(self.format, prediction)
-        if options.boxes:
-            fields |= await asyncio.to_thread(self.format.boxes, prediction)
-        with refuse_not_finite():
+        with self.batcher.metrics.stages["respond"].time(), refuse_not_finite():
+            fields = await _task_fields(self.format, prediction)
+            if options.boxes:
+                fields |= await asyncio.to_thread(self.format.boxes, prediction)
             return self.format.model(**fields, **common, processing_time=time.perf_counter() - start)
 
 
@@ -120,7 +138,7 @@ def _add_single(app: App, responder: _Responder) -> None:
         With Accept: image/png a mask is a PNG of class indices, and overlay=true draws it, or the heat map of
         explain=true, over the image.
         """
-        start, options = time.perf_counter(), sent.options
+        start, options = batcher.metrics.observe_read(request), sent.options
         responder.check(options, request)
         picture = None
         with batcher.queue.reserve(), batcher.slot.lease() as predictor:
@@ -152,7 +170,7 @@ def _add_batch(app: App, responder: _Responder) -> None:
 
         With explain=true each has its heat maps: see /predict/single.
         """
-        start, options = time.perf_counter(), sent.options
+        start, options = batcher.metrics.observe_read(request), sent.options
         responder.check(options, request, batch=True)
         with batcher.queue.reserve(len(sent.images)), batcher.slot.lease() as predictor:
             version = predictor.bundle.hash

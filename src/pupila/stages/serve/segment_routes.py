@@ -79,15 +79,17 @@ def add_segment(app: App, embeddings: Embeddings) -> None:
         Send image_id of the response instead of the image for further prompts. With Accept: image/png the response is
         the mask, and overlay=true draws it over the image.
         """
-        start = time.perf_counter()
+        start = embeddings.metrics.observe_read(request)
         _check_options(sent, request)
         try:
             prompt = _make_prompt(sent.options)
             with embeddings.queue.reserve(), embeddings.slot.lease() as model:
                 version = model.bundle.hash
                 name, image, new = await _find_image(embeddings, model, sent)
+                embeddings.metrics.count_lookup(hit=not new)
                 prediction = await embeddings.predict(image, prompt, model)
         except ImageFault as fault:
+            embeddings.metrics.count_invalid(fault.code)
             raise image_refused(fault) from fault
         except PupilaError as fault:
             raise Refusal(
@@ -97,19 +99,21 @@ def add_segment(app: App, embeddings: Embeddings) -> None:
                 fault.expected,
                 say("points=[[x,y],...] or box=[x0,y0,x1,y1], pixels"),
             ) from fault
-        if accepts_png(request):
-            picture = await asyncio.to_thread(_draw, sent, prediction, model)
-            headers = {"x-image-id": name, VERSION_HEADER: version, "vary": "accept"}
-            return Response(picture, media_type=PNG, headers=headers)
-        height, width = prediction.mask.shape
-        mask = RunLengths(**await asyncio.to_thread(to_rle, prediction.mask))
-        with refuse_not_finite():
-            return PromptResponse(
-                image_id=name, height=height, width=width, predicted_iou=prediction.predicted_iou,
-                confidence=prediction.confidence,
-                abstained=prediction.abstained, share=prediction.share, mask=mask, encoded=new,
-                processing_time=time.perf_counter() - start, model_version=version, request_id=request.state.id,
-            )  # fmt: skip
+        embeddings.metrics.count_prediction(prediction)
+        with embeddings.metrics.stages["respond"].time():
+            if accepts_png(request):
+                picture = await asyncio.to_thread(_draw, sent, prediction, model)
+                headers = {"x-image-id": name, VERSION_HEADER: version, "vary": "accept"}
+                return Response(picture, media_type=PNG, headers=headers)
+            height, width = prediction.mask.shape
+            mask = RunLengths(**await asyncio.to_thread(to_rle, prediction.mask))
+            with refuse_not_finite():
+                return PromptResponse(
+                    image_id=name, height=height, width=width, predicted_iou=prediction.predicted_iou,
+                    confidence=prediction.confidence,
+                    abstained=prediction.abstained, share=prediction.share, mask=mask, encoded=new,
+                    processing_time=time.perf_counter() - start, model_version=version, request_id=request.state.id,
+                )  # fmt: skip
 
 
 def _check_options(sent: ImageRequest[SegmentOptions], request: Request) -> None:

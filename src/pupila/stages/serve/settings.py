@@ -51,6 +51,11 @@ class ServeSettings(ImageLimits):
         default=10,
         description="time between two polls of an alias or of a bundle in a store, seconds; 0: never",
     )
+    drain_seconds: NonNegativeFloat = Field(
+        default=0,
+        description="time after SIGTERM in which requests are still served while /health/ready is a 503, so that a "
+        "load balancer sends no more, seconds",
+    )
     max_open_bytes: PositiveInt = Field(
         default=2_000_000_000,
         description="total bytes of the requests that are received or predicted; more get a 503",
@@ -104,4 +109,8 @@ class ServeSettings(ImageLimits):
 
     def connection_limits(self) -> ConnectionLimits:
         """Limits of connections."""
-        return ConnectionLimits(connections=self.max_connections, request_seconds=self.request_timeout)
+        return ConnectionLimits(
+            connections=self.max_connections,
+            request_seconds=self.request_timeout,
+            drain_seconds=self.drain_seconds,
+        )

@@ -74,6 +74,7 @@ def guarded(folder: str, tmp_path: Path, **settings: Any) -> Iterator[Guarded]:
         ("predict", ["predict"], None), ("feedback", ["feedback"], None), ("metrics", ["metrics"], None),
         ("admin", ["admin"], None), ("expired", ["predict", "feedback", "metrics", "admin"], 1e-6),
         ("revoked", ["predict", "feedback", "metrics", "admin"], None),
+        ("all", ["predict", "feedback", "metrics", "admin"], None),
     ):  # fmt: skip
         token, secrets[name] = add_token(path, scopes, lifetime, None, name)
         ids[name] = token.id
@@ -89,8 +90,8 @@ def guarded(folder: str, tmp_path: Path, **settings: Any) -> Iterator[Guarded]:
     )
     gate = open_gate(parsed, "0.0.0.0")
     app = make_service(read_bundle(folder), parsed, None, gate)
-    yield Guarded(app, path, tmp_path / "logs", secrets, ids)
-    gate.logs.close()
+    with TestClient(app):  # so that it starts, and ends its threads and logs
+        yield Guarded(app, path, tmp_path / "logs", secrets, ids)
 
 
 def walk(app: App) -> list[tuple[str, str, Any]]:
@@ -122,7 +123,7 @@ def test_every_route_asks_for_its_scope(
                 assert response.status_code == 401, (path, name)
                 assert response.headers["www-authenticate"].startswith("Bearer")
             for name in service.secrets:
-                if name not in ("expired", "revoked"):
+                if name not in ("expired", "revoked", "all"):
                     status = client.request(method, path, headers=service.show(name)).status_code
                     assert (status == 403) == (name != access.scope), (path, name, status)
                     assert status not in (401, 500), (path, name, status)
@@ -258,9 +259,9 @@ def test_an_open_service_is_open_for_predictions_and_for_its_own_machine(
     async def closed() -> str:
         return "open"
 
-    client = TestClient(app, f"http://{name}", client=(address, 1))
-    assert client.get("/model/info", headers=headers).status_code == 200
-    assert client.get("/closed", headers=headers).status_code == (200 if allowed else 403)
+    with TestClient(app, f"http://{name}", client=(address, 1)) as client:
+        assert client.get("/model/info", headers=headers).status_code == 200
+        assert client.get("/closed", headers=headers).status_code == (200 if allowed else 403)
 
 
 def test_a_proxy_that_is_trusted_names_the_client(folder: str, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from pupila.core.writing import write_error
 _log = logging.getLogger("pupila.log")
 _MOST_WAITING = 10_000  # records; above it they are dropped, and counted
 _MOST_AT_ONCE = 1_000  # records of one write
+_PAUSE = 0.1  # seconds in which records are gathered
 _OLD_FILES = 5  # beside the current one
 STDOUT = "-"
 _FLAGS, _MODE = os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640
@@ -39,6 +40,7 @@ class JsonLines:
         self.path, self.most_bytes = path, most_bytes
         self._waiting: Queue[Mapping[str, Any] | Literal["end"]] = Queue(_MOST_WAITING)
         self._dropped = 0
+        self._closing = threading.Event()
         self._failing = False
         self._handle = self._open()
         self._thread = threading.Thread(target=self._write_all, daemon=True, name=f"log {path}")
@@ -56,6 +58,7 @@ class JsonLines:
     def close(self) -> None:
         """Write what waits, and end; what comes later is not written. Closing twice does nothing."""
         if self._thread.is_alive():
+            self._closing.set()
             self._waiting.put(_END)
             self._thread.join()
             if self.path != STDOUT:
@@ -76,6 +79,7 @@ class JsonLines:
         ended = False
         while not ended:
             records = [self._waiting.get()]
+            self._closing.wait(_PAUSE)  # so that a busy service does not wake this thread for each record
             try:
                 while len(records) < _MOST_AT_ONCE:
                     records.append(self._waiting.get_nowait())

@@ -65,7 +65,7 @@ def test_a_revoked_token_is_listed_as_one(tokens: str, capsys: pytest.CaptureFix
         (["new", "--scopes", "predict", "--expires", "soon"], "90s, 15m, 2h or 30d"),
         (["new", "--scopes", "predict", "--expires", "999999999d"], "expire too late"),
         (["new", "--scopes", "predict", "--rate", "60"], "60/min"),
-        (["revoke", "deadbeef"], "No file of tokens|Unknown token"),
+        (["revoke", "deadbeef"], "No file of tokens"),
         (["list"], "pupila token new"),
     ],
 )

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shutil
 from pathlib import Path
 from queue import Full
 from typing import Any
@@ -107,6 +108,36 @@ def test_the_standard_output_takes_lines(capfd: pytest.CaptureFixture[str]) -> N
     log.write({"n": 1})
     log.close()
     assert capfd.readouterr().out == '{"n": 1}\n'
+
+
+def test_a_folder_that_comes_back_is_written_again(tmp_path: Path) -> None:
+    folder = tmp_path / "logs"
+    log = JsonLines(str(folder / "a.jsonl"), 1000)
+    log._write_records([{"n": 0}])
+    shutil.rmtree(folder)
+    folder.write_text("in the way")
+    log._write_records([{"n": 1}])
+    with (tmp_path / "other").open("w") as other:  # it may have the descriptor that the log had
+        log._write_records([{"n": 2}])
+        folder.unlink()
+        log._write_records([{"n": 3}])
+        other.write("whole")
+    log.close()
+    assert (tmp_path / "other").read_text() == "whole"
+    assert read(folder / "a.jsonl") == [{"n": 3}, {"dropped": 2}]
+
+
+def test_a_reader_that_reads_no_more_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(json_lines, "_PATIENCE", 0.01)
+    source, target = os.pipe()
+    monkeypatch.setattr(JsonLines, "_open", lambda _: target)
+    log = JsonLines("-", 1000)
+    log.write({"text": "x" * 1_000_000})  # more than a pipe holds
+    log.close()
+    assert log._thread.is_alive()
+    os.close(source)  # the writer fails, and ends
+    log._thread.join()
+    os.close(target)
 
 
 def test_closing_twice_closes_nothing_else(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """Serve a bundle over HTTP."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack
@@ -13,8 +15,11 @@ from pupila.core.messages import say
 
 if TYPE_CHECKING:
     from pupila.artifacts.run.source import PredictingSource
+    from pupila.artifacts.web.app import App
     from pupila.artifacts.web.background import BackgroundServer
+    from pupila.artifacts.web.limits import ConnectionLimits
     from pupila.stages.serve.app import Followed
+    from pupila.stages.serve.exposure import Gate
 
 LOCAL = "127.0.0.1"
 
@@ -70,18 +75,11 @@ def serve(
     Raises:
         PupilaError: the bundle is invalid, or the host or port can't be listened on.
     """
-    from pupila.artifacts.run.source import parse_predicting
     from pupila.artifacts.web.background import BackgroundServer
-    from pupila.stages.serve.app import make_service
-    from pupila.stages.serve.exposure import open_gate
-    from pupila.stages.serve.settings import ServeSettings
 
-    parsed = ServeSettings.parse(dict(settings), "serve")
-    gate = open_gate(parsed, host)
-    source = parse_predicting(bundle)
-    app = make_service(source.bundle, parsed, _find_followed(bundle, source), gate)
-    server = BackgroundServer(app, host, port, parsed.connection_limits(), gate.certificate)
-    return Service(server, f"{gate.scheme}://{_url_host(host)}:{server.port}", source.path)
+    with _prepare(bundle, host, settings) as prepared:
+        server = BackgroundServer(prepared.app, host, port, prepared.limits, prepared.gate.certificate)
+    return Service(server, f"{prepared.gate.scheme}://{_url_host(host)}:{server.port}", prepared.folder)
 
 
 @public
@@ -112,18 +110,44 @@ def serve_announced(
     Raises:
         PupilaError: as `serve_forever`.
     """
-    from pupila.artifacts.run.source import parse_predicting
     from pupila.artifacts.web.run import run
+
+    with _prepare(bundle, host, settings) as prepared:
+        announce = partial(ready, prepared.gate.scheme)
+        run(prepared.app, host, port, announce, prepared.limits, prepared.gate.certificate)
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A service before it listens."""
+
+    app: "App"
+    gate: "Gate"
+    limits: "ConnectionLimits"
+    folder: str
+
+
+@contextmanager
+def _prepare(bundle: ModelInput, host: str, settings: Mapping[str, Any]) -> Iterator[_Prepared]:
+    """The service, whose logs end where it can't be started.
+
+    Raises:
+        PupilaError: as `serve`.
+    """
+    from pupila.artifacts.run.source import parse_predicting
     from pupila.stages.serve.app import make_service
     from pupila.stages.serve.exposure import open_gate
     from pupila.stages.serve.settings import ServeSettings
 
     parsed = ServeSettings.parse(dict(settings), "serve")
     gate = open_gate(parsed, host)
-    source = parse_predicting(bundle)
-    app = make_service(source.bundle, parsed, _find_followed(bundle, source), gate)
-    announce = partial(ready, gate.scheme)
-    run(app, host, port, announce, parsed.connection_limits(), gate.certificate)
+    try:
+        source = parse_predicting(bundle)
+        app = make_service(source.bundle, parsed, _find_followed(bundle, source), gate)
+        yield _Prepared(app, gate, parsed.connection_limits(), source.path)
+    except BaseException:
+        gate.logs.close()
+        raise
 
 
 def _find_followed(bundle: ModelInput, source: "PredictingSource") -> "Followed | None":

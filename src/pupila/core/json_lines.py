@@ -1,5 +1,6 @@
 """A log of JSON lines that never makes its writer wait: a thread writes whole lines, and files are rotated by size."""
 
+import contextlib
 import logging
 import os
 import sys
@@ -18,6 +19,7 @@ from pupila.core.writing import write_error
 _log = logging.getLogger("pupila.log")
 _MOST_WAITING = 10_000  # records; above it they are dropped, and counted
 _MOST_AT_ONCE = 1_000  # records of one write
+_PATIENCE = 5.0  # seconds that the end waits
 _PAUSE = 0.1  # seconds in which records are gathered
 _OLD_FILES = 5  # beside the current one
 STDOUT = "-"
@@ -39,10 +41,14 @@ class JsonLines:
     def __init__(self, path: str, most_bytes: int) -> None:
         self.path, self.most_bytes = path, most_bytes
         self._waiting: Queue[Mapping[str, Any] | Literal["end"]] = Queue(_MOST_WAITING)
-        self._dropped = 0
+        self._dropped = 0  # records, since the last line that says so
+        self._counting = threading.Lock()
         self._closing = threading.Event()
         self._failing = False
-        self._handle = self._open()
+        try:
+            self._handle = self._open()  # -1: none, as it could not be opened again
+        except OSError as fault:
+            raise write_error(path, fault) from fault
         self._thread = threading.Thread(target=self._write_all, daemon=True, name=f"log {path}")
         self._thread.start()
 
@@ -53,26 +59,28 @@ class JsonLines:
         try:
             self._waiting.put_nowait(record)
         except Full:
-            self._dropped += 1
+            self._drop(1)
 
     def close(self) -> None:
-        """Write what waits, and end; what comes later is not written. Closing twice does nothing."""
-        if self._thread.is_alive():
-            self._closing.set()
-            self._waiting.put(_END)
-            self._thread.join()
-            if self.path != STDOUT:
-                os.close(self._handle)
+        """Write what waits, and end; what comes later is not written. Closing twice does nothing.
+
+        A reader of the standard output that reads no more is waited for no longer than a few seconds.
+        """
+        if not self._thread.is_alive():
+            return
+        self._closing.set()
+        with contextlib.suppress(Full):
+            self._waiting.put(_END, timeout=_PATIENCE)
+            self._thread.join(_PATIENCE)
+        if not self._thread.is_alive() and self._handle >= 0 and self.path != STDOUT:
+            os.close(self._handle)
 
     def _open(self) -> int:
         if self.path == STDOUT:
             sys.stdout.flush()
             return 1
-        try:
-            Path(self.path).parent.mkdir(parents=True, exist_ok=True)
-            return os.open(self.path, _FLAGS, _MODE)
-        except OSError as fault:
-            raise write_error(self.path, fault) from fault
+        Path(self.path).parent.mkdir(parents=True, exist_ok=True)
+        return os.open(self.path, _FLAGS, _MODE)
 
     def _write_all(self) -> None:
         """In a thread: write what comes, until the end."""
@@ -86,15 +94,21 @@ class JsonLines:
             except Empty:
                 pass
             ended = _END in records
-            lines = [record for record in records if record != _END]
-            if self._dropped:
-                lines.append({"dropped": self._dropped})
-                self._dropped = 0
-            self._try_to_write(
-                "".join(dump_json(line) + "\n" for line in lines).encode(errors="backslashreplace")
-            )
+            self._write_records([record for record in records if record != _END])
 
-    def _try_to_write(self, lines: bytes) -> None:
+    def _write_records(self, records: list[Mapping[str, Any]]) -> None:
+        """Write them, and how many were dropped before; where that fails, they are dropped, too."""
+        dropped = self._dropped
+        lines = [*records, {"dropped": dropped}] if dropped else records
+        text = "".join(dump_json(line) + "\n" for line in lines)
+        written = self._try_to_write(text.encode(errors="backslashreplace"))
+        self._drop(-dropped if written else len(records))
+
+    def _drop(self, count: int) -> None:
+        with self._counting:
+            self._dropped += count
+
+    def _try_to_write(self, lines: bytes) -> bool:
         """Write the lines; a fault is reported once, until it is over."""
         try:
             if self.path != STDOUT:
@@ -106,26 +120,28 @@ class JsonLines:
                     say("Can't write {path}: {reason}", path=self.path, reason=fault.strerror or str(fault))
                 )
             self._failing = True
-        else:
-            if self._failing:
-                _log.warning(say("{path} can be written again.", path=self.path))
-            self._failing = False
+            return False
+        if self._failing:
+            _log.warning(say("{path} can be written again.", path=self.path))
+        self._failing = False
+        return True
 
     def _rotate(self, size: int) -> None:
         """Begin another file where this one has no room, or was moved or deleted by others."""
-        present = os.fstat(self._handle).st_size
-        full = present > 0 and present + size > self.most_bytes
-        if not full and locks.is_linked(self._handle, self.path):
-            return
-        os.close(self._handle)  # first: Windows renames no open file
-        try:
-            if full:
-                names = [Path(self.path), *(Path(f"{self.path}.{n}") for n in range(1, _OLD_FILES + 1))]
-                for old, new in reversed(list(pairwise(names))):
-                    if old.exists():
-                        old.replace(new)
-        finally:
-            self._handle = os.open(self.path, _FLAGS, _MODE)
+        full = False
+        if self._handle >= 0:
+            present = os.fstat(self._handle).st_size
+            full = present > 0 and present + size > self.most_bytes
+            if not full and locks.is_linked(self._handle, self.path):
+                return
+            os.close(self._handle)  # first: Windows renames no open file
+            self._handle = -1
+        if full:
+            names = [Path(self.path), *(Path(f"{self.path}.{n}") for n in range(1, _OLD_FILES + 1))]
+            for old, new in reversed(list(pairwise(names))):
+                if old.exists():
+                    old.replace(new)
+        self._handle = self._open()
 
     def _write_whole(self, lines: bytes) -> None:
         """Write all lines, or none of them."""

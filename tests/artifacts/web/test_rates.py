@@ -18,7 +18,7 @@ class Clock:
 
 
 @pytest.mark.parametrize(
-    ("text", "rate"), [("60/min", Rate(60, 60)), ("5/s", Rate(5, 1)), (" 1000 / hour ", Rate(1000, 3600))]
+    ("text", "rate"), [("60/min", Rate(60, 60)), ("5/s", Rate(5, 1)), (" 1000 / h ", Rate(1000, 3600))]
 )
 def test_a_rate_is_requests_for_a_unit_of_time(text: str, rate: Rate) -> None:
     assert parse_rate(text) == rate
@@ -51,6 +51,14 @@ def test_no_period_has_more(gaps: list[float], most: int, seconds: int) -> None:
         assert 0 <= wait <= seconds + 1e-9
         if not wait:
             admitted.append(clock.now)
+
+
+def test_a_client_that_was_silent_for_the_longest_period_is_forgotten() -> None:
+    clock = Clock()
+    window = MovingWindow(clock)
+    for clock.now, client in ((0, "hour"), (1, "a"), (2, "b"), (70, "c"), (3700, "d"), (3701, "e")):
+        window.admit(client, Rate(5, 3600 if client == "hour" else 60))
+    assert list(window._times) == ["d", "e"]
 
 
 def test_many_clients_take_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pupila.artifacts.web import token_file
 from pupila.artifacts.web.logs import SecurityEvent
 from pupila.artifacts.web.token_file import TokenFile
 from pupila.artifacts.web.tokens import add_token, hash_secret, read_tokens, revoke_token, rotate_token
@@ -153,6 +154,49 @@ def test_a_damaged_file_leaves_the_tokens_in_force(path: str, damage: object) ->
     Path(path).write_bytes(content)
     assert service.states(secret) == ["valid"]
     assert [event.outcome for event in service.events] == ["tokens-damaged", "tokens-read"]
+
+
+def test_a_file_that_can_not_be_read_for_a_moment_is_tried_again(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token, secret = add_token(path, ["predict"], None, None, "")
+    service = Service(path)
+    revoke_token(path, token.id)
+
+    def fail(_: str) -> None:
+        raise PupilaError("Can't read it: too many open files")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(token_file, "read_tokens", fail)
+        assert service.states(secret) == ["valid"]
+        assert service.states(secret) == ["valid"]
+    monkeypatch.setattr(token_file, "_RETRY", 0.0)
+    service.file._next = 0.0
+    assert service.states(secret) == ["revoked"]
+    assert [event.outcome for event in service.events] == ["tokens-damaged", "tokens-read"]
+
+
+@pytest.mark.parametrize("remote", ["s3://bucket/tokens.json", "memory://tokens.json"])
+def test_tokens_lie_on_the_machine_of_the_service(remote: str) -> None:
+    for work in (read_tokens, lambda path: add_token(path, ["predict"], None, None, ""),
+                 lambda path: revoke_token(path, "0" * 8)):  # fmt: skip
+        with pytest.raises(PupilaError, match="its own machine"):
+            work(remote)
+
+
+def test_what_is_no_file_of_tokens_is_never_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with (tmp_path / "large").open("wb") as large:
+        large.truncate(10_000_001)
+    for name in ("pipe", "large", "."):
+        with pytest.raises(PupilaError, match="Not a file of tokens"):
+            read_tokens(str(tmp_path / name))
+
+
+def test_only_a_new_token_makes_the_file(path: str) -> None:
+    with pytest.raises(PupilaError, match="No file of tokens"):
+        revoke_token(path, "0" * 8)
+    assert not Path(path).exists()
 
 
 def test_the_id_of_a_token_is_no_secret(path: str) -> None:

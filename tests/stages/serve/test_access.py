@@ -1,5 +1,6 @@
 """Who may ask a service for what: every route with every kind of token, rates, logs, proxies, browsers and TLS."""
 
+import contextlib
 import json
 import ssl
 import subprocess
@@ -19,7 +20,8 @@ from starlette.testclient import TestClient
 import pupila
 from pupila.artifacts.bundle.folder import read_bundle
 from pupila.artifacts.web.app import App
-from pupila.artifacts.web.scopes import find_access
+from pupila.artifacts.web.limits import ConnectionLimits
+from pupila.artifacts.web.scopes import PUBLIC, find_access, needs
 from pupila.artifacts.web.tokens import add_token, revoke_token, rotate_token
 from pupila.core.errors import PupilaError
 from pupila.stages.serve.app import make_service
@@ -219,7 +221,7 @@ def test_the_logs_have_who_and_what_and_no_secret(folder: str, tmp_path: Path) -
     ids = service.ids
     assert rows == [
         (ids["predict"], "/predict/single", 200, ""), (ids["metrics"], "/predict/single", 403, "forbidden"),
-        ("", "", 401, "unauthenticated"), ("", "/model/info", 401, "unauthenticated"),
+        ("", "", 401, "unauthenticated"), (ids["expired"], "/model/info", 401, "unauthenticated"),
     ]  # fmt: skip
     first = service.access()[0]
     assert first["bytes_in"] == len(body) and first["bytes_out"] > 0 and first["address"] == REMOTE
@@ -407,5 +409,82 @@ def test_who_leaves_early_is_recorded_as_gone(folder: str, tmp_path: Path) -> No
     )
     with pupila.serve(folder, log_folder=str(tmp_path), threads=1) as service:
         connect(int(service.url.rpartition(":")[2]), request + body[:50]).close()
-    (row,) = [json.loads(line) for line in (tmp_path / "access.jsonl").read_text().splitlines()]
-    assert (row["status"], row["bytes_in"], row["bytes_out"]) == (499, 50, 0)
+        send_request(service.url.removeprefix("http://"), "GET", "/health")  # accepted after the first one
+    rows = [json.loads(line) for line in (tmp_path / "access.jsonl").read_text().splitlines()]
+    (row,) = [row for row in rows if row["method"] == "POST"]
+    assert (row["status"], row["bytes_in"], row["bytes_out"], row["reason"]) == (499, 50, 0, "")
+
+
+def test_refusals_of_no_rate_are_counted_all_the_same(folder: str, tmp_path: Path) -> None:
+    with guarded(folder, tmp_path, address_rate="3/min") as service:
+        _, secret = add_token(service.tokens, ["metrics"], None, "2/min", "")
+        two = {"X-API-Key": "a", "Authorization": "Bearer b"}
+        client = service.client()
+        assert [client.get("/model/info", headers=two).status_code for _ in range(5)] == [401] * 3 + [429] * 2
+        wrong = [client.get("/model/info", headers=service.show(secret)).status_code for _ in range(4)]
+        assert wrong == [403, 403, 429, 429]
+
+
+def test_each_method_of_a_path_has_its_own_scope(folder: str, tmp_path: Path) -> None:
+    with guarded(folder, tmp_path) as service:
+
+        @service.app.get("/thing")
+        @needs(PUBLIC)
+        async def read() -> str:
+            return "open"
+
+        @service.app.post("/thing")
+        @needs("admin")
+        async def write() -> str:
+            return "closed"
+
+        client = service.client()
+        assert client.get("/thing").status_code == client.head("/thing").status_code == 200
+        assert client.post("/thing").status_code == 401
+        assert client.post("/thing", headers=service.show("predict")).status_code == 403
+        assert client.post("/thing", headers=service.show("admin")).status_code == 200
+        security = service.app.openapi()["paths"]["/thing"]
+        assert (security["get"]["security"], len(security["post"]["security"])) == ([], 2)
+
+
+def test_an_error_that_nobody_foresaw_is_a_refusal_like_others(folder: str, tmp_path: Path) -> None:
+    with guarded(folder, tmp_path, cors=["https://shop.example"]) as service:
+
+        @service.app.get("/broken")
+        @needs(PUBLIC)
+        async def broken() -> str:
+            raise RuntimeError("unforeseen")
+
+        response = service.client().get("/broken", headers={"Origin": "https://shop.example"})
+        assert (response.status_code, response.json()["type"]) == (500, "urn:pupila:problem:internal-error")
+        assert response.headers["x-content-type-options"] == "nosniff"
+        assert response.headers["access-control-allow-origin"] == "https://shop.example"
+        assert "unforeseen" not in response.text
+    (row,) = service.access()
+    assert (row["status"], row["reason"]) == (500, "internal-error") and row["bytes_out"] > 0
+
+
+def test_an_ended_token_is_named_in_the_security_log(folder: str, tmp_path: Path) -> None:
+    with guarded(folder, tmp_path) as service:
+        service.client().get("/model/info", headers=service.show("revoked"))
+    assert service.security()[0]["token"] == service.ids["revoked"]
+
+
+def test_a_service_that_does_not_start_leaves_no_logs_open(tmp_path: Path) -> None:
+    before = set(threading.enumerate())
+    for tokens in (None, str(tmp_path / "none.json")):
+        with pytest.raises(PupilaError):
+            pupila.serve("no such bundle", log_folder=str(tmp_path), tokens=tokens)
+    assert set(threading.enumerate()) == before
+
+
+def test_a_client_that_never_ends_its_handshake_is_disconnected(
+    folder: str, certificate: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ServeSettings, "connection_limits", lambda _: ConnectionLimits(head_seconds=0.2))
+    with pupila.serve(folder, certificate=certificate[0], key=certificate[1], threads=1) as service:
+        with (
+            connect(int(service.url.rpartition(":")[2])) as silent,
+            contextlib.suppress(ConnectionResetError),
+        ):
+            assert silent.recv(1) == b""

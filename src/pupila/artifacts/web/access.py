@@ -81,27 +81,28 @@ class AccessGuard:
             raise _only_here()
         if access is not None and access.loopback and is_local(address, headers):
             return
-        token, rate = self._authenticate(self.policy.tokens, headers, address)
-        scope["state"]["token"] = token.id
-        if matched.path and (access is None or access.scope not in token.scopes):
-            raise _wrong_scope(token, access)
+        token, rate = self._authenticate(self.policy.tokens, headers, scope)
         if rate is not None and (wait := self.policy.window.admit(f"token {token.id}", rate)):
             raise _too_many(rate, wait)
+        if matched.path and (access is None or access.scope not in token.scopes):
+            raise _wrong_scope(token, access)
 
-    def _authenticate(self, tokens: TokenFile, headers: Headers, address: str) -> tuple[Token, Rate | None]:
+    def _authenticate(self, tokens: TokenFile, headers: Headers, scope: Scope) -> tuple[Token, Rate | None]:
         """The valid token that the request shows, and its rate.
 
         Raises:
             Refusal: 401, or 429 where this address had too many of them.
         """
-        secret = find_secret(headers)
-        identity = tokens.identify(secret) if secret else Identity(None, "unknown")
-        if identity.token is not None and identity.state == "valid":
-            return identity.token, identity.rate
+        secrets = find_secrets(headers)
+        identity = tokens.identify(secrets[0]) if len(secrets) == 1 else Identity(None, "unknown")
+        if identity.token is not None:
+            scope["state"]["token"] = identity.token.id
+            if identity.state == "valid":
+                return identity.token, identity.rate
         rate = self.policy.address_rate
-        if wait := self.policy.window.admit(f"address {find_network(address)}", rate):
+        if wait := self.policy.window.admit(f"address {find_network(find_address(scope))}", rate):
             raise _too_many(rate, wait)
-        raise _no_valid_token(identity, bool(secret))
+        raise _no_valid_token(identity, len(secrets))
 
     def _report(self, scope: Scope, refusal: Refusal) -> None:
         state = scope["state"]
@@ -115,19 +116,14 @@ class AccessGuard:
         ))  # fmt: skip
 
 
-def find_secret(headers: Headers) -> str:
-    """The secret that the request shows; empty: none.
-
-    Raises:
-        Refusal: 401 where it shows two.
-    """
-    key = headers.get("x-api-key", "").strip()
-    kind, _, value = headers.get("authorization", "").partition(" ")
-    bearer = value.strip() if kind.lower() == "bearer" else ""
-    if key and bearer and key != bearer:
-        raise Refusal("unauthenticated", say("Two tokens in one request"), "Authorization, X-API-Key", say("one token"),
-                      _HOW, _challenge("invalid_request"))  # fmt: skip
-    return bearer or key
+def find_secrets(headers: Headers) -> list[str]:
+    """The secrets that the request shows, each once."""
+    shown = [key.strip() for key in headers.getlist("x-api-key")]
+    for value in headers.getlist("authorization"):
+        kind, _, secret = value.partition(" ")
+        if kind.lower() == "bearer":
+            shown.append(secret.strip())
+    return list(dict.fromkeys(filter(None, shown)))
 
 
 def find_network(address: str) -> str:
@@ -164,8 +160,12 @@ def _challenge(error: str, **more: str) -> dict[str, str]:
     return {"www-authenticate": "Bearer " + ", ".join(f'{name}="{value}"' for name, value in parts.items())}
 
 
-def _no_valid_token(identity: Identity, shown: bool) -> Refusal:
+def _no_valid_token(identity: Identity, shown: int) -> Refusal:
+    """The refusal of a request that shows so many tokens."""
     expected = say("a token in the header Authorization: Bearer, or X-API-Key")
+    if shown > 1:
+        return Refusal("unauthenticated", say("Several tokens in one request"), str(shown), say("one token"), _HOW,
+                       _challenge("invalid_request"))  # fmt: skip
     if not shown:
         return Refusal(
             "unauthenticated", say("This needs a token"), say("no token"), expected, _HOW, _challenge("")

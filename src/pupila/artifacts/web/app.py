@@ -1,6 +1,5 @@
 """The web application that all of Pupila's services share."""
 
-import logging
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
@@ -15,6 +14,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from pupila.artifacts.web.access import AccessGuard
 from pupila.artifacts.web.description import complete_description, describe_security
 from pupila.artifacts.web.exposure import Exposure
+from pupila.artifacts.web.failures import FailureGuard
 from pupila.artifacts.web.guard import Admit, RequestGuard
 from pupila.artifacts.web.image_request import ImageBody
 from pupila.artifacts.web.limits import BodyLimits
@@ -27,10 +27,8 @@ from pupila.artifacts.web.refusals import (
     to_response,
 )
 from pupila.artifacts.web.scopes import find_access
-from pupila.core.messages import say
 from pupila.core.version import __version__
 
-_log = logging.getLogger("uvicorn.error")
 Request = fastapi.Request
 Response = fastapi.Response
 _HEADERS = (
@@ -54,7 +52,10 @@ class App(fastapi.FastAPI):
             document = complete_description(super().openapi())
             if self.state.has_tokens:
                 routes = [route for route in self.routes if isinstance(route, Route)]
-                describe_security(document, {route.path: find_access(route.endpoint) for route in routes})
+                describe_security(document, {
+                    (route.path, method.lower()): find_access(route.endpoint)
+                    for route in routes for method in route.methods or ()
+                })  # fmt: skip
             self.openapi_schema = document
         return self.openapi_schema
 
@@ -98,16 +99,6 @@ def make_app(
     async def handle_invalid_request(request: Request, fault: RequestValidationError) -> Response:
         return _refuse(from_invalid_request(fault), request)
 
-    @app.exception_handler(Exception)
-    async def handle_failure(request: Request, _: Exception) -> Response:
-        _log.error("request %s failed", request.state.id)
-        refusal = Refusal(
-            "internal-error",
-            say("Internal server error"),
-            remedy=say("search the server's log for this request_id"),
-        )
-        return _refuse(refusal, request)
-
     return app
 
 
@@ -121,6 +112,7 @@ def _expose(app: App, exposure: Exposure) -> None:
     """Put what stands between the network and the guard of bodies before the app: the last one is the outermost."""
     if exposure.policy is not None:
         app.add_middleware(AccessGuard, policy=exposure.policy)
+    app.add_middleware(FailureGuard)
     if exposure.origins:
         app.add_middleware(
             CORSMiddleware, allow_origins=exposure.origins, allow_methods=("GET", "HEAD", "POST"), allow_headers=_TAKEN,

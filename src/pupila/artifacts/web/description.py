@@ -67,15 +67,15 @@ def complete_description(document: Document) -> Document:
     return document
 
 
-def describe_security(document: Document, accesses: Mapping[str, Access | None]) -> Document:
-    """The document with what each path needs: a token, in one of two headers, or none."""
+def describe_security(document: Document, accesses: Mapping[tuple[str, str], Access | None]) -> Document:
+    """The document with what each path and method needs: a token, in one of two headers, or none."""
     document["components"]["securitySchemes"] = {
         "bearer": {"type": "http", "scheme": "bearer"},
         "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
     }
     for path, operations in document.get("paths", {}).items():
-        access = accesses.get(path)
-        for operation in operations.values():
+        for method, operation in operations.items():
+            access = accesses.get((path, method))
             public = access is not None and access.scope is None
             operation["security"] = [] if public else [{"bearer": []}, {"key": []}]
             if access is not None and access.scope is not None:

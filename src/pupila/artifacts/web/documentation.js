@@ -26,7 +26,6 @@ const text = (content) => {
 
 const send = async () => {
   const body = new FormData(), headers = {Accept: form.elements.png.checked ? "image/png" : "application/json"};
-  if (form.elements.token.value) headers.Authorization = `Bearer ${form.elements.token.value}`;
   for (const file of form.elements.image.files) body.append(fields().dataset.field, file);
   for (const input of fields().querySelectorAll("input")) {
     const value = input.type === "checkbox" ? (input.checked ? "true" : "") : input.value;

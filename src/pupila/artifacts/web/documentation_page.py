@@ -20,9 +20,7 @@ def render_trial(document: Document) -> str:
     return (
         f'<h2 id="try">{escape(say("Try it"))}</h2><form data-alt="{escape(say("the response"))}">'
         f'<label>{escape(say("route"))}<select name="route">{choices}</select></label>'
-        f'<label>{escape(say("image"))}<input type="file" name="image" accept="image/*" multiple></label>'
-        f'<label>{escape(say("token, where the service has tokens"))}'
-        f'<input type="password" name="token" autocomplete="off"></label>{sets}'
+        f'<label>{escape(say("image"))}<input type="file" name="image" accept="image/*" multiple></label>{sets}'
         f'<label class="flag"><input type="checkbox" name="png">Accept: image/png</label>'
         f'<button>{escape(say("Send"))}</button></form><div id="result" role="status"></div>'
     ) if routes else ""  # fmt: skip

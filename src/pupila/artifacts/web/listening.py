@@ -1,5 +1,6 @@
 """The sockets that a service listens on, and uvicorn's server with our limits."""
 
+import asyncio
 import errno
 import ipaddress
 import logging
@@ -9,7 +10,9 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from types import FrameType
+from typing import Any
 
 import uvicorn
 
@@ -33,13 +36,33 @@ class Server(uvicorn.Server):
     Args:
         config: of uvicorn.
         drain_seconds: between SIGTERM and the end of the port.
+        handshake_seconds: that a client has for the handshake of TLS.
     """
 
-    def __init__(self, config: uvicorn.Config, drain_seconds: float) -> None:
+    def __init__(self, config: uvicorn.Config, drain_seconds: float, handshake_seconds: float) -> None:
         super().__init__(config)
+        self._handshake_seconds = handshake_seconds
         self._drain_seconds = drain_seconds
         self._end = 0.0  # of draining
         self._signal: tuple[int, FrameType | None] | None = None  # that started it
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start on the sockets; with TLS a client has as long for its handshake as for a request's headers."""
+        if self.config.ssl is None or sockets is None:
+            await super().startup(sockets)
+            return
+        await super().startup([])
+        loop = asyncio.get_running_loop()
+        config = self.config
+        protocol_class: Any = config.http_protocol_class
+        protocol = partial(
+            protocol_class, config=config, server_state=self.server_state, app_state=self.lifespan.state
+        )  # fmt: skip
+        self.servers = [
+            await loop.create_server(protocol, sock=each, ssl=config.ssl, backlog=config.backlog,
+                                     ssl_handshake_timeout=self._handshake_seconds)
+            for each in sockets
+        ]  # fmt: skip
 
     @property
     def is_draining(self) -> bool:
@@ -129,7 +152,7 @@ def make_server(app: App, limits: ConnectionLimits, certificate: Certificate | N
         timeout_graceful_shutdown=GRACE, proxy_headers=False, server_header=False,
         ssl_certfile=certificate.chain if certificate else None, ssl_keyfile=certificate.key if certificate else None,
     )  # fmt: skip
-    app.state.server = server = Server(config, limits.drain_seconds)
+    app.state.server = server = Server(config, limits.drain_seconds, limits.head_seconds)
     return server
 
 

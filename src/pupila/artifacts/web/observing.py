@@ -127,12 +127,20 @@ class _Observed:
 
 
 def find_route(routes: Sequence[BaseRoute], scope: Scope) -> MatchedRoute:
-    """The route with the path of the request, whatever its method."""
+    """The route of the request; where none of its path has its method, the first one of its path."""
+    asked = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
+    others = []
     for route in routes:
-        match, _ = route.matches(scope)
-        if match is not Match.NONE:
-            return MatchedRoute(getattr(route, "path", ""), find_access(getattr(route, "endpoint", None)))
-    return MatchedRoute("", None)
+        match, _ = route.matches(asked)
+        if match is Match.FULL:
+            return _describe(route)
+        if match is Match.PARTIAL:
+            others.append(route)
+    return _describe(others[0]) if others else MatchedRoute("", None)
+
+
+def _describe(route: BaseRoute) -> MatchedRoute:
+    return MatchedRoute(getattr(route, "path", ""), find_access(getattr(route, "endpoint", None)))
 
 
 def find_methods(routes: Sequence[BaseRoute], scope: Scope) -> str:

@@ -11,8 +11,7 @@ from pupila.core.messages import say
 
 _MOST_CLIENTS = 65_536  # whose requests are counted; above it the one that was silent longest is forgotten
 _MOST_REQUESTS = 1_000_000  # of one window: the time of each is in memory
-_UNITS = {"s": 1, "sec": 1, "second": 1, "m": 60, "min": 60, "minute": 60, "h": 3600, "hour": 3600, "d": 86_400,
-          "day": 86_400}  # fmt: skip
+_UNITS = {"s": 1, "min": 60, "h": 3600, "d": 86_400}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +46,7 @@ class MovingWindow:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
+        self._longest = 0  # period of a rate, seconds
         self._times: OrderedDict[str, deque[float]] = (
             OrderedDict()
         )  # the last client to be counted is the last
@@ -58,6 +58,7 @@ class MovingWindow:
             Seconds until the next request is allowed: 0 where this one is, and was counted.
         """
         now = self._clock()
+        self._longest = max(self._longest, rate.seconds)
         times = self._times.setdefault(client, deque())
         self._times.move_to_end(client)
         while times and times[0] <= now - rate.seconds:
@@ -65,6 +66,14 @@ class MovingWindow:
         if len(times) >= rate.requests:
             return times[len(times) - rate.requests] + rate.seconds - now
         times.append(now)
-        if len(self._times) > _MOST_CLIENTS:
-            self._times.popitem(last=False)
+        self._forget(now)
         return 0.0
+
+    def _forget(self, now: float) -> None:
+        """Forget clients that were silent for the longest period, and above the limit those that were longest."""
+        for _ in range(2):
+            oldest = next(iter(self._times.values()))
+            is_recent = bool(oldest) and oldest[-1] > now - self._longest
+            if is_recent and len(self._times) <= _MOST_CLIENTS:
+                return
+            self._times.popitem(last=False)

@@ -3,6 +3,7 @@
 import hmac
 import logging
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from pupila.core.messages import say
 
 _log = logging.getLogger("uvicorn.error")
 _NO_HASH = "0" * 64  # for the comparison where no token has the id: it takes the same time
+_RETRY = 1.0  # seconds
 _Stamp = tuple[int, int, int]
 
 
@@ -44,7 +46,8 @@ class TokenFile:
 
     def __init__(self, path: str, report: Callable[[SecurityEvent], None]) -> None:
         self.path, self.report = path, report
-        self._stamp = self._read_stamp()
+        self._stamp = self._failed = self._read_stamp()
+        self._next = 0.0  # when a file that can't be read is tried again, monotonic
         self._use(read_tokens(path))
 
     def identify(self, secret: str) -> Identity:
@@ -60,19 +63,23 @@ class TokenFile:
         self._tokens = {token.id: (token, parse_rate(token.rate) if token.rate else None) for token in tokens}
 
     def _refresh(self) -> None:
-        """Read the file again where it has changed."""
+        """Read the file again where it has changed; one that can't be read is tried again once a second."""
         stamp = self._read_stamp()
-        if stamp == self._stamp:
+        if stamp == self._stamp or (stamp == self._failed and time.monotonic() < self._next):
             return
-        self._stamp = stamp
         try:
             self._use(read_tokens(self.path))
-            self.report(SecurityEvent("tokens-read"))
         except PupilaError as fault:
-            _log.error(
-                say("{problem} The earlier tokens stay in force.", problem=" ".join(str(fault).split()))
-            )
-            self.report(SecurityEvent("tokens-damaged", detail=fault.problem))
+            self._next = time.monotonic() + _RETRY
+            if stamp != self._failed:
+                _log.error(
+                    say("{problem} The earlier tokens stay in force.", problem=" ".join(str(fault).split()))
+                )
+                self.report(SecurityEvent("tokens-damaged", detail=fault.problem))
+            self._failed = stamp
+            return
+        self._stamp = self._failed = stamp
+        self.report(SecurityEvent("tokens-read"))
 
     def _read_stamp(self) -> _Stamp | None:
         """What tells that the file has changed; None where there is none."""

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import secrets
+import stat
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,8 +18,10 @@ from pupila.core.errors import PupilaError
 from pupila.core.json_text import dump_json
 from pupila.core.messages import listing, say
 from pupila.core.records import Record, read_record
+from pupila.core.writing import write_error
 
 PREFIX = "pupila"  # of every secret, so that scanners of repositories recognise it
+_MOST_BYTES = 10_000_000  # of the file: some 20,000 tokens
 _ID_BYTES, _SECRET_BYTES = 4, 32
 State = Literal["valid", "early", "expired", "revoked"]
 Now = Callable[[], datetime]
@@ -78,14 +81,13 @@ def read_tokens(path: str) -> tuple[Token, ...]:
         PupilaError: no such file, or other content.
     """
     problem = say("Damaged file of tokens: {path}", path=path)
+    _check_file(path)
     try:
         table = read_record(
             TokenTable, path, problem, say("restore it from a backup, or delete it and issue new tokens")
         )
     except FileNotFoundError as fault:
-        raise PupilaError(
-            say("No file of tokens: {path}", path=path), remedy=f"pupila token new --scopes predict --tokens {path}"
-        ) from fault  # fmt: skip
+        raise _no_file(path) from fault
     ids = [token.id for token in table.tokens]
     if len(set(ids)) < len(ids):
         raise PupilaError(problem, say("an id twice"))
@@ -116,6 +118,8 @@ def add_token(
         parse_rate(rate)
     start = clock()
     token, secret = _make(known, rate, name, start, _add(start, lifetime))
+    if not files.is_remote(path) and not Path(path).exists():
+        _create(path)
     _change(path, lambda tokens: (*tokens, token))
     return token, secret
 
@@ -228,11 +232,47 @@ def _find(path: str, tokens: tuple[Token, ...], token_id: str) -> Token:
     )  # fmt: skip
 
 
-def _change(path: str, change: Callable[[tuple[Token, ...]], tuple[Token, ...]]) -> None:
-    """Replace the tokens of the file, which nobody but its owner may read."""
-    if not Path(path).exists():
+def _check_file(path: str) -> None:
+    """Refuse what is no file of tokens, before it is read.
+
+    Raises:
+        PupilaError: an address of a store, a folder, a pipe, or a file that is too large.
+    """
+    if files.is_remote(path):
+        raise PupilaError(
+            say("The tokens of a service lie on its own machine"), path, say("the path of a file")
+        )
+    try:
+        status = Path(path).stat()
+    except OSError:  # whoever reads it says why
+        return
+    if not stat.S_ISREG(status.st_mode) or status.st_size > _MOST_BYTES:
+        raise PupilaError(
+            say("Not a file of tokens: {path}", path=path),
+            expected=say("a file of at most {n} bytes", n=_MOST_BYTES),
+        )
+
+
+def _no_file(path: str) -> PupilaError:
+    return PupilaError(
+        say("No file of tokens: {path}", path=path), remedy=f"pupila token new --scopes predict --tokens {path}"
+    )  # fmt: skip
+
+
+def _create(path: str) -> None:
+    """An empty file, which nobody but its owner may read."""
+    try:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+    except OSError as fault:
+        raise write_error(path, fault, say("a writable folder")) from fault
+
+
+def _change(path: str, change: Callable[[tuple[Token, ...]], tuple[Token, ...]]) -> None:
+    """Replace the tokens of the file; other processes wait."""
+    _check_file(path)
+    if not Path(path).exists():
+        raise _no_file(path)
 
     def replace(content: bytes) -> bytes:
         table = TokenTable(tokens=change(read_tokens(path) if content else ()))

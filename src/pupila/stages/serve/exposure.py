@@ -42,7 +42,11 @@ def open_gate(settings: ServeSettings, host: str) -> Gate:
     check_proxies(settings.trusted_proxy)
     certificate = _find_certificate(settings)
     logs = ServiceLogs(settings.log_folder, settings.log_bytes)
-    tokens = None if settings.tokens is None else TokenFile(settings.tokens, logs.report)
+    try:
+        tokens = None if settings.tokens is None else TokenFile(settings.tokens, logs.report)
+    except PupilaError:
+        logs.close()
+        raise
     policy = AccessPolicy(tokens, rate, logs.report)
     exposure = Exposure(policy, (logs.record,), tuple(settings.cors), tuple(settings.trusted_proxy))
     return Gate(exposure, logs, certificate)

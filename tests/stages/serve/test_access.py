@@ -482,9 +482,9 @@ def test_a_client_that_never_ends_its_handshake_is_disconnected(
     folder: str, certificate: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ServeSettings, "connection_limits", lambda _: ConnectionLimits(head_seconds=0.2))
-    with pupila.serve(folder, certificate=certificate[0], key=certificate[1], threads=1) as service:
-        with (
-            connect(int(service.url.rpartition(":")[2])) as silent,
-            contextlib.suppress(ConnectionResetError),
-        ):
-            assert silent.recv(1) == b""
+    with (
+        pupila.serve(folder, certificate=certificate[0], key=certificate[1], threads=1) as service,
+        connect(int(service.url.rpartition(":")[2])) as silent,
+        contextlib.suppress(ConnectionResetError),
+    ):
+        assert silent.recv(1) == b""

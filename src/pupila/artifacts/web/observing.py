@@ -128,10 +128,10 @@ class _Observed:
 
 def find_route(routes: Sequence[BaseRoute], scope: Scope) -> MatchedRoute:
     """The route of the request; where none of its path has its method, the first one of its path."""
-    asked = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
+    as_get = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
     others = []
     for route in routes:
-        match, _ = route.matches(asked)
+        match, _ = route.matches(as_get)
         if match is Match.FULL:
             return _describe(route)
         if match is Match.PARTIAL:

@@ -1,6 +1,6 @@
 """Follow an alias or a bundle in a store: load what it names now beside the current model, and swap.
 
-Whatever fails, the current model serves; the log and `/health` report it, and it is tried again.
+Whatever fails, the current model serves; the log and `/model/following` report it, and it is tried again.
 """
 
 import asyncio
@@ -74,7 +74,7 @@ class Follower:
         self._last_poll: str | None = None
 
     def describe(self) -> Following:
-        """How following stands, for `/health`."""
+        """How following stands, for `/model/following`."""
         slot = self._worker.slot
         return Following(
             source=self._watch.source, version=self._number, swaps=slot.swaps, failures=self._failures,

@@ -55,8 +55,9 @@ class IssuedToken(Displayed):
     replaces: ServiceToken | None = None  # a token that ends soon; None: none
 
     def summary(self) -> Summary:
-        """That of the token."""
-        return self.token.summary()
+        """That of the token, and that the secret is in it."""
+        facts = self.token.summary().facts
+        return Summary("IssuedToken", self.token.id, {**facts, say("secret"): "***"})
 
 
 class TokenList(Displayed):
@@ -70,6 +71,9 @@ class TokenList(Displayed):
 
     def __init__(self, path: str) -> None:
         self.path = path
+
+    def __fspath__(self) -> str:
+        return self.path
 
     def summary(self) -> Summary:
         """The file."""
@@ -99,7 +103,7 @@ class TokenList(Displayed):
         """Issue a token in the place of another one, which ends after the overlap.
 
         Args:
-            token_id: of the token that ends.
+            token_id: of the token that ends, or its secret.
             overlap: for which both are valid, such as 24h.
 
         Raises:
@@ -112,7 +116,7 @@ class TokenList(Displayed):
         return IssuedToken(_describe(token), secret, _describe(old))
 
     def revoke(self, token_id: str) -> ServiceToken:
-        """End a token: a running service refuses it from its next request on.
+        """End a token, named by its id or its secret: a running service refuses it from its next request on.
 
         Raises:
             PupilaError: no such token.

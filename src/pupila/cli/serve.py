@@ -1,11 +1,13 @@
 """`pupila serve BUNDLE`."""
 
+import sys
 from typing import Annotated
 
 import typer
 
 from pupila.cli.flags import given_settings
 from pupila.cli.options import RegistryOption, Sha256Option, check_port
+from pupila.core.json_lines import STDOUT
 from pupila.core.messages import mark, say
 
 HELP = mark(
@@ -31,12 +33,14 @@ def serve(
     from pupila.api.serve import serve_announced
 
     check_port(port)
+    settings = given_settings(ctx)
     shown = f"[{host}]" if ":" in host else host
 
     def announce(scheme: str, taken: int) -> None:
         url = f"{scheme}://{shown}:{taken}"
         text = say("Serving at {url} (API: /docs). Ctrl-C stops the service.", url=url)
-        print(text, flush=True)
+        # With --log-folder - the standard output has JSON lines alone.
+        print(text, flush=True, file=sys.stderr if settings.get("log_folder") == STDOUT else sys.stdout)
 
     pinned = pin(name_registry(bundle, registry), sha256)
-    serve_announced(pinned, host, port, announce, given_settings(ctx))
+    serve_announced(pinned, host, port, announce, settings)

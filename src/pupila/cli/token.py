@@ -43,8 +43,7 @@ def new(
     """Issue, and print the secret."""
     from pupila.api.tokens import tokens as open_tokens
 
-    names = [scope.strip() for scope in scopes.split(",") if scope.strip()]
-    issued = open_tokens(tokens).issue(names, expires=expires, rate=rate, name=name)
+    issued = open_tokens(tokens).issue(scopes, expires=expires, rate=rate, name=name)
     _print_secret(issued, tokens, json_)
 
 

@@ -1,6 +1,7 @@
 """Settings: small frozen models, all faults in a user's words, did-you-mean, and their description."""
 
 import difflib
+import os
 from collections.abc import Callable
 from types import NoneType, UnionType
 from typing import Annotated, Any, ClassVar, Literal, Self, Union, get_args, get_origin
@@ -34,8 +35,10 @@ class Settings(BaseModel):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _refuse_booleans(cls, value: Any, info: ValidationInfo) -> Any:
-        """True is no 1 where a number is expected."""
+    def _read_plainly(cls, value: Any, info: ValidationInfo) -> Any:
+        """True is no 1 where a number is expected; a path of Python is its text."""
+        if isinstance(value, os.PathLike):
+            return os.fspath(value)
         values = value if isinstance(value, list | tuple) else [value]
         if not any(isinstance(item, bool) for item in values):
             return value

@@ -95,10 +95,17 @@ def test_a_token_that_is_valid_no_more_is_not_rotated(path: str) -> None:
 
 
 def test_an_unknown_token_is_refused_with_those_that_there_are(path: str) -> None:
-    token, secret = add_token(path, ["predict"], None, None, "")
+    token, _ = add_token(path, ["predict"], None, None, "")
+    _, other = add_token(path + "2", ["predict"], None, None, "")
     with pytest.raises(PupilaError, match=token.id) as fault:
-        revoke_token(path, secret)
-    assert secret not in str(fault.value)
+        revoke_token(path, other)
+    assert other not in str(fault.value)
+
+
+def test_a_token_is_named_by_its_secret_too(path: str) -> None:
+    token, secret = add_token(path, "predict, metrics", None, None, "")
+    assert token.scopes == ("predict", "metrics")
+    assert revoke_token(path, secret).id == token.id
 
 
 @pytest.mark.parametrize(

@@ -250,6 +250,7 @@ def test_a_rotated_token_works_beside_the_new_one(folder: str, tmp_path: Path) -
         ("::ffff:127.0.0.1", "127.0.0.1", {}, True),
         (REMOTE, "127.0.0.1", {}, False), (LOCAL, "service.example", {}, False),
         (LOCAL, "127.0.0.1", {"X-Forwarded-For": REMOTE}, False), (LOCAL, "127.0.0.1", {"Forwarded": "for=a"}, False),
+        (LOCAL, "127.0.0.1", {"Origin": "https://evil.example"}, False),
     ],
 )  # fmt: skip
 def test_an_open_service_is_open_for_predictions_and_for_its_own_machine(

@@ -18,7 +18,8 @@ from pupila.artifacts.web.tokens import Token, describe_state
 from pupila.core.messages import listing, say
 
 _SHARED_PREFIX = 64  # bits of an IPv6 address that one client has for itself
-_FORWARDED = ("x-forwarded-for", "forwarded", "x-real-ip")
+# Headers of proxies and of web pages; a page of any site may be open in this machine's browser.
+_FOREIGN = ("x-forwarded-for", "forwarded", "x-real-ip", "via", "origin")
 _LOCAL_NAMES = ("127.0.0.1", "localhost", "::1")
 _OPEN_SCOPES = ("predict", "feedback")  # of a service without tokens; the others are for this machine
 _REPORTED = Rate(1, 60)  # refusals of one client by its rate that are in the security log
@@ -83,7 +84,7 @@ class AccessGuard:
             return
         token, rate = self._authenticate(self.policy.tokens, headers, scope)
         if rate is not None and (wait := self.policy.window.admit(f"token {token.id}", rate)):
-            raise _too_many(rate, wait)
+            raise _too_many(rate, wait, say("send fewer requests, or ask for a token with a higher rate"))
         if matched.path and (access is None or access.scope not in token.scopes):
             raise _wrong_scope(token, access)
 
@@ -101,7 +102,9 @@ class AccessGuard:
                 return identity.token, identity.rate
         rate = self.policy.address_rate
         if wait := self.policy.window.admit(f"address {find_network(find_address(scope))}", rate):
-            raise _too_many(rate, wait)
+            raise _too_many(
+                rate, wait, say("send a valid token: requests without one are limited by address")
+            )
         raise _no_valid_token(identity, len(secrets))
 
     def _report(self, scope: Scope, refusal: Refusal) -> None:
@@ -140,7 +143,7 @@ def find_network(address: str) -> str:
 
 
 def is_local(address: str, headers: Headers) -> bool:
-    """Whether the request comes from this machine, by itself: through no proxy, and under this machine's name."""
+    """Whether the request comes from this machine under its own name, through no proxy and no web page."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
@@ -149,7 +152,7 @@ def is_local(address: str, headers: Headers) -> bool:
     host = headers.get("host", "").rpartition(":")[0] or headers.get("host", "")
     return (
         (mapped or parsed).is_loopback
-        and not any(name in headers for name in _FORWARDED)
+        and not any(name in headers for name in _FOREIGN)
         and host.strip("[]") in _LOCAL_NAMES
     )
 
@@ -196,10 +199,10 @@ def _only_here() -> Refusal:
     )  # fmt: skip
 
 
-def _too_many(rate: Rate, wait: float) -> Refusal:
+def _too_many(rate: Rate, wait: float, remedy: str) -> Refusal:
     seconds = math.ceil(wait)
     return Refusal(
         "rate-limited", say("Too many requests, try again in {n} s", n=seconds),
         expected=say("at most {n} in {seconds} s", n=rate.requests, seconds=rate.seconds),
-        remedy=say("send fewer requests, or ask for a token with a higher rate"), headers={"retry-after": str(seconds)},
+        remedy=remedy, headers={"retry-after": str(seconds)},
     )  # fmt: skip

@@ -28,7 +28,7 @@ def parse_rate(text: str) -> Rate:
     Raises:
         PupilaError: anything else.
     """
-    match = re.fullmatch(r"(\d{1,9})\s*/\s*([a-z]+)", text.strip(), re.ASCII)
+    match = re.fullmatch(r"(\d{1,9})\s*/\s*([a-z]+)", str(text).strip(), re.ASCII)
     if not match or match[2] not in _UNITS or not 1 <= int(match[1]) <= _MOST_REQUESTS:
         raise PupilaError(
             say("Invalid rate"), actual=repr(text), expected=say("requests for a unit of time, such as 60/min, 5/s "

@@ -33,7 +33,7 @@ TITLES: dict[Reason, str] = {
     "invalid-form": mark("The multipart form is damaged"),
     "invalid-json": mark("The body is not the JSON that the route takes"),
     "unauthenticated": mark("The request needs a valid token"),
-    "forbidden": mark("The token does not allow this request"),
+    "forbidden": mark("This request is not allowed"),
     "not-found": mark("There is nothing at this address"),
     "unknown-image-id": mark("The image is no longer cached"),
     "method-not-allowed": mark("The address does not take this method"),

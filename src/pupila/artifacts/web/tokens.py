@@ -104,7 +104,7 @@ def add_token(
 
     Args:
         path: of the file, which is made where there is none.
-        scopes: what it may be used for.
+        scopes: what it may be used for; a text has commas between them.
         lifetime: seconds; None: it never expires.
         rate: such as 60/min; None: no limit.
         name: who has it.
@@ -113,7 +113,7 @@ def add_token(
     Raises:
         PupilaError: an unknown scope, an invalid rate, or a file that can't be read or written.
     """
-    known = _check_scopes(scopes)
+    known = _check_scopes(scopes.split(",") if isinstance(scopes, str) else scopes)
     if rate is not None:
         parse_rate(rate)
     start = clock()
@@ -159,7 +159,7 @@ def rotate_token(path: str, token_id: str, overlap: float, clock: Now = now) -> 
         end = end if old.expires is None else min(end, old.expires)
         ended = old.model_copy(update={"expires": end, "replaced_by": token.id})
         outcome[:] = token, secret, ended
-        return (*(ended if other.id == token_id else other for other in tokens), token)
+        return (*(ended if other.id == old.id else other for other in tokens), token)
 
     _change(path, change)
     token, secret, ended = outcome
@@ -178,7 +178,7 @@ def revoke_token(path: str, token_id: str, clock: Now = now) -> Token:
         old = _find(path, tokens, token_id)
         revoked = old if old.revoked is not None else old.model_copy(update={"revoked": clock()})
         outcome[:] = [revoked]
-        return tuple(revoked if other.id == token_id else other for other in tokens)
+        return tuple(revoked if other.id == old.id else other for other in tokens)
 
     _change(path, change)
     return outcome[0]
@@ -191,7 +191,8 @@ def describe_state(state: str) -> str:
     }[state]  # fmt: skip
 
 
-def _check_scopes(scopes: Sequence[str]) -> tuple[Scope, ...]:
+def _check_scopes(given: Sequence[str]) -> tuple[Scope, ...]:
+    scopes = [name for scope in given if (name := scope.strip())]
     known = tuple(scope for scope in SCOPES if scope in scopes)
     unknown = [scope for scope in scopes if scope not in SCOPES]
     if unknown or not known:
@@ -224,7 +225,7 @@ def _make(
 
 def _find(path: str, tokens: tuple[Token, ...], token_id: str) -> Token:
     for token in tokens:
-        if token.id == token_id:
+        if token.id in (token_id, split_secret(token_id)):
             return token
     raise PupilaError(
         say("Unknown token: {id}", id=token_id[: 2 * _ID_BYTES]), expected=listing([token.id for token in tokens], 5),

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -264,7 +265,11 @@ def _open(data: bytes, limits: ImageLimits) -> ImageFile.ImageFile:
         raise ImageFault("missing-extra", " ".join(str(lack).split())) from lack
     # The warning is raised where warnings are errors.
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as fault:
-        raise ImageFault("oversized", str(fault)) from fault
+        pixels = re.search(r"\((\d+) pixels\)", str(fault))
+        text = say(
+            "{n} pixels; the limit is {most} in total", n=pixels[1] if pixels else "", most=limits.max_pixels
+        )
+        raise ImageFault("oversized", text) from fault
     except UnidentifiedImageError as fault:
         code = "unreadable" if has_image_signature(data) else "not-an-image"
         formats = ", ".join(name for name in FORMATS if name != "MPO")

@@ -1,5 +1,6 @@
 """How the settings expose a service to the network, checked before anything is loaded."""
 
+import logging
 from dataclasses import dataclass
 
 from pupila.artifacts.web.access import AccessPolicy
@@ -13,6 +14,7 @@ from pupila.core.messages import say
 from pupila.stages.serve.settings import ServeSettings
 
 LOCAL = "127.0.0.1"
+_log = logging.getLogger("uvicorn.error")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,17 @@ def open_gate(settings: ServeSettings, host: str) -> Gate:
     check_origins(settings.cors)
     check_proxies(settings.trusted_proxy)
     certificate = _find_certificate(settings)
+    if (
+        settings.tokens is not None
+        and certificate is None
+        and not is_loopback(host)
+        and not settings.trusted_proxy
+    ):
+        _log.warning(
+            say(
+                "Tokens and images are sent unencrypted: give the service a certificate, or a proxy with TLS."
+            )
+        )
     logs = ServiceLogs(settings.log_folder, settings.log_bytes)
     try:
         tokens = None if settings.tokens is None else TokenFile(settings.tokens, logs.report)

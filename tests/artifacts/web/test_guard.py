@@ -62,6 +62,13 @@ def test_a_charset_of_half_characters_or_of_slow_decoding_is_refused(port: int, 
     assert (status, parsed(response)[1]["expected"]) == (415, "utf-8")
 
 
+@pytest.mark.parametrize("value", ["x", "utf-8''utf-8", "utf-8'en'%FF"])
+def test_a_charset_in_the_parts_of_rfc_2231_is_refused(port: int, value: str) -> None:
+    request = f"GET /health HTTP/1.1\r\nHost: x\r\nContent-Type: x; charset*={value}\r\n\r\n".encode()
+    status, _ = read_response(connect(port, request))
+    assert status == 415
+
+
 @pytest.mark.parametrize("charsets", [("utf-8", "utf-7"), ("utf-7", "utf-8"), ("utf-8", "utf-8", "punycode")])
 def test_every_charset_that_is_named_counts(port: int, charsets: tuple[str, ...]) -> None:
     kind = "; ".join(["multipart/form-data", *(f"charset={name}" for name in charsets), "boundary=m"])

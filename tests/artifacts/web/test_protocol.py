@@ -1,7 +1,10 @@
 """What one connection may send, and for how long: bytes on real sockets, and other clients are served meanwhile."""
 
 import asyncio
+import contextlib
 import select
+import socket
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -385,3 +388,33 @@ def test_a_response_that_nobody_reads_ends_the_connection() -> None:
     for _ in range(10):
         loop.advance(1.0)
     assert transport.ended == "aborted"
+
+
+@pytest.mark.parametrize("wait", [0.0, 0.05])
+def test_who_sends_no_more_gets_the_response_to_a_complete_request(port: int, wait: float) -> None:
+    request = POST + form(FILE).replace(b"Connection: close\r\n", b"")
+    connection = connect(port, request)
+    time.sleep(wait)  # so that the end comes with the request, or after it
+    connection.shutdown(socket.SHUT_WR)
+    status, response = read_response(connection)
+    assert status == 200 and b'"size":5' in response
+
+
+def test_who_sends_no_more_in_the_middle_of_a_request_is_disconnected(port: int) -> None:
+    connection = connect(port, POST + b"Content-Length: 100\r\n\r\nhalf")
+    connection.shutdown(socket.SHUT_WR)
+    with contextlib.suppress(ConnectionResetError):
+        assert connection.recv(100) == b""
+    connection.close()
+
+
+def test_a_refusal_while_the_app_waits_for_the_body_leaves_no_trace(
+    port: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    head = CHUNKED.replace(b"Transfer", b"Expect: 100-continue\r\nTransfer")
+    connection = connect(port, head)
+    assert connection.recv(100).startswith(b"HTTP/1.1 100")
+    connection.sendall(b"zz\r\n")
+    assert read_response(connection)[0] == 400
+    assert ask(port, CLOSING)[0] == 200
+    assert not caplog.records

@@ -45,6 +45,12 @@ def test_only_the_owner_reads_the_file(path: str) -> None:
         assert stat.S_IMODE(Path(path).stat().st_mode) == 0o600
 
 
+@pytest.mark.parametrize("name", ["a\nb", "\udcff", "\x1b[2J", "x" * 101])
+def test_names_stand_in_one_line(path: str, name: str) -> None:
+    with pytest.raises(PupilaError, match="Invalid name"):
+        add_token(path, ["predict"], None, None, name)
+
+
 def test_scopes_stand_in_one_order_and_once(path: str) -> None:
     token, _ = add_token(path, ["admin", "predict", "admin"], None, None, "")
     assert token.scopes == ("predict", "admin")

@@ -19,6 +19,7 @@ from starlette.testclient import TestClient
 
 import pupila
 from pupila.artifacts.bundle.folder import read_bundle
+from pupila.artifacts.web import rates
 from pupila.artifacts.web.app import App
 from pupila.artifacts.web.limits import ConnectionLimits
 from pupila.artifacts.web.scopes import PUBLIC, find_access, needs
@@ -209,6 +210,22 @@ def test_an_address_has_a_rate_until_it_shows_a_token(folder: str, tmp_path: Pat
     assert reasons == ["unauthenticated"] * 3 + ["rate-limited", "unauthenticated"]
 
 
+def test_addresses_crowd_out_no_token(folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rates, "_MOST_CLIENTS", 3)
+    with guarded(folder, tmp_path, trusted_proxy=["127.0.0.1"], address_rate="2/min") as service:
+        _, secret = add_token(service.tokens, ["predict"], None, "1/d", "")
+        client = service.client(LOCAL)
+        assert client.get("/model/info", headers=service.show(secret)).status_code == 200
+        for number in range(10):
+            forwarded = {"X-Forwarded-For": f"198.51.100.{number}"}
+            assert client.get("/model/info", headers=forwarded).status_code == 401
+        assert client.get("/model/info", headers=service.show(secret)).status_code == 429
+        odd = [
+            client.get("/model/info", headers={"X-Forwarded-For": f"odd{n}"}).status_code for n in range(4)
+        ]
+        assert odd == [401, 401, 429, 429]  # what is no address counts as one client
+
+
 def test_the_logs_have_who_and_what_and_no_secret(folder: str, tmp_path: Path) -> None:
     with guarded(folder, tmp_path) as service:
         client = service.client()
@@ -251,6 +268,11 @@ def test_a_rotated_token_works_beside_the_new_one(folder: str, tmp_path: Path) -
         (REMOTE, "127.0.0.1", {}, False), (LOCAL, "service.example", {}, False),
         (LOCAL, "127.0.0.1", {"X-Forwarded-For": REMOTE}, False), (LOCAL, "127.0.0.1", {"Forwarded": "for=a"}, False),
         (LOCAL, "127.0.0.1", {"Origin": "https://evil.example"}, False),
+        (LOCAL, "127.0.0.1", {"X-Forwarded-Host": "a"}, False), (LOCAL, "127.0.0.1", {"Via": "1.1 a"}, False),
+        (LOCAL, "LOCALHOST:80", {}, True), (LOCAL, "x", {"Host": "[::1]"}, True),
+        (LOCAL, "x", {"Host": "[[localhost]]"}, False), (LOCAL, "x", {"Host": "localhost:80@evil.example"}, False),
+        (LOCAL, "x", {"Host": "127.0.0.1:evil.example"}, False),
+        (LOCAL, "x", {"Host": "localhost.evil.example"}, False),
     ],
 )  # fmt: skip
 def test_an_open_service_is_open_for_predictions_and_for_its_own_machine(

@@ -2,6 +2,7 @@
 
 import ipaddress
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -19,8 +20,8 @@ from pupila.core.messages import listing, say
 
 _SHARED_PREFIX = 64  # bits of an IPv6 address that one client has for itself
 # Headers of proxies and of web pages; a page of any site may be open in this machine's browser.
-_FOREIGN = ("x-forwarded-for", "forwarded", "x-real-ip", "via", "origin")
-_LOCAL_NAMES = ("127.0.0.1", "localhost", "::1")
+_FOREIGN = ("forwarded", "x-real-ip", "via", "origin", "cf-connecting-ip", "true-client-ip", "x-client-ip")
+_LOCAL_NAME = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?", re.IGNORECASE | re.ASCII)
 _OPEN_SCOPES = ("predict", "feedback")  # of a service without tokens; the others are for this machine
 _REPORTED = Rate(1, 60)  # refusals of one client by its rate that are in the security log
 _HOW = "curl -H 'Authorization: Bearer TOKEN' ..."
@@ -39,7 +40,11 @@ class AccessPolicy:
     tokens: TokenFile | None
     address_rate: Rate
     report: Callable[[SecurityEvent], None]
-    window: MovingWindow = field(default_factory=MovingWindow)
+    token_window: MovingWindow = field(default_factory=MovingWindow)
+    address_window: MovingWindow = field(
+        default_factory=MovingWindow
+    )  # of its own: addresses crowd out no token
+    report_window: MovingWindow = field(default_factory=MovingWindow)
 
 
 class AccessGuard:
@@ -83,7 +88,7 @@ class AccessGuard:
         if access is not None and access.loopback and is_local(address, headers):
             return
         token, rate = self._authenticate(self.policy.tokens, headers, scope)
-        if rate is not None and (wait := self.policy.window.admit(f"token {token.id}", rate)):
+        if rate is not None and (wait := self.policy.token_window.admit(token.id, rate)):
             raise _too_many(rate, wait, say("send fewer requests, or ask for a token with a higher rate"))
         if matched.path and (access is None or access.scope not in token.scopes):
             raise _wrong_scope(token, access)
@@ -101,7 +106,7 @@ class AccessGuard:
             if identity.state == "valid":
                 return identity.token, identity.rate
         rate = self.policy.address_rate
-        if wait := self.policy.window.admit(f"address {find_network(find_address(scope))}", rate):
+        if wait := self.policy.address_window.admit(find_network(find_address(scope)), rate):
             raise _too_many(
                 rate, wait, say("send a valid token: requests without one are limited by address")
             )
@@ -111,7 +116,7 @@ class AccessGuard:
         state = scope["state"]
         state["reason"] = refusal.reason
         address, limited = find_address(scope), refusal.reason == "rate-limited"
-        if limited and self.policy.window.admit(f"report {find_network(address)}", _REPORTED):
+        if limited and self.policy.report_window.admit(find_network(address), _REPORTED):
             return  # a flood would push all else out of the log; the access log has each of them
         self.policy.report(SecurityEvent(
             "refused", refusal.reason, refusal.body["actual"], state.get("token", ""), address, scope["method"],
@@ -130,11 +135,14 @@ def find_secrets(headers: Headers) -> list[str]:
 
 
 def find_network(address: str) -> str:
-    """What counts as one client: an IPv4 address, or the 64 bits that a client with IPv6 has for itself."""
+    """What counts as one client: an IPv4 address, or the 64 bits that a client with IPv6 has for itself.
+
+    What is no address, as a proxy may pass it, counts as one client: empty.
+    """
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
-        return address
+        return ""
     if isinstance(parsed, ipaddress.IPv6Address):
         if parsed.ipv4_mapped is not None:
             return str(parsed.ipv4_mapped)
@@ -149,11 +157,13 @@ def is_local(address: str, headers: Headers) -> bool:
     except ValueError:
         return False
     mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
-    host = headers.get("host", "").rpartition(":")[0] or headers.get("host", "")
+    hosts = headers.getlist("host")
+    foreign = any(name in _FOREIGN or name.startswith("x-forwarded-") for name in headers)
     return (
         (mapped or parsed).is_loopback
-        and not any(name in headers for name in _FOREIGN)
-        and host.strip("[]") in _LOCAL_NAMES
+        and not foreign
+        and len(hosts) == 1
+        and bool(_LOCAL_NAME.fullmatch(hosts[0]))
     )
 
 

@@ -143,12 +143,13 @@ def _other_charset(content_type: str) -> str | None:
     header = HeaderParser()
     header["content-type"] = content_type
     charsets = [value for name, value in header.get_params(()) if name.lower() == "charset"]
-    return next(
-        (value for value in charsets if not _is_taken(value)), None
-    )  # parsers differ in which one counts
+    others = (value for value in charsets if not _is_taken(value))  # parsers differ in which one counts
+    return next((value if isinstance(value, str) else "charset*" for value in others), None)
 
 
-def _is_taken(charset: str) -> bool:
+def _is_taken(charset: object) -> bool:
+    if not isinstance(charset, str):  # in three parts, as RFC 2231 has it
+        return False
     try:
         return codecs.lookup(charset).name in _CHARSETS
     except (LookupError, ValueError):

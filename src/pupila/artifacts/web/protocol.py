@@ -31,19 +31,20 @@ class _Transport:
     """
 
     def __init__(self, transport: asyncio.Transport) -> None:
-        self._transport = transport
+        self._transport, self._ended = transport, False
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
 
     def write(self, data: bytes) -> None:
-        """Send the data, where the connection is open."""
-        if not self._transport.is_closing():
+        """Send the data, where this side of the connection is open."""
+        if not self._ended and not self._transport.is_closing():
             self._transport.write(data)
 
     def write_eof(self) -> None:
         """End what is sent, where the connection is open."""
         if not self._transport.is_closing():
+            self._ended = True
             self._transport.write_eof()
 
     def pause_reading(self) -> None:
@@ -86,6 +87,14 @@ class BoundedProtocol(HttpToolsProtocol):
         self._timer.cancel()
         self.lingering.pop(self, None)
         super().connection_lost(exc)
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """The client sends no more: it still gets the response to a complete request."""
+        cycle = self.cycle
+        if self.phase is not _IDLE or self.pipeline or cycle is None or cycle.response_complete:
+            return False
+        cycle.keep_alive = False
+        return self.transport.can_write_eof()  # not with TLS
 
     def pause_writing(self) -> None:
         """The client does not read its response."""

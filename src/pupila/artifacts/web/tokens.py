@@ -22,6 +22,7 @@ from pupila.core.writing import write_error
 
 PREFIX = "pupila"  # of every secret, so that scanners of repositories recognise it
 _MOST_BYTES = 10_000_000  # of the file: some 20,000 tokens
+_LONGEST_NAME = 100  # characters
 _ID_BYTES, _SECRET_BYTES = 4, 32
 State = Literal["valid", "early", "expired", "revoked"]
 Now = Callable[[], datetime]
@@ -116,6 +117,9 @@ def add_token(
     known = _check_scopes(scopes.split(",") if isinstance(scopes, str) else scopes)
     if rate is not None:
         parse_rate(rate)
+    if not name.isprintable() or len(name) > _LONGEST_NAME:
+        raise PupilaError(say("Invalid name of a token"), repr(name[:_LONGEST_NAME]),
+                          say("at most {n} printable characters", n=_LONGEST_NAME))  # fmt: skip
     start = clock()
     token, secret = _make(known, rate, name, start, _add(start, lifetime))
     if not files.is_remote(path) and not Path(path).exists():

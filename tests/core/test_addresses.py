@@ -1,6 +1,8 @@
 """What is hidden in addresses, and what is not one."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pupila.core.addresses import scrub_addresses
 from pupila.core.errors import PupilaError
@@ -40,3 +42,43 @@ def test_every_sentence_and_every_error_hides_them() -> None:
     address = "ftp://ann:pass-word@host/x"
     assert say("{path} is empty", path=address) == "ftp://***@host/x is empty"
     assert "pass-word" not in str(PupilaError("Can't read it", address, address, f"open {address}"))
+
+
+LONG = 65_536  # characters, as many as a service takes in headers
+
+
+@pytest.mark.parametrize(
+    ("start", "part", "end", "hidden"),
+    [
+        ("a://", "?key", "", None), ("a://?", "key", "", None), ("a://", "?key", "=1 b", "=*** b"),
+        ("a://?", "token", "=1", "=***"), ("a://", "?a=b", "", None), ("a://?", "=", "", None), ("a://", "&", "", None),
+        ("", "a://", "", None), ("", "abfs://", "", None), ("a://", "a:", "", None), ("a://", "@", "x", "://***@x"),
+        ("", "a://b:c@", "x", "://***@x"), ("a://", "@/", "x", None), ("a://?key=", "?key=1", "", "?key=***"),
+        ("abfs://", "a:", "@x", "://***@x"), ("a://", "'?key=1", "'", "'?key=***'"),
+    ],
+)  # fmt: skip
+def test_long_hostile_texts_are_scrubbed_and_nothing_hangs(
+    start: str, part: str, end: str, hidden: str | None
+) -> None:
+    text = start + part * (LONG // len(part)) + end
+    shown = scrub_addresses(text)
+    assert shown == text if hidden is None else shown.endswith(hidden) and shown != text
+
+
+@given(
+    st.lists(
+        st.sampled_from(["a://", "?", "&", ";", "key", "Token", "=", "@", ":", "/", "'", " ", "sig", "x"])
+    ),
+    st.text(),
+)
+def test_repeated_texts_of_any_parts_are_scrubbed_and_what_is_hidden_stays_so(
+    parts: list[str], rest: str
+) -> None:
+    unit = "".join(parts) + rest
+    shown = scrub_addresses("a://" + unit * (LONG // max(len(unit), 1)))
+    assert shown == scrub_addresses(shown)
+
+
+def test_the_parameters_of_a_value_with_an_address_are_hidden_too() -> None:
+    assert scrub_addresses("a://b?next=/c?key=1") == "a://b?next=/c?key=***"
+    assert scrub_addresses("a://b?key=1?token=2&x=3") == "a://b?key=***&x=3"

@@ -7,14 +7,25 @@ HIDDEN = "***"
 _USER = re.compile(
     r"(?<=://)(?:(?<!abfs://)(?<!abfss://)(?<!az://)[^/\s'\"]+|[^/\s'\":]*:[^/\s'\"]*)@"
 )  # fmt: skip
-_PARAMETER = re.compile(
-    r"(?<=[?&;])([^=&;\s'\"]*(?:key|token|secret|passw(?:or)?d|signature|credential)[^=&;\s'\"]*|auth|pwd|sig)"
-    r"=[^&;\s'\"]+", re.IGNORECASE,
-)  # fmt: skip
+# Each begins after a separator and ends before the next one, so that a text of any form takes linear time.
+_NAME = re.compile(r"(?<=[?&;])([^=&;?\s'\"]+)=")
+_VALUE = re.compile(r"[^&;\s'\"]+")
+_SECRET = re.compile(r"key|token|secret|passw(?:or)?d|signature|credential|^(?:auth|pwd|sig)$", re.IGNORECASE)
 
 
 def scrub_addresses(text: str) -> str:
     """The text without users, passwords and tokens of the addresses in it: `s3://***@host/a?token=***`."""
     if "://" not in text:  # nearly every text
         return text
-    return _PARAMETER.sub(rf"\1={HIDDEN}", _USER.sub(f"{HIDDEN}@", text))
+    return _scrub_parameters(_USER.sub(f"{HIDDEN}@", text))
+
+
+def _scrub_parameters(text: str) -> str:
+    parts, end = [], 0
+    for name in _NAME.finditer(text):
+        if name.start() < end or not _SECRET.search(name[1]):
+            continue
+        if value := _VALUE.match(text, name.end()):
+            parts += [text[end : name.end()], HIDDEN]
+            end = value.end()
+    return "".join([*parts, text[end:]])

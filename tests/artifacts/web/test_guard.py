@@ -75,6 +75,15 @@ def test_every_charset_that_is_named_counts(port: int, charsets: tuple[str, ...]
     assert ask(port, POST + form(FILE, kind=kind))[0] == 415
 
 
+def test_a_type_whose_parameters_take_quadratic_time_is_refused_unread(port: int) -> None:
+    for kind in (
+        'a; charset="' + ";" * 60_000,
+        "multipart/form-data; boundary=m; charset=utf-8" + "; a=b" * 1000,
+    ):
+        status, response = ask(port, POST + form(FILE, kind=kind))
+        assert (status, len(parsed(response)[1]["actual"])) == (415, 201)
+
+
 @pytest.mark.parametrize("charset", ["utf-8", "UTF8", '"utf-8"', "us-ascii", "iso-8859-1", "windows-1252"])
 def test_the_usual_charsets_are_read(port: int, charset: str) -> None:
     kind = f"multipart/form-data; boundary=m; charset={charset}"

@@ -18,7 +18,7 @@ from starlette.requests import Request
 from pupila.artifacts.web.base64_images import decode_base64
 from pupila.artifacts.web.image_request import ImageBody, ImageRequest, Options
 from pupila.artifacts.web.limits import BodyLimits
-from pupila.artifacts.web.refusals import Refusal
+from pupila.artifacts.web.refusals import Refusal, to_response
 from pupila.imaging.images.decode import ImageFault
 
 LIMITS = BodyLimits(body=100_000, held=1_000_000, files=3, fields=4, field_bytes=1000)
@@ -198,6 +198,9 @@ SEVERAL = "send the images as multipart fields 'files', as JSON {\"images\": [ba
         (b'{"image": "\xff"}', "application/json", "invalid-json", "unicode"),
         (b'{"image": NaN}', "application/json", "invalid-json", "expected value"),
         (b"[" * 2000, "application/json", "invalid-json", "recursion limit"),
+        (b"[" * 5000, "application/json", "invalid-json", "5000 commas and brackets"),
+        (b'{"image":[' + b"[]," * 2600 + b"1]}", "application/json", "invalid-json", "5202 commas and brackets"),
+        (b'{"image":"' + b"{," * 3000 + b'"}', "application/json", "invalid-json", "6001 commas and brackets"),
         (multipart(('name="image"; filename="a"', b"1")), FORM, "invalid-request", "a file in the field `image`"),
         (multipart(('name="file"', b"1")), FORM, "invalid-request", "the field `file` is text"),
         (multipart(('name="note"', b"1")), FORM, "invalid-request", "the fields `note`"),
@@ -255,3 +258,28 @@ def test_a_route_that_needs_no_image_takes_options_alone() -> None:
     assert parse(b"", "", "name=a", least=0) == ([], PointOptions(name="a"))
     assert parse(b'{"name": "a"}', "application/json", least=0) == ([], PointOptions(name="a"))
     assert parse(multipart(('name="name"', b"a"), ('name="flag"', b"")), FORM, least=0)[1].name == "a"
+
+
+def test_many_points_and_images_are_no_hostile_structure() -> None:
+    points = tuple((float(n), 0.0) for n in range(256))
+    fields = {"images": ["data:image/png;base64,QQ=="] * 3, "points": points}
+    images, options = parse(json.dumps(fields).encode(), "application/json", batch=True)
+    assert (images, options.points) == ([b"A"] * 3, points)
+
+
+LONG = "n" * 100_000
+
+
+@pytest.mark.parametrize(
+    ("data", "kind", "query"),
+    [
+        (b"1", "image/png", f"{LONG}=1"), (b"1", "image/png", f"flag={LONG}"),
+        (b"1", "image/png", f"{LONG}=1&{LONG}=1"), (b"1", LONG, ""),
+        (multipart((f'name="{LONG[:3000]}"', b"1")), FORM, ""),
+        (multipart((f'name="{LONG[:3000]}"; filename="a"', b"1")), FORM, ""),
+    ],
+)  # fmt: skip
+def test_a_refusal_repeats_little_of_what_was_sent(data: bytes, kind: str, query: str) -> None:
+    refusal = refused(data, kind, query)
+    assert len(to_response(refusal, "x").body) < 2000
+    assert "nnn…" in refusal.body["error"] + refusal.body["actual"]

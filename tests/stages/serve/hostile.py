@@ -4,9 +4,16 @@ import json
 import random
 from base64 import b64encode
 from collections.abc import Iterator
+from typing import Any
 
 BOUNDARY = b"m"
-_HEAD = b"POST /predict/%s HTTP/1.1\r\nHost: x\r\n"
+_HEAD = b"POST /%s HTTP/1.1\r\nHost: x\r\n%s"
+_ADDRESS = b"a://" + b"?key" * 15_000  # what is removed from texts are the secrets of addresses
+_TARGETS = (
+    b"predict/single", b"predict/batch", b"predict/single?a=%ED%A0%80", b"predict/single?explain=true", b"%ff",
+    b"segment", b"segment?points=%5B%5B3,3%5D%5D", b"segment?image_id=" + b"0" * 64, b"segment?points=[[1e999,NaN]]",
+    _ADDRESS[:9000].replace(b"?", b"%3F")[:9000], b"predict/single?" + _ADDRESS[:9000],
+)  # fmt: skip
 _NAMES = (
     b"a.png",
     b"\xed\xa0\x80",
@@ -16,16 +23,38 @@ _NAMES = (
     b"%ED%A0%80",
     b"",
     b"a" * 3000,
+    _ADDRESS[:3000],
+    b"a://" + b"b:c@" * 700,
 )
 _CHARSETS = (b"", b"; charset=utf-7", b"; charset=undefined", b"; charset=punycode", b"; charset=utf-8")
 
 
-def requests(seed: int, image: bytes) -> Iterator[list[bytes]]:
-    """Endless requests, each as the pieces in which it is sent."""
+def requests(seed: int, image: bytes, header: bytes = b"") -> Iterator[list[bytes]]:
+    """Endless requests, each as the pieces in which it is sent.
+
+    Args:
+        seed: of the draws.
+        image: a valid one.
+        header: a line that most of them have.
+    """
     draw = random.Random(seed)
-    kinds = (_headers, _chunks, _lengths, _pipelines, _forms, _upgrades, _mutated, _encoded, _raw, _json)
+    kinds = (
+        _headers,
+        _points,
+        _chunks,
+        _lengths,
+        _pipelines,
+        _forms,
+        _upgrades,
+        _mutated,
+        _encoded,
+        _raw,
+        _json,
+    )
     while True:
-        yield draw.choice(kinds)(draw, image)
+        pieces = draw.choice(kinds)(draw, image)
+        more = header if draw.random() < 0.8 else b""
+        yield [piece.replace(b"Host: x\r\n", b"Host: x\r\n" + more) for piece in pieces]
 
 
 def _form(draw: random.Random, image: bytes) -> tuple[bytes, bytes]:
@@ -43,7 +72,13 @@ def _form(draw: random.Random, image: bytes) -> tuple[bytes, bytes]:
 
 
 def _head(draw: random.Random) -> bytes:
-    return _HEAD % draw.choice((b"single", b"batch", b"single?a=%ED%A0%80", b"single?explain=true", b"%ff"))
+    header = draw.choice((
+        b"", b"", b"Authorization: Bearer %s\r\n" % _ADDRESS, b"Authorization: Bearer \xff\r\n", b"X-API-Key: x\r\n",
+        b"X-Request-ID: %s\r\n" % _ADDRESS, b"Authorization: Basic %s\r\n" % (b"a:" * 20_000),
+        b"Content-Encoding: %s\r\n" % _ADDRESS, b"Content-Type: a; charset=%s\r\n" % _ADDRESS,
+        b"Content-Type: a; charset=\"%s\r\n" % (b";" * 60_000),
+    ))  # fmt: skip
+    return _HEAD % (draw.choice(_TARGETS), header)
 
 
 def _typed(draw: random.Random, kind: bytes, body: bytes) -> list[bytes]:
@@ -64,9 +99,9 @@ def _raw(draw: random.Random, image: bytes) -> list[bytes]:
 def _json(draw: random.Random, image: bytes) -> list[bytes]:
     """JSON that is damaged, deep, of other types or of hostile texts."""
     text = b64encode(image).decode()
-    value = draw.choice((
+    value: Any = draw.choice((
         text, text[:-1], f"data:image/png;base64,{text}", "data:,", "=" * 1000, "A" * 400_000, "\ud800", 5, None, [],
-        {}, [text] * 2, [text] * 200, [None], {"image": text}, True,
+        {}, [[]] * 100_000, [text] * 2, [text] * 200, [None], {"image": text}, True,
     ))  # fmt: skip
     fields = {draw.choice(("image", "images", "explain", "", "__proto__", "\0")): value for _ in range(3)}
     body = json.dumps(fields).encode()
@@ -86,9 +121,28 @@ def _forms(draw: random.Random, image: bytes) -> list[bytes]:
     return [_whole(draw, image)]
 
 
+def _points(draw: random.Random, image: bytes) -> list[bytes]:
+    """A prompt, with or without its image."""
+    value = draw.choice((
+        b"[[3,3]]", b"[[1e999,3]]", b"[" * 60_000, b"[],", b"[[3]]", b"[[3,3]" + b",[3,3]" * 9000 + b"]", _ADDRESS, b"",
+    ))  # fmt: skip
+    form = b'--%s\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n'
+    body = form % (BOUNDARY, draw.choice((b"points", b"negatives", b"box", b"image_id", _NAMES[-2])), value)
+    kind, rest = _form(draw, image)
+    return _typed(draw, kind, draw.choice((b"", body)) + body + rest)
+
+
 def _headers(draw: random.Random, _: bytes) -> list[bytes]:
     line = draw.choice(
-        (b"A: %s\r\n" % (b"a" * 60_000), b"a: b\r\n" * 500, b"\r\n", b"A" * 70_000, b": \r\n", b" fold\r\n")
+        (
+            b"A: %s\r\n" % (b"a" * 60_000),
+            b"A: %s\r\n" % _ADDRESS,
+            b"a: b\r\n" * 500,
+            b"\r\n",
+            b"A" * 70_000,
+            b": \r\n",
+            b" fold\r\n",
+        )
     )
     start = draw.choice((b"", b"\r\n" * 1000, b"\0" * 10))
     return [start + _head(draw), *[line] * draw.choice((1, 3, 30)), b"\r\n"]

@@ -8,7 +8,7 @@ from email.message import Message as HeaderParser
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pupila.artifacts.web.limits import BodyLimits
+from pupila.artifacts.web.limits import BodyLimits, read_declared_length
 from pupila.artifacts.web.refusals import RETRY_LATER, Refusal, over_limit, to_response
 from pupila.core.messages import listing, say
 
@@ -17,6 +17,7 @@ _CHARSETS = ("utf-8", "ascii", "iso8859-1", "cp1252")
 _BOUNDARY = re.compile(
     r"^multipart/form-data\s*;.*\bboundary=(?:\"([\w'()+,./:=? -]+)\"|([\w'+./:-]+))", re.IGNORECASE
 )
+_LONGEST_TYPE = 1000  # characters of a Content-Type with a charset: parameters take quadratic time to parse
 _TAIL = 4096  # bytes in which a form must end
 Admit = Callable[[], None]  # raises a Refusal where no more requests can be taken
 
@@ -101,8 +102,7 @@ class RequestGuard:
                 "utf-8",
                 say("send names and text fields as UTF-8"),
             )
-        length = headers.get("content-length", "0")
-        declared = int(length) if length.isascii() and length.isdecimal() else 0
+        declared = read_declared_length(headers)
         if declared > self.limits.body:
             raise self._too_large(declared)
         if self.held + declared > self.limits.held and self.held:
@@ -140,6 +140,8 @@ def _other_charset(content_type: str) -> str | None:
     """The charset of a body that is not taken; None where it is, or where none is named."""
     if "charset" not in content_type.lower():
         return None
+    if len(content_type) > _LONGEST_TYPE:
+        return content_type
     header = HeaderParser()
     header["content-type"] = content_type
     charsets = [value for name, value in header.get_params(()) if name.lower() == "charset"]

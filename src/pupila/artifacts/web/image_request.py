@@ -7,6 +7,7 @@ time.
 
 import asyncio
 import contextlib
+import reprlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from tempfile import SpooledTemporaryFile
@@ -19,14 +20,16 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.requests import ClientDisconnect
 
 from pupila.artifacts.web.base64_images import decode_base64
-from pupila.artifacts.web.limits import BodyLimits
+from pupila.artifacts.web.limits import BodyLimits, read_declared_length
 from pupila.artifacts.web.reasons import Reason
 from pupila.artifacts.web.refusals import Refusal, from_disk_error, over_limit
 from pupila.core.messages import listing, say, translate
 from pupila.imaging.images.decode import ImageFault
 
 _SPOOLED = 1024 * 1024  # bytes of a body in memory; more go to disk
-_SHOWN = 100  # characters of an invalid field in a refusal
+_MOST_MARKS = (
+    4096  # commas and brackets of the options in a JSON body; an image has two commas, with a data URL
+)
 FORM, JSON, RAW = "multipart/form-data", "application/json", "application/octet-stream"
 PNG = "image/png"
 
@@ -133,8 +136,7 @@ class ImageBody(Generic[OptionsType]):
         self, request: Request, opened: contextlib.AsyncExitStack, reason: Reason, most: int
     ) -> UploadFile:
         """The body in a file; one that is too long is refused, unread where it declares its length."""
-        declared = request.headers.get("content-length", "0")
-        self._check_size(int(declared) if declared.isdecimal() else 0, reason, most)
+        self._check_size(read_declared_length(request.headers), reason, most)
         file = _open_spooled(opened)
         async for chunk in request.stream():
             self._check_size((file.size or 0) + len(chunk), reason, most)
@@ -180,7 +182,7 @@ class ImageBody(Generic[OptionsType]):
     ) -> tuple[list[SentImage], list[tuple[str, Any]]]:
         """In a thread."""
         try:
-            fields = from_json(body.file.read(), allow_inf_nan=False, cache_strings="none")
+            fields = from_json(self._read_flat(body), allow_inf_nan=False, cache_strings="none")
         except ValueError as fault:
             raise Refusal(
                 "invalid-json",
@@ -190,17 +192,27 @@ class ImageBody(Generic[OptionsType]):
                 self.remedy,
             ) from fault
         if not isinstance(fields, dict):
-            raise Refusal(
-                "invalid-json", say("The body is not a JSON object"), _show(fields), say("a JSON object"), self.remedy
-            )  # fmt: skip
+            raise Refusal("invalid-json", say("The body is not a JSON object"), reprlib.repr(fields),
+                          say("a JSON object"), self.remedy)  # fmt: skip
         sent = fields.pop(self.json_field, None)
         texts = [] if sent is None else sent if self.batch else [sent]
         if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-            self._refuse_images(f"{self.json_field}: {_show(sent)}")
+            self._refuse_images(f"{self.json_field}: {reprlib.repr(sent)}")
         if len(texts) > self.most:
             raise Refusal("many-files", say("Too many files"), str(len(texts)), say("at most {n}", n=self.most),
                           say("split the files into several requests"))  # fmt: skip
         return [self._decode(text, opened) for text in texts], list(fields.items())
+
+    def _read_flat(self, body: UploadFile) -> bytes:
+        """The JSON text; one of many values, which would take many times its size once it is parsed, is refused."""
+        text: bytes = body.file.read()
+        marks, most = sum(map(text.count, (b",", b"[", b"{"))), _MOST_MARKS + 2 * self.most
+        if marks > most:
+            raise Refusal(
+                "invalid-json", say("The JSON body has too many values"), say("{n} commas and brackets", n=marks),
+                say("each image as one base64 text, and at most {n} commas and brackets", n=most), self.remedy,
+            )  # fmt: skip
+        return text
 
     def _decode(self, text: str, opened: contextlib.AsyncExitStack) -> SentImage:
         """The image of a text, in a file; an invalid one is a fault when it is read."""
@@ -255,7 +267,7 @@ class ImageBody(Generic[OptionsType]):
                 else say("Invalid field {name}", name=name)
             )
             shown = dict(fields)[name]
-            raise Refusal("invalid-request", problem, shown[:_SHOWN] if isinstance(shown, str) else _show(shown),
+            raise Refusal("invalid-request", problem, shown if isinstance(shown, str) else reprlib.repr(shown),
                           expected, say("see /docs")) from fault  # fmt: skip
 
 
@@ -283,8 +295,3 @@ def _raiser(fault: ImageFault) -> Callable[[], bytes]:
         raise fault
 
     return read
-
-
-def _show(value: Any) -> str:
-    """A value of JSON, short."""
-    return repr(value)[:_SHOWN]

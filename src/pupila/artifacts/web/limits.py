@@ -1,5 +1,6 @@
 """What one connection and one request may take."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -37,3 +38,9 @@ class BodyLimits:
     files: int = 1  # of one form
     fields: int = 16  # text fields of one form
     field_bytes: int = 65_536  # of one text field
+
+
+def read_declared_length(headers: Mapping[str, str]) -> int:
+    """The Content-Length, bytes; 0 without a valid one, which the connection refuses."""
+    length = headers.get("content-length", "")
+    return int(length) if length.isascii() and length.isdecimal() else 0

@@ -22,7 +22,7 @@ from pupila.core.messages import mark, say, translate
 _log = logging.getLogger("uvicorn.error")
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FILES_OPEN = (errno.EMFILE, errno.ENFILE)
-_SHOWN = 5  # names of form fields in a refusal
+_LONGEST = 200  # characters of a text that may come from the client
 RETRY_AFTER = 1  # seconds
 RETRY_LATER = {"retry-after": str(RETRY_AFTER)}  # headers of a refusal of only now
 MEDIA_TYPE = "application/problem+json"
@@ -35,8 +35,8 @@ class Refusal(fastapi.HTTPException):
 
     Args:
         reason: names the status, and what clients and metrics tell refusals apart by.
-        problem: one clause: what is wrong.
-        actual: what was found.
+        problem: one clause: what is wrong; cut where it is long, as what a client sends may be.
+        actual: what was found; cut likewise.
         expected: what would have been right.
         remedy: the next step.
         headers: of the response.
@@ -51,6 +51,7 @@ class Refusal(fastapi.HTTPException):
         remedy: str = "",
         headers: Mapping[str, str] | None = None,
     ) -> None:
+        problem, actual = _shorten(problem), _shorten(actual)
         super().__init__(STATUS[reason], problem, headers)
         self.reason: Reason = reason
         self.body = {"error": problem, "actual": actual, "expected": expected, "remedy": remedy}
@@ -58,6 +59,10 @@ class Refusal(fastapi.HTTPException):
     def describe(self) -> str:
         """What is wrong, was found and was expected, in one sentence."""
         return str(PupilaError(self.body["error"], self.body["actual"], self.body["expected"]))
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def over_limit(

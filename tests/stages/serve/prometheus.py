@@ -1,8 +1,9 @@
 """A Prometheus of its own for a test: it scrapes services on this machine, and is asked over its API."""
 
 import json
-import socket
+import re
 import subprocess
+import threading
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Sequence
@@ -13,6 +14,8 @@ from typing import Any
 import yaml
 
 from tests.promtool import find_program
+
+PAUSE, PAUSES = 0.05, 1200  # seconds between two looks, and how many before the test fails
 
 
 class Prometheus:
@@ -44,9 +47,6 @@ class Prometheus:
 def run_prometheus(folder: Path, targets: Sequence[str], interval: str) -> Iterator[Prometheus]:
     """Within it Prometheus scrapes the targets as the job `pupila`, and evaluates the alerts."""
     program = find_program("prometheus")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     config = {
         "global": {"scrape_interval": interval, "evaluation_interval": interval},
         "rule_files": ["alerts.yml"],
@@ -54,15 +54,26 @@ def run_prometheus(folder: Path, targets: Sequence[str], interval: str) -> Itera
     }
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
     command = [
-        program, "--config.file=prometheus.yml", "--storage.tsdb.path=tsdb", f"--web.listen-address=127.0.0.1:{port}",
-        "--log.level=error",
+        program, "--config.file=prometheus.yml", "--storage.tsdb.path=tsdb", "--web.listen-address=127.0.0.1:0",
+        "--log.format=json",
     ]  # fmt: skip
-    process = subprocess.Popen(command, cwd=folder)
-    prometheus = Prometheus(f"127.0.0.1:{port}")
-    try:
-        while not prometheus.is_up():
-            assert process.poll() is None
-        yield prometheus
-    finally:
-        process.terminate()
-        process.wait(60)
+    with (
+        (folder / "prometheus.log").open("w") as log,
+        subprocess.Popen(command, cwd=folder, stderr=log) as process,
+    ):
+        try:
+            yield _wait_until_ready(process, folder / "prometheus.log")
+        finally:
+            process.terminate()
+
+
+def _wait_until_ready(process: "subprocess.Popen[bytes]", log: Path) -> Prometheus:
+    """Its API; the port that it chose is in its log."""
+    for _ in range(PAUSES):
+        assert process.poll() is None, log.read_text()
+        if listening := re.search(r'"address":"([^"]+:[1-9]\d*)"', log.read_text()):
+            prometheus = Prometheus(listening[1])
+            if prometheus.is_up():
+                return prometheus
+        threading.Event().wait(PAUSE)
+    raise AssertionError(log.read_text())

@@ -40,7 +40,6 @@ PHOTO = encoded(photo(5, 300, 200), "JPEG")
 RED = encoded(plain(255, 0, 0))
 SCENE = encoded(scene())
 POINTED = encoded(pointed_scene())
-FORMS = {"multipart/form-data", "application/json", "image/*", "application/octet-stream"}
 JSON = {"Content-Type": "application/json"}
 Sent = tuple[bytes, dict[str, str]]
 

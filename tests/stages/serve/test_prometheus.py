@@ -13,7 +13,7 @@ import pupila
 from tests.colours import write_colours, write_pointing
 from tests.pictures import encoded, photo
 from tests.stages.serve.monitoring import FOLDER, fill_in, list_queries, read_alerts
-from tests.stages.serve.prometheus import run_prometheus
+from tests.stages.serve.prometheus import PAUSE, PAUSES, run_prometheus
 from tests.stages.serve.test_metrics import send
 
 PHOTOS = [encoded(photo(seed, 60, 40), "JPEG") for seed in range(8)]
@@ -25,16 +25,16 @@ pytestmark = pytest.mark.slow
 
 @contextmanager
 def load(plain: str, promptable: str) -> Iterator[None]:
-    """Within it clients send images, batches, prompts and files that are no images."""
+    """Within it clients send images, batches, prompts and files that are no images; each gets what it should."""
     stop = threading.Event()
+    statuses: list[tuple[int, ...]] = []
 
     def client(number: int) -> None:
         while not stop.is_set():
             for image in PHOTOS[number:]:
-                send(plain, image)
-                send(promptable, image, route="/segment", fields=[("points", f"[[{1 + number},3]]")])
-            send(plain, *PHOTOS, route="/predict/batch")
-            send(plain, b"no image")
+                point = [("points", f"[[{1 + number},3]]")]
+                statuses.append((send(plain, image), send(promptable, image, route="/segment", fields=point)))
+            statuses.append((send(plain, *PHOTOS, route="/predict/batch"), send(plain, b"no image")))
 
     threads = [threading.Thread(target=client, args=(number,)) for number in range(4)]
     for thread in threads:
@@ -45,6 +45,7 @@ def load(plain: str, promptable: str) -> Iterator[None]:
         stop.set()
         for thread in threads:
             thread.join()
+    assert set(statuses) == {(200, 200), (200, 415)}
 
 
 def test_prometheus_has_data_for_every_panel_and_no_counter_falls(tmp_path: Path) -> None:
@@ -53,12 +54,13 @@ def test_prometheus_has_data_for_every_panel_and_no_counter_falls(tmp_path: Path
     with pupila.serve(plain, threads=1) as first, pupila.serve(promptable, threads=1) as second:
         addresses = [service.url.removeprefix("http://") for service in (first, second)]
         with load(*addresses), run_prometheus(tmp_path, addresses, INTERVAL) as prometheus:
-            while (
-                len(prometheus.query("up == 1")) < 2
-                or min(float(series["value"][1]) for series in prometheus.query("count_over_time(up[10m])"))
-                < SCRAPES
-            ):
-                threading.Event().wait(0.05)
+            for _ in range(PAUSES):
+                scrapes = prometheus.query("sum_over_time(up[10m])")  # successful ones of each target
+                if len(scrapes) == 2 and min(float(series["value"][1]) for series in scrapes) >= SCRAPES:
+                    break
+                threading.Event().wait(PAUSE)
+            else:
+                pytest.fail(f"targets that are down: {prometheus.query('up == 0')}")
             empty = [
                 query for query in list_queries()
                 if not prometheus.query(fill_in(query.expression, "pupila", WINDOW))

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pupila.artifacts.web.image_request import FORM, JSON, PNG, RAW, ImageBody
-from pupila.artifacts.web.reasons import STATUS, TITLES, Reason
+from pupila.artifacts.web.reasons import IMAGE_FAULTS, STATUS, TITLES, Reason
 from pupila.artifacts.web.refusals import MEDIA_TYPE, Problem, Refusal, describe_problem
 from pupila.artifacts.web.scopes import Access
 from pupila.core.messages import mark, say, translate
@@ -18,9 +18,8 @@ _EVERYWHERE: tuple[Reason, ...] = (
     "many-connections", "many-open-bytes",
 )  # fmt: skip
 IMAGE_REASONS: tuple[Reason, ...] = (
-    "cut-off", "invalid-form", "invalid-json", "many-files", "many-fields", "large-field", "oversized",
-    "unsupported-media-type", "not-an-image", "missing-extra", "unreadable", "truncated", "empty-file",
-    "invalid-base64", "invalid-request", "no-heat-map", "not-finite", "storage", "queue-full", "many-explanations",
+    "cut-off", "invalid-form", "invalid-json", "many-files", "many-fields", "large-field", "unsupported-media-type",
+    *IMAGE_FAULTS, "invalid-request", "no-heat-map", "not-finite", "storage", "queue-full", "many-explanations",
     "no-memory", "many-open-files", "disk-full",
 )  # fmt: skip
 # One white pixel.

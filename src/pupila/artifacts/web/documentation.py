@@ -16,6 +16,7 @@ from pupila.artifacts.web.documentation_page import (
     render_schemas,
     render_trial,
 )
+from pupila.artifacts.web.listening import is_draining
 from pupila.artifacts.web.scopes import PUBLIC, needs
 from pupila.core.messages import say
 from pupila.core.version import __version__
@@ -30,7 +31,11 @@ def add_documentation(app: App) -> None:
         links = {"documentation": "/docs", "description": "/openapi.json", "health": "/health"}
         headers = {"vary": "accept"}
         if "text/html" not in request.headers.get("accept", ""):
-            state = {"service": "Pupila", "version": __version__, "status": "ok"}
+            state = {
+                "service": "Pupila",
+                "version": __version__,
+                "status": "draining" if is_draining(app) else "ok",
+            }
             return JSONResponse({**state, **links}, headers=headers)
         items = "".join(f'<li><a href="{path[1:]}">{path}</a></li>' for path in links.values())
         return _page("Pupila", f"<p>{_version()}</p><ul>{items}</ul>", headers)

@@ -4,7 +4,6 @@ from typing import Literal
 
 from pupila.core.messages import mark
 
-# Those from "oversized" to "empty-file" are the codes of an `ImageFault`.
 Reason = Literal[
     "invalid-http", "large-framing", "pipelined", "cut-off", "invalid-form", "invalid-json", "unauthenticated",
     "forbidden", "not-found", "unknown-image-id", "method-not-allowed", "timeout", "conflict", "gone", "large-body",
@@ -70,6 +69,10 @@ TITLES: dict[Reason, str] = {
     "many-open-files": mark("The server has too many open files"),
     "disk-full": mark("The server's temporary folder is full"),
 }
+# The codes of an `ImageFault`, that of base64 among them.
+IMAGE_FAULTS: tuple[Reason, ...] = (
+    "empty-file", "not-an-image", "unreadable", "truncated", "oversized", "missing-extra", "invalid-base64",
+)  # fmt: skip
 _GENERAL: dict[int, Reason] = {
     400: "invalid-form",
     413: "large-body",

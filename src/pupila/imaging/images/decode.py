@@ -62,7 +62,7 @@ class ImageFault(ValueError):
     """Bytes that can't be used as an image.
 
     Args:
-        code: `empty-file`, `not-an-image`, `unreadable`, `truncated`, `oversized` or `missing-extra`.
+        code: `empty-file`, `not-an-image`, `unreadable`, `truncated`, `oversized`, `missing-extra` or `invalid-base64`.
         reason: one clause for the user.
     """
 

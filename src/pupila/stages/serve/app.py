@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pydantic import Field
 
@@ -21,10 +21,9 @@ from pupila.imaging.images.budget import set_decode_memory
 from pupila.stages.serve.batcher import Batcher
 from pupila.stages.serve.embeddings import Embeddings
 from pupila.stages.serve.exposure import LOCAL, Gate, open_gate
-from pupila.stages.serve.follow import Follower, Swapping
-from pupila.stages.serve.metrics import ServingMetrics, StateCollector
+from pupila.stages.serve.follow import Follower
+from pupila.stages.serve.metrics import StateCollector, Worker
 from pupila.stages.serve.predict_routes import add_predictions
-from pupila.stages.serve.queue import RequestQueue
 from pupila.stages.serve.readiness import add_health
 from pupila.stages.serve.runtime import choose_runtime
 from pupila.stages.serve.segment_routes import add_segment
@@ -46,21 +45,6 @@ class Followed:
 
     watch: Watch
     number: int | None  # in a registry
-
-
-class Worker(Swapping, Protocol):
-    """What predicts, in threads of its own."""
-
-    @property
-    def queue(self) -> RequestQueue:
-        """The open images."""
-
-    @property
-    def metrics(self) -> ServingMetrics:
-        """What it counts."""
-
-    def close(self) -> None:
-        """Let the threads end."""
 
 
 AnyWorker = TypeVar("AnyWorker", bound=Worker)

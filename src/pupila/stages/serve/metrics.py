@@ -18,21 +18,13 @@ from pupila.artifacts.web.metrics import (
     Metric,
     new_registry,
 )
-from pupila.stages.serve.follow import Follower
+from pupila.artifacts.web.reasons import IMAGE_FAULTS
+from pupila.stages.serve.follow import Follower, Swapping
 from pupila.stages.serve.queue import RequestQueue
-from pupila.stages.serve.readiness import find_reason
-from pupila.stages.serve.slot import ModelSlot
+from pupila.stages.serve.readiness import find_obstacle
 
 _BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64)
 _CONFIDENCES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
-_CODES = (
-    "empty-file",
-    "not-an-image",
-    "unreadable",
-    "truncated",
-    "oversized",
-    "missing-extra",
-)  # of an ImageFault
 _HASH = 12  # characters of a version
 
 
@@ -78,7 +70,7 @@ class ServingMetrics:
             ("reason",),
             registry=registry,
         )
-        self._invalid = BoundedCounter(invalid, _CODES)
+        self._invalid = BoundedCounter(invalid, IMAGE_FAULTS)
 
     def observe_read(self, request: Request) -> float:
         """Observe how long the request took to arrive; the time of the clock, seconds."""
@@ -135,16 +127,19 @@ class EmbeddingMetrics(ServingMetrics):
         (self._hits if hit else self._misses).inc()
 
 
-class Worker(Protocol):
-    """What the state of a service is read from."""
+class Worker(Swapping, Protocol):
+    """What predicts, in threads of its own."""
 
     @property
     def queue(self) -> RequestQueue:
         """The open images."""
 
     @property
-    def slot(self) -> ModelSlot[Any]:
-        """The model."""
+    def metrics(self) -> ServingMetrics:
+        """What it counts."""
+
+    def close(self) -> None:
+        """Let the threads end."""
 
 
 class StateCollector(Collector):
@@ -172,8 +167,8 @@ class StateCollector(Collector):
         model = GaugeMetricFamily("pupila_model_info", "The served model; always 1", labels=list(labels))
         model.add_metric(list(labels.values()), 1)
         yield model
-        reason = find_reason(self._app, self._follower)
-        yield _gauge("pupila_ready", "Whether /health/ready is a 200: 1, or 0", reason is None)
+        obstacle = find_obstacle(self._app, self._follower)
+        yield _gauge("pupila_ready", "Whether /health/ready is a 200: 1, or 0", obstacle is None)
         yield _gauge("pupila_queue_images", "Images in the queue", queue.open)
         yield _gauge("pupila_queue_limit_images", "Maximum number of images in the queue", queue.most)
         yield _gauge("pupila_http_connections", "Open connections", count_connections(self._app))

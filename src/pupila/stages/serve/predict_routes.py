@@ -25,7 +25,7 @@ from pupila.stages.serve.responses import (
     example_batch,
 )
 from pupila.stages.serve.shapes import RESPONSE_FORMATS
-from pupila.stages.serve.uploads import NotFinite, image_refused, refuse_not_finite
+from pupila.stages.serve.uploads import NotFinite, check_finite, image_refused, refuse_not_finite
 
 _Sent = ImageRequest[PredictOptions]
 
@@ -68,31 +68,40 @@ class _Responder:
         else:
             predictions = await self.batcher.predict(reads, predictor)
         for prediction in predictions:
-            self._count(prediction)
+            if isinstance(prediction, ImageFault):
+                self.batcher.metrics.count_invalid(prediction.code)
         return predictions
 
     def _count(self, prediction: Any) -> None:
+        """Count a prediction that has its response."""
         metrics = self.batcher.metrics
         if isinstance(prediction, ExplainedPrediction):
             metrics.explanations.inc()
             prediction = prediction.prediction
-        if isinstance(prediction, ImageFault):
-            metrics.count_invalid(prediction.code)
-        elif not isinstance(prediction, BaseException):
-            metrics.count_prediction(prediction, self.format.predicted_classes(prediction))
+        metrics.count_prediction(prediction, self.format.predicted_classes(prediction))
 
     async def draw(
         self, prediction: Any, image: SentImage, predictor: Predictor, overlay: bool
     ) -> bytes | None:
-        """The PNG of an overlay or of a mask; None: the task has none."""
+        """The PNG of an overlay or of a mask; None: the task has none.
+
+        Raises:
+            NotFinite: a figure of the prediction is none.
+        """
         to_png = self.format.to_png
         if not overlay and to_png is None:
             return None
+        explained = isinstance(prediction, ExplainedPrediction)
+        check_finite((prediction.prediction if explained else prediction).confidence)
         with self.batcher.metrics.stages["respond"].time():
             if to_png is not None and not overlay:
-                return await asyncio.to_thread(to_png, prediction)
-            bands, limits = predictor.info.preprocessing.bands, predictor.limits
-            return await self.batcher.run(partial(draw_overlay, image.read, prediction, bands, limits))
+                picture = await asyncio.to_thread(to_png, prediction)
+            else:
+                bands, limits = predictor.info.preprocessing.bands, predictor.limits
+                draw = partial(draw_overlay, image.read, prediction, bands, limits)
+                picture = await self.batcher.run(draw)
+        self._count(prediction)
+        return picture
 
     async def respond(
         self, prediction: Any, request: Request, options: PredictOptions, start: float, version: str
@@ -103,14 +112,17 @@ class _Responder:
             NotFinite: a figure of it is none.
         """
         common: dict[str, Any] = {"model_version": version, "request_id": request.state.id}
+        plain = prediction
         if isinstance(prediction, ExplainedPrediction):
             common["explanation"] = prediction.explanation
-            prediction = prediction.prediction
+            plain = prediction.prediction
         with self.batcher.metrics.stages["respond"].time(), refuse_not_finite():
-            fields = await _task_fields(self.format, prediction)
+            fields = await _task_fields(self.format, plain)
             if options.boxes:
-                fields |= await asyncio.to_thread(self.format.boxes, prediction)
-            return self.format.model(**fields, **common, processing_time=time.perf_counter() - start)
+                fields |= await asyncio.to_thread(self.format.boxes, plain)
+            response = self.format.model(**fields, **common, processing_time=time.perf_counter() - start)
+        self._count(prediction)
+        return response
 
 
 def add_predictions(app: App, batcher: Batcher) -> None:
@@ -140,7 +152,6 @@ def _add_single(app: App, responder: _Responder) -> None:
         """
         start, options = batcher.metrics.observe_read(request), sent.options
         responder.check(options, request)
-        picture = None
         with batcher.queue.reserve(), batcher.slot.lease() as predictor:
             version = predictor.bundle.hash
             (prediction,) = await responder.predict(sent, predictor)
@@ -150,9 +161,10 @@ def _add_single(app: App, responder: _Responder) -> None:
                 raise prediction
             if accepts_png(request):
                 picture = await responder.draw(prediction, sent.images[0], predictor, options.overlay)
-        if picture is not None:
-            return Response(picture, media_type=PNG, headers={VERSION_HEADER: version, "vary": "accept"})
-        return await responder.respond(prediction, request, options, start, version)
+                if picture is not None:
+                    headers = {VERSION_HEADER: version, "vary": "accept"}
+                    return Response(picture, media_type=PNG, headers=headers)
+            return await responder.respond(prediction, request, options, start, version)
 
 
 def _add_batch(app: App, responder: _Responder) -> None:
@@ -175,26 +187,28 @@ def _add_batch(app: App, responder: _Responder) -> None:
         with batcher.queue.reserve(len(sent.images)), batcher.slot.lease() as predictor:
             version = predictor.bundle.hash
             predictions = await responder.predict(sent, predictor)
-        items: Any = []
-        for image, prediction in zip(sent.images, predictions, strict=True):
-            name = image.name
-            if isinstance(prediction, ImageFault):
-                items.append({"file": name, "error": {"reason": prediction.reason, "code": prediction.code}})
-            elif isinstance(prediction, NoHeatMap):
-                reason = prediction.body["actual"]
-                items.append({"file": name, "error": {"reason": reason, "code": prediction.reason}})
-            elif isinstance(prediction, BaseException):
-                raise prediction
-            else:
-                try:
-                    result = await responder.respond(prediction, request, options, start, version)
-                    items.append({"file": name, "result": result})
-                except NotFinite as fault:
-                    items.append({"file": name, "error": {"reason": fault.detail, "code": fault.reason}})
-        return batch_model(
-            items=items, processing_time=time.perf_counter() - start, model_version=version,
-            request_id=request.state.id,
-        )  # fmt: skip
+            items: Any = []
+            for image, prediction in zip(sent.images, predictions, strict=True):
+                name = image.name
+                if isinstance(prediction, ImageFault):
+                    items.append(
+                        {"file": name, "error": {"reason": prediction.reason, "code": prediction.code}}
+                    )
+                elif isinstance(prediction, NoHeatMap):
+                    reason = prediction.body["actual"]
+                    items.append({"file": name, "error": {"reason": reason, "code": prediction.reason}})
+                elif isinstance(prediction, BaseException):
+                    raise prediction
+                else:
+                    try:
+                        result = await responder.respond(prediction, request, options, start, version)
+                        items.append({"file": name, "result": result})
+                    except NotFinite as fault:
+                        items.append({"file": name, "error": {"reason": fault.detail, "code": fault.reason}})
+            return batch_model(
+                items=items, processing_time=time.perf_counter() - start, model_version=version,
+                request_id=request.state.id,
+            )  # fmt: skip
 
 
 async def _task_fields(response_format: ResponseFormat, prediction: Any) -> dict[str, Any]:

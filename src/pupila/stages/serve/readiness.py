@@ -1,16 +1,15 @@
 """`/health`, `/health/live` and `/health/ready`: public, so they say only state and version."""
 
-from typing import Any, Literal, Protocol
+from typing import Literal
 
 from pydantic import BaseModel, Field
 
 from pupila.artifacts.web.app import App, Response
 from pupila.artifacts.web.listening import is_draining
 from pupila.artifacts.web.scopes import PUBLIC, Access, needs
-from pupila.stages.serve.follow import Follower, Following
-from pupila.stages.serve.slot import ModelSlot
+from pupila.stages.serve.follow import Follower, Following, Swapping
 
-Reason = Literal["draining", "swap-failed"]
+Obstacle = Literal["draining", "swap-failed"]
 _UNAVAILABLE = 503
 
 
@@ -32,26 +31,21 @@ class Readiness(BaseModel):
     """Whether the service is as it should be."""
 
     status: Literal["ready", "not-ready"]
-    reason: Reason | None = Field(
+    reason: Obstacle | None = Field(
         description="draining: it is stopping; swap-failed: the bundle that should be served was refused, and "
         "an earlier one serves; null: ready"
     )
     model_version: str = Field(description="hash of the bundle")
 
 
-class _Worker(Protocol):
-    @property
-    def slot(self) -> ModelSlot[Any]: ...
-
-
-def find_reason(app: App, follower: Follower | None) -> Reason | None:
+def find_obstacle(app: App, follower: Follower | None) -> Obstacle | None:
     """Why the service is not ready; None: it is."""
     if is_draining(app):
         return "draining"
     return None if follower is None or follower.describe().problem is None else "swap-failed"
 
 
-def add_health(app: App, worker: _Worker, follower: Follower | None) -> None:
+def add_health(app: App, worker: Swapping, follower: Follower | None) -> None:
     """Add the routes."""
 
     @app.get("/health", response_model=Health, responses={_UNAVAILABLE: {"model": Health}})
@@ -74,7 +68,7 @@ def add_health(app: App, worker: _Worker, follower: Follower | None) -> None:
     @needs(PUBLIC)
     async def ready(response: Response) -> Readiness:
         """Whether the service is as it should be: 503 while it is stopping, or after a swap that failed."""
-        version, reason = worker.slot.current.bundle.hash, find_reason(app, follower)
+        version, reason = worker.slot.current.bundle.hash, find_obstacle(app, follower)
         if reason is None:
             return Readiness(status="ready", reason=None, model_version=version)
         response.status_code = _UNAVAILABLE

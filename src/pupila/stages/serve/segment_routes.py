@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, FiniteFloat
 
@@ -23,7 +23,7 @@ from pupila.stages.serve.options import accepts_png, check_overlay, refuse_optio
 from pupila.stages.serve.overlays import draw_overlay
 from pupila.stages.serve.prompt import EXAMPLE, PromptResponse
 from pupila.stages.serve.responses import VERSION_HEADER
-from pupila.stages.serve.uploads import image_refused, refuse_not_finite
+from pupila.stages.serve.uploads import check_finite, image_refused, refuse_not_finite
 from pupila.tasks.prompt import Prompt, PromptPrediction, check_prompt_content
 
 _MOST_POINTS = 256  # of one kind; the decoder's memory grows with them
@@ -84,10 +84,24 @@ def add_segment(app: App, embeddings: Embeddings) -> None:
         try:
             prompt = _make_prompt(sent.options)
             with embeddings.queue.reserve(), embeddings.slot.lease() as model:
-                version = model.bundle.hash
                 name, image, new = await _find_image(embeddings, model, sent)
                 embeddings.metrics.count_lookup(hit=not new)
                 prediction = await embeddings.predict(image, prompt, model)
+                check_finite(prediction.confidence)
+                version = model.bundle.hash
+                response: PromptResponse | Response
+                with embeddings.metrics.stages["respond"].time():
+                    if accepts_png(request):
+                        picture = await asyncio.to_thread(_draw, sent, prediction, model)
+                        headers = {"x-image-id": name, VERSION_HEADER: version, "vary": "accept"}
+                        response = Response(picture, media_type=PNG, headers=headers)
+                    else:
+                        fields = await asyncio.to_thread(_mask_fields, prediction)
+                        with refuse_not_finite():
+                            response = PromptResponse(
+                                **fields, image_id=name, encoded=new, processing_time=time.perf_counter() - start,
+                                model_version=version, request_id=request.state.id,
+                            )  # fmt: skip
         except ImageFault as fault:
             embeddings.metrics.count_invalid(fault.code)
             raise image_refused(fault) from fault
@@ -100,20 +114,7 @@ def add_segment(app: App, embeddings: Embeddings) -> None:
                 say("points=[[x,y],...] or box=[x0,y0,x1,y1], pixels"),
             ) from fault
         embeddings.metrics.count_prediction(prediction)
-        with embeddings.metrics.stages["respond"].time():
-            if accepts_png(request):
-                picture = await asyncio.to_thread(_draw, sent, prediction, model)
-                headers = {"x-image-id": name, VERSION_HEADER: version, "vary": "accept"}
-                return Response(picture, media_type=PNG, headers=headers)
-            height, width = prediction.mask.shape
-            mask = RunLengths(**await asyncio.to_thread(to_rle, prediction.mask))
-            with refuse_not_finite():
-                return PromptResponse(
-                    image_id=name, height=height, width=width, predicted_iou=prediction.predicted_iou,
-                    confidence=prediction.confidence,
-                    abstained=prediction.abstained, share=prediction.share, mask=mask, encoded=new,
-                    processing_time=time.perf_counter() - start, model_version=version, request_id=request.state.id,
-                )  # fmt: skip
+        return response
 
 
 def _check_options(sent: ImageRequest[SegmentOptions], request: Request) -> None:
@@ -128,6 +129,16 @@ def _check_options(sent: ImageRequest[SegmentOptions], request: Request) -> None
     check_overlay(sent.options.overlay, request)
     if sent.options.overlay and not sent.images:
         raise refuse_option("overlay=true, image_id", say("the image instead of its image_id"))
+
+
+def _mask_fields(prediction: PromptPrediction) -> dict[str, Any]:
+    """The prediction's own part of a response; in a thread."""
+    height, width = prediction.mask.shape
+    return {
+        "height": height, "width": width, "predicted_iou": prediction.predicted_iou, "share": prediction.share,
+        "confidence": prediction.confidence, "abstained": prediction.abstained,
+        "mask": RunLengths(**to_rle(prediction.mask)),
+    }  # fmt: skip
 
 
 def _draw(sent: ImageRequest[SegmentOptions], prediction: PromptPrediction, model: ServedPrompter) -> bytes:

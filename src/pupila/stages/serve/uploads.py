@@ -1,5 +1,6 @@
 """The refusals of invalid images, of images without memory and of figures that are none."""
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import cast
@@ -41,6 +42,16 @@ class NotFinite(Refusal):
             "not-finite", say("The model's output is not a finite number"), expected=say("finite probabilities"),
             remedy=say("check the bundle with `pupila evaluate`, and serve another one"),
         )  # fmt: skip
+
+
+def check_finite(figure: float) -> None:
+    """Refuse a prediction with a figure that is NaN or infinite.
+
+    Raises:
+        NotFinite: this one is.
+    """
+    if not math.isfinite(figure):
+        raise NotFinite
 
 
 @contextmanager

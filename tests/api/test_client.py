@@ -295,3 +295,11 @@ def test_errors_and_logs_never_have_the_token(caplog: pytest.LogCaptureFixture) 
     with pytest.raises(PupilaError, match="characters that no HTTP header") as refused:
         pupila.Client("http://127.0.0.1", f"{TOKEN}\n{TOKEN}")
     assert TOKEN not in str(refused.value)
+
+
+@pytest.mark.parametrize("body", [b'{"error": "Queue full"}', b'{"status": "error"}', b"<html>", b"[]"])
+def test_a_503_that_is_no_state_of_a_service_is_an_error_of_health(body: bytes) -> None:
+    with run_scripted(response(503, body)) as server, pupila.Client(server.url, retries=0) as client:
+        with pytest.raises(pupila.ServiceError) as fault:
+            client.health()
+        assert fault.value.status == 503

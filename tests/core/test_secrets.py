@@ -85,3 +85,12 @@ def test_the_password_of_an_address_is_removed_wherever_it_stands() -> None:
     shown = scrub_password("db://ann:pa%24s@host/x", "pa$s, pa%24s and db://bob:other@host")
     assert shown == "***, *** and db://***@host"
     assert scrub_password("http://[", "http://a:b@c") == "http://***@c"
+
+
+def test_an_invalid_argument_is_not_blamed_on_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(PupilaError, match=r"^The given token is invalid") as fault:
+        Secret("SOME_KEY", value="tök")
+    assert "SOME_KEY" not in str(fault.value) and "tök" not in str(fault.value)
+    monkeypatch.setenv("SOME_KEY", "tök")
+    with pytest.raises(PupilaError, match=r"^The key in SOME_KEY is invalid.*(?s:.)*export SOME_KEY"):
+        Secret("SOME_KEY")

@@ -54,7 +54,7 @@ class Client(_Connected):
         url: of the service, such as https://host:8000.
         token: of the service; None: that of PUPILA_TOKEN or of the file that PUPILA_TOKEN_FILE names, or else none.
         retries: of a request after status 429 or 503, or where no connection could be opened.
-        deadline: seconds for a request with its retries.
+        deadline: seconds for a request with its retries, apart from resolving the host's name and opening a connection.
 
     Raises:
         PupilaError: no address of a service, or a token that can't be read.

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pupila.api.inputs import is_path, path_text
 from pupila.api.predictions import Prediction, Predictions
 from pupila.artifacts.web.client_errors import Reply, ServiceError, describe_misfit
-from pupila.artifacts.web.client_flow import Flow, HttpRequest, Service, Together, Work, exchange
+from pupila.artifacts.web.client_flow import Flow, HttpRequest, Service, Together, Work, exchange, is_success
 from pupila.core import files
 from pupila.core.errors import PupilaError, describe_type, name_unread_files
 from pupila.core.messages import say, say_count
@@ -25,12 +25,12 @@ from pupila.tasks.prompt import Prompt, check_prompt_content
 from pupila.tasks.task import Task
 
 BATCH, AT_ONCE = 16, 4  # images of a request; requests at once
-_TOO_LARGE = 413
+_TOO_LARGE, _UNAVAILABLE = 413, 503
 Model = TypeVar("Model", bound=BaseModel)
 
 
 class ServiceHealth(BaseModel):
-    """Whether a service is up; further fields of a newer service are attributes, too."""
+    """Whether a service is up ("ok") or stopping ("draining"); further fields of a newer one are attributes, too."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
@@ -90,9 +90,19 @@ class _Loaded:
 
 
 def get_health(session: Session) -> Flow[ServiceHealth]:
-    """Whether the service is up."""
-    reply = yield from exchange(HttpRequest("GET", "/health"), session.service)
+    """Whether the service is up, or is stopping."""
+    reply = yield from exchange(HttpRequest("GET", "/health"), session.service, _is_health)
     return _parse(ServiceHealth, reply)
+
+
+def _is_health(reply: Reply) -> bool:
+    """Whether the service says how it is: one that is stopping does so with a 503."""
+    if reply.status != _UNAVAILABLE:
+        return is_success(reply)
+    try:
+        return bool(ServiceHealth.model_validate_json(reply.body).model_version)
+    except ValidationError:  # the refusal of a busy service, or of a proxy
+        return False
 
 
 def get_info(session: Session) -> Flow[ServedModel]:

@@ -36,10 +36,12 @@ class Secret:
         self.variable, self.needed = variable, needed
         self.value = value.strip() if value is not None else read_secret(variable) if variable else ""
         if not (self.value.isascii() and self.value.isprintable()):
+            given = value is not None
             raise PupilaError(
-                say("The key in {variable} is invalid", variable=variable),
-                actual=say("characters that no HTTP header may contain"),
-                remedy=f"export {variable}=...",
+                say("The given token is invalid") if given
+                else say("The key in {variable} is invalid", variable=variable),
+                say("characters that no HTTP header may contain"), say("printable ASCII characters"),
+                say("copy the token again, without quotation marks") if given else f"export {variable}=...",
             )  # fmt: skip
 
     def require(self) -> None:

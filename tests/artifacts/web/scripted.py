@@ -3,9 +3,10 @@
 import contextlib
 import socketserver
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+Response = bytes | Iterable[bytes]  # in pieces, each sent once it is taken from the iterable
 CLOSE = b""  # instead of a response: the connection is closed
 
 
@@ -13,7 +14,7 @@ CLOSE = b""  # instead of a response: the connection is closed
 class Scripted:
     """What it sends, and what it was sent."""
 
-    responses: list[bytes]
+    responses: list[Response]
     url: str = ""
     requests: list[tuple[int, bytes, bytes]] = field(
         default_factory=list
@@ -33,7 +34,7 @@ def response(status: int, body: bytes = b"{}", **headers: str) -> bytes:
 
 
 @contextlib.contextmanager
-def run_scripted(*responses: bytes) -> Iterator[Scripted]:
+def run_scripted(*responses: Response) -> Iterator[Scripted]:
     """Serve until the end of the block."""
     scripted = Scripted(list(responses))
     count = iter(range(1000))
@@ -46,7 +47,11 @@ def run_scripted(*responses: bytes) -> Iterator[Scripted]:
                 body = self.rfile.read(int(length[0].split(b":")[1])) if length else b""
                 scripted.requests.append((number, head, body))
                 content = scripted.responses.pop(0)
-                self.wfile.write(content)
+                try:
+                    for piece in [content] if isinstance(content, bytes) else content:
+                        self.wfile.write(piece)
+                except OSError:  # the client is gone
+                    return
                 if content == CLOSE:
                     return
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import pickle
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -212,16 +213,26 @@ def run_async(flow: Any, known: Service) -> Any:
 Run = Callable[[Any, Service], Any]
 
 
+def skip_waits(flow: Any) -> Any:
+    """The flow without its pauses."""
+    resume, value = flow.send, None
+    while True:
+        try:
+            step = resume(value)
+        except StopIteration as end:
+            return end.value
+        resume, value = flow.send, None
+        if not isinstance(step, Wait):
+            try:
+                value = yield step
+            except (NotSent, NoReply, PupilaError) as fault:
+                resume, value = flow.throw, fault
+
+
 @pytest.fixture(params=[run_sync, run_async])
-def run(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
+def run(request: pytest.FixtureRequest) -> Run:
     """Runs a flow without waiting between tries."""
-
-    async def no_sleep(_: float) -> None: ...
-
-    monkeypatch.setattr("pupila.artifacts.web.client.time.sleep", lambda _: None)
-    monkeypatch.setattr("pupila.artifacts.web.client.asyncio.sleep", no_sleep)
-    yield request.param
-    monkeypatch.undo()
+    return lambda flow, known: request.param(skip_waits(flow), known)
 
 
 def test_a_busy_service_gets_the_same_request_again(run: Run) -> None:
@@ -277,6 +288,34 @@ def test_a_service_that_does_not_respond_in_time_is_an_error(run: Run) -> None:
         known = service(server.url, deadline=0.1)
         with pytest.raises(ServiceUnreachable, match="no response within"):
             run(exchange(REQUEST, known), known)
+
+
+@pytest.mark.parametrize(
+    "begin",
+    [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 400\r\n\r\n"],
+)
+def test_a_service_that_trickles_has_no_more_time_than_the_deadline(run: Run, begin: bytes) -> None:
+    over = threading.Event()
+
+    def trickle() -> Iterator[bytes]:
+        yield begin
+        for _ in range(400):
+            yield b"x"
+            over.wait(0.01)
+        yield b": y\r\n\r\n"
+
+    with run_scripted(response(200), trickle()) as server:
+        known = service(server.url, deadline=0.3)
+        assert run(exchange(REQUEST, known), known).status == 200
+
+        def twice() -> Any:  # the second on a connection that is open already
+            yield from exchange(REQUEST, known)
+            return (yield from exchange(REQUEST, known))
+
+        server.responses.insert(0, response(200))
+        with pytest.raises(ServiceUnreachable, match="no response within"):
+            run(twice(), known)
+        over.set()
 
 
 def test_a_redirection_never_gets_the_token(run: Run) -> None:

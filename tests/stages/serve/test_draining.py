@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import pupila
 from tests.colours import write_colours
 from tests.stages.serve.test_metrics import RED, scrape, send
 from tests.stages.serve.test_service import send_request
@@ -37,12 +38,16 @@ def test_a_draining_service_is_not_ready_and_still_predicts(
 ) -> None:
     server, address = process
     assert send_request(address, "GET", "/health/ready")[1]["status"] == "ready"
+    assert send_request(address, "GET", "/")[1]["status"] == "ok"
     server.send_signal(signal.SIGTERM)
     wait_until_draining(address)
     status, body, _ = send_request(address, "GET", "/health/ready")
     assert (status, body["status"], body["reason"]) == (503, "not-ready", "draining")
     status, body, _ = send_request(address, "GET", "/health")
     assert (status, body["status"]) == (503, "draining")
+    assert send_request(address, "GET", "/")[1]["status"] == "draining"
+    with pupila.Client(f"http://{address}", retries=0) as client:
+        assert client.health().model_dump() == body
     assert send_request(address, "GET", "/health/live")[0] == 200
     assert send(address, RED) == 200
     assert scrape(address)["pupila_ready", ()] == 0

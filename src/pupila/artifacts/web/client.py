@@ -53,6 +53,7 @@ class SyncSender:
         import httpx
 
         self._client = httpx.Client(**_options(service))
+        self._request = threading.local()  # `end` of the thread's request, time of the clock
 
     def run(self, flow: Flow[Result]) -> Result:
         """The result of a flow.
@@ -107,19 +108,28 @@ class SyncSender:
 
     def _send(self, request: HttpRequest, seconds: float) -> Reply:
         events: list[str] = []
-        end = time.monotonic() + seconds
-        with (
-            _translate_faults(events, seconds),
-            self._client.stream(
-                **_arguments(request, seconds), extensions={"trace": lambda name, _: events.append(name)}
-            ) as response,
-        ):
-            body = bytearray()
-            for part in response.iter_bytes():
-                body += part
-                if time.monotonic() > end:
-                    raise TimeoutError
-            return Reply(response.status_code, _lowercase_names(response.headers), bytes(body))
+
+        def trace(name: str, details: Mapping[str, Any]) -> None:
+            events.append(name)
+            if name.endswith((".connect_tcp.complete", ".start_tls.complete")):
+                self._bound(details["return_value"])
+
+        self._request.end = time.monotonic() + seconds
+        with _translate_faults(events, seconds):
+            response = self._client.request(**_arguments(request, seconds), extensions={"trace": trace})
+        return Reply(response.status_code, _lowercase_names(response.headers), response.content)
+
+    def _bound(self, stream: Any) -> None:
+        """Let a connection's reads and writes end with the request; the limits of httpx are those of each one."""
+        read, write = stream.read, stream.write
+
+        def left() -> float:
+            if (seconds := self._request.end - time.monotonic()) <= 0:
+                raise TimeoutError
+            return float(seconds)
+
+        stream.read = lambda size, timeout=None: read(size, left())
+        stream.write = lambda data, timeout=None: write(data, left())
 
 
 class AsyncSender:

@@ -89,10 +89,22 @@ class Service:
     policy: RetryPolicy
 
 
-def exchange(request: HttpRequest, service: Service) -> Flow[Reply]:
+def is_success(reply: Reply) -> bool:
+    """Whether the service did what was requested."""
+    return 200 <= reply.status < 300
+
+
+def exchange(
+    request: HttpRequest, service: Service, is_result: Callable[[Reply], bool] = is_success
+) -> Flow[Reply]:
     """The successful response to a request; tried again where the service is busy or did not get it.
 
     A pause is at least what Retry-After demands. One that would end after the deadline is not begun.
+
+    Args:
+        request: apart from the address.
+        service: with its address, token and retries.
+        is_result: whether a response is what was requested, whatever its status.
 
     Raises:
         ServiceError: any other status, or still a busy one after the last try.
@@ -111,7 +123,7 @@ def exchange(request: HttpRequest, service: Service) -> Flow[Reply]:
         except NoReply as fault:
             raise _unreachable(service, fault) from None
         else:
-            if 200 <= reply.status < 300:
+            if is_result(reply):
                 return reply
             failure = describe_refusal(reply, service.token)
             if reply.status not in RETRIED:

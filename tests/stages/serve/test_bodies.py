@@ -134,10 +134,21 @@ def test_a_prompt_has_one_mask_in_the_three_forms(servers: dict[str, str]) -> No
 
 
 def test_one_bad_text_of_a_batch_gets_an_error(servers: dict[str, str]) -> None:
-    sent = as_json(images=[text(RED), "QQ=", "data:image/png,x", text(b"<html>"), text(RED)])
+    sent = as_json(images=[text(RED), "QQ=", "data:image/png,x", text(b"<html>"), text(RED), 5, {}])
     status, body = ask(servers["colours"], "/predict/batch", sent)
     codes = [item["error"] and item["error"]["code"] for item in body["items"]]
-    assert (status, codes) == (200, [None, "invalid-base64", "invalid-base64", "not-an-image", None])
+    invalid = "invalid-base64"
+    assert (status, codes) == (200, [None, invalid, invalid, "not-an-image", None, invalid, invalid])
+    assert body["items"][5]["error"]["reason"] == "5 is no text"
+
+
+def test_a_large_image_in_json_is_refused_with_the_size_of_an_image(tmp_path: Path) -> None:
+    with pupila.serve(write_colours(tmp_path / "b").folder, max_bytes=100_000, threads=1) as service:
+        server = service.url.removeprefix("http://")
+        single = ask(server, "/predict/single", as_json(image="A" * 1_500_000))
+        batch = ask(server, "/predict/batch", as_json(images=["A" * 1_500_000]))
+    assert (single[0], single[1]["remedy"]) == (413, "send an image of at most 100000 bytes")
+    assert (batch[0], batch[1]["remedy"]) == (413, "send the images as a multipart form")
 
 
 def test_an_overlay_is_the_image_with_its_mask(servers: dict[str, str]) -> None:

@@ -148,7 +148,8 @@ class ImageBody(Generic[OptionsType]):
         if size > most:
             large = reason == "large-body"
             problem = say("The JSON body is too large") if large else say("The image is too large")
-            remedy = say("send the images as a multipart form") if large else say("send a smaller image")
+            fits = say("send an image of at most {n} bytes", n=self.image_bytes)
+            remedy = say("send the images as a multipart form") if large and self.batch else fits
             raise over_limit(reason, problem, size, most, remedy)
 
     def _sent(self, file: UploadFile) -> SentImage:
@@ -196,7 +197,7 @@ class ImageBody(Generic[OptionsType]):
                           say("a JSON object"), self.remedy)  # fmt: skip
         sent = fields.pop(self.json_field, None)
         texts = [] if sent is None else sent if self.batch else [sent]
-        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        if not isinstance(texts, list) or not (self.batch or all(isinstance(text, str) for text in texts)):
             self._refuse_images(f"{self.json_field}: {reprlib.repr(sent)}")
         if len(texts) > self.most:
             raise Refusal("many-files", say("Too many files"), str(len(texts)), say("at most {n}", n=self.most),
@@ -214,8 +215,11 @@ class ImageBody(Generic[OptionsType]):
             )  # fmt: skip
         return text
 
-    def _decode(self, text: str, opened: contextlib.AsyncExitStack) -> SentImage:
+    def _decode(self, text: Any, opened: contextlib.AsyncExitStack) -> SentImage:
         """The image of a text, in a file; an invalid one is a fault when it is read."""
+        if not isinstance(text, str):
+            shown = say("{value} is no text", value=reprlib.repr(text))
+            return SentImage("", _raiser(ImageFault("invalid-base64", shown)))
         try:
             data = decode_base64(text, self.image_bytes)
         except ImageFault as fault:

@@ -6,7 +6,6 @@ from typing import Any, Self
 
 from pupila.api.client_calls import (
     ServedModel,
-    ServedPrediction,
     ServiceHealth,
     Session,
     get_health,
@@ -15,6 +14,7 @@ from pupila.api.client_calls import (
     predict_images,
     segment_image,
 )
+from pupila.api.client_images import ServedPrediction
 from pupila.api.predictions import Predictions
 from pupila.artifacts.web.client import AsyncSender, SyncSender, check_address
 from pupila.artifacts.web.client_flow import RetryPolicy, Service
@@ -99,7 +99,7 @@ class Client(_Connected):
             explain: whether each has heat maps.
 
         Raises:
-            PupilaError: a request fails as a whole.
+            PupilaError: every request fails.
         """
         return self._sender.run(predict_images(self._session, images, explain))
 

@@ -40,7 +40,7 @@ RESULTS = (
     "api.load.Model", "api.predictions.Predictions",
     "api.predictions.Prediction", "api.predict.PredictionFiles", "api.predict.WrittenPredictions", "api.serve.Service",
     "api.tokens.TokenList", "api.tokens.IssuedToken", "api.tokens.ServiceToken",
-    "api.client.Client", "api.client.AsyncClient", "api.client_calls.ServedPrediction", "api.client_calls.ServedModel",
+    "api.client.Client", "api.client.AsyncClient", "api.client_images.ServedPrediction", "api.client_calls.ServedModel",
     "api.client_calls.ServiceHealth", "artifacts.web.client_errors.ServiceError",
     "artifacts.web.client_errors.ServiceUnreachable",
     "api.registry.ModelRegistry", "api.registry.AddedVersion",

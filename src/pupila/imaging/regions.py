@@ -268,10 +268,10 @@ def from_rle(rle: dict[str, Any]) -> Array:
     """
     height, width = rle["size"]
     counts = np.asarray(rle["counts"] if isinstance(rle["counts"], list) else _counts(rle["counts"]))
-    if counts.min(initial=0) < 0 or counts.sum() != height * width:
-        raise ValueError(
-            say("run lengths of {n} pixels for a mask of {total}", n=counts.sum(), total=height * width)
-        )
+    total = height * width
+    # A longer run would let the sum overflow.
+    if counts.min(initial=0) < 0 or counts.max(initial=0) > total or counts.sum() != total:
+        raise ValueError(say("run lengths of {n} pixels for a mask of {total}", n=counts.sum(), total=total))
     return np.repeat(np.arange(len(counts)) % 2 == 1, counts).reshape(width, height).T
 
 

@@ -9,11 +9,13 @@ import warnings
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from pupila.artifacts.web.client_errors import Reply
+from pupila.artifacts.web.client_errors import Reply, describe_misfit
 from pupila.artifacts.web.client_flow import (
+    Alone,
     Flow,
     HttpRequest,
     NoReply,
@@ -28,10 +30,12 @@ from pupila.artifacts.web.client_flow import (
 )
 from pupila.core.addresses import scrub_addresses
 from pupila.core.errors import PupilaError
-from pupila.core.messages import number, say
+from pupila.core.messages import integer, say
 from pupila.core.version import __version__
 
 _CONNECT_SECONDS = 10.0  # until a host that does not respond counts as unreachable
+MOST_BYTES = 256_000_000  # of a response's body, decompressed
+_ENCODINGS = ("", "identity", "gzip", "deflate")  # whose pieces grow by a bounded factor
 _CONNECTING, _RESPONDING = (
     "connection.connect",
     "http11.receive_response_headers.complete",
@@ -52,15 +56,18 @@ class SyncSender:
     def __init__(self, service: Service) -> None:
         import httpx
 
+        self._service = service
         self._client = httpx.Client(**_options(service))
+        self._alone = threading.Lock()
         self._request = threading.local()  # `end` of the thread's request, time of the clock
 
     def run(self, flow: Flow[Result]) -> Result:
         """The result of a flow.
 
         Raises:
-            PupilaError: of the flow.
+            PupilaError: of the flow, or the client was closed.
         """
+        _check_open(self._client)
         resume, value = flow.send, None
         while True:
             try:
@@ -87,6 +94,9 @@ class SyncSender:
                 return step.call()
             case Together():
                 return self._run_together(step)
+            case Alone():
+                with self._alone:
+                    return self.run(step.flow)
 
     def _run_together(self, step: Together) -> list[Any]:
         stop = threading.Event()  # set by a failure, after which no other flow begins
@@ -115,9 +125,15 @@ class SyncSender:
                 self._bound(details["return_value"])
 
         self._request.end = time.monotonic() + seconds
-        with _translate_faults(events, seconds):
-            response = self._client.request(**_arguments(request, seconds), extensions={"trace": trace})
-        return Reply(response.status_code, _lowercase_names(response.headers), response.content)
+        _check_open(self._client)
+        with (
+            _translate_faults(events, self._service),
+            self._client.stream(**_arguments(request, seconds), extensions={"trace": trace}) as response,
+        ):
+            body = _Body(response, self._service)
+            for piece in response.iter_bytes():
+                body.add(piece)
+        return body.to_reply()
 
     def _bound(self, stream: Any) -> None:
         """Let a connection's reads and writes end with the request; the limits of httpx are those of each one."""
@@ -145,14 +161,17 @@ class AsyncSender:
     def __init__(self, service: Service) -> None:
         import httpx
 
+        self._service = service
         self._client = httpx.AsyncClient(**_options(service))
+        self._alone = asyncio.Lock()
 
     async def run(self, flow: Flow[Result]) -> Result:
         """The result of a flow.
 
         Raises:
-            PupilaError: of the flow.
+            PupilaError: of the flow, or the client was closed.
         """
+        _check_open(self._client)
         resume, value = flow.send, None
         while True:
             try:
@@ -179,6 +198,9 @@ class AsyncSender:
                 return await asyncio.to_thread(step.call)
             case Together():
                 return await self._run_together(step)
+            case Alone():
+                async with self._alone:
+                    return await self.run(step.flow)
 
     async def _run_together(self, step: Together) -> list[Any]:
         free = asyncio.Semaphore(step.most)
@@ -200,12 +222,57 @@ class AsyncSender:
         async def trace(name: str, _: Any) -> None:
             events.append(name)
 
-        with _translate_faults(events, seconds):
-            async with asyncio.timeout(seconds):
-                response = await self._client.request(
-                    **_arguments(request, seconds), extensions={"trace": trace}
-                )
-        return Reply(response.status_code, _lowercase_names(response.headers), response.content)
+        _check_open(self._client)
+        with _translate_faults(events, self._service):
+            async with (
+                asyncio.timeout(seconds),
+                self._client.stream(**_arguments(request, seconds), extensions={"trace": trace}) as response,
+            ):
+                body = _Body(response, self._service)
+                async for piece in response.aiter_bytes():
+                    body.add(piece)
+        return body.to_reply()
+
+
+class _Body:
+    """The body of a response of httpx, while it comes.
+
+    Raises:
+        ServiceError: it is compressed in a way that could hide any size.
+    """
+
+    def __init__(self, response: Any, service: Service) -> None:
+        self._head = Reply(response.status_code, _lowercase_names(response.headers), b"")
+        self._token, self._content = service.token, bytearray()
+        if (encoding := self._head.headers.get("content-encoding", "").lower()) not in _ENCODINGS:
+            raise describe_misfit(self._head, say("the encoding {name}", name=encoding), self._token)
+
+    def add(self, piece: bytes) -> None:
+        """Append the next bytes.
+
+        Raises:
+            ServiceError: they are too many.
+        """
+        self._content += piece
+        if len(self._content) > MOST_BYTES:
+            raise describe_misfit(self._head, say("more than {n} bytes", n=integer(MOST_BYTES)), self._token)
+
+    def to_reply(self) -> Reply:
+        """The response."""
+        return replace(self._head, body=bytes(self._content))
+
+
+def _check_open(client: Any) -> None:
+    """Refuse a client of httpx that was closed.
+
+    Raises:
+        PupilaError: it was.
+    """
+    if client.is_closed:
+        raise PupilaError(
+            say("The client is closed"), expected=say("calls before close() and within the with block"),
+            remedy=say("build a new client"),
+        )  # fmt: skip
 
 
 def check_address(url: str, token: bool) -> str:
@@ -250,7 +317,7 @@ def _is_loopback(url: str) -> bool:
 
 def _options(service: Service) -> dict[str, Any]:
     """How both clients of httpx are built; a request to this machine never goes through a proxy."""
-    headers = {"User-Agent": f"pupila/{__version__}"}
+    headers = {"User-Agent": f"pupila/{__version__}", "Accept-Encoding": "gzip, deflate"}
     if service.token.value:
         headers["Authorization"] = f"Bearer {service.token.value}"
     direct = {"http://": None, "https://": None} if _is_loopback(service.address) else {}
@@ -270,12 +337,12 @@ def _arguments(request: HttpRequest, seconds: float) -> dict[str, Any]:
 
 
 @contextmanager
-def _translate_faults(events: list[str], seconds: float) -> Iterator[None]:
+def _translate_faults(events: list[str], service: Service) -> Iterator[None]:
     """Turn the errors of httpx into those of a flow.
 
     Args:
         events: of httpcore; a new connection has those of its opening.
-        seconds: until the request fails.
+        service: with its address and deadline.
 
     Raises:
         NotSent: no connection, or one that was idle and that the service closed meanwhile.
@@ -286,23 +353,31 @@ def _translate_faults(events: list[str], seconds: float) -> Iterator[None]:
     try:
         yield
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as fault:
-        kind = NoReply if _is_about_certificates(fault) else NotSent
-        raise kind(str(fault) or type(fault).__name__) from None
+        kind = NoReply if (tls := _find_tls_fault(fault)) else NotSent
+        own = isinstance(tls, ssl.SSLCertVerificationError)
+        remedy = [say("name the certificate's file in SSL_CERT_FILE")] if own else []
+        raise kind(str(fault) or type(fault).__name__, *remedy) from None
     except (TimeoutError, httpx.TimeoutException):
-        raise NoReply(say("no response within {n} s", n=number(seconds, 0))) from None
+        raise NoReply(say("no response within {n} s", n=f"{service.policy.deadline:g}")) from None
     except (httpx.InvalidURL, UnicodeError) as fault:  # a name that no host can have
         raise NoReply(str(fault)) from None
     except httpx.HTTPError as fault:
         idle = _RESPONDING not in events and not any(name.startswith(_CONNECTING) for name in events)
         lost = isinstance(fault, httpx.RemoteProtocolError | httpx.NetworkError)
         kind = NotSent if idle and lost else NoReply
-        raise kind(str(fault) or type(fault).__name__) from None
+        plain = lost and _RESPONDING not in events and service.address.startswith("http://")
+        remedy = [
+            say(
+                "start it with pupila serve BUNDLE, or correct the address: https:// where it has a certificate"
+            )
+        ]
+        raise kind(str(fault) or type(fault).__name__, *remedy if plain else []) from None
 
 
-def _is_about_certificates(fault: BaseException | None) -> bool:
+def _find_tls_fault(fault: BaseException | None) -> ssl.SSLError | None:
     while fault is not None and not isinstance(fault, ssl.SSLError):
         fault = fault.__cause__ or fault.__context__
-    return fault is not None
+    return fault
 
 
 def _lowercase_names(headers: Mapping[str, str]) -> dict[str, str]:

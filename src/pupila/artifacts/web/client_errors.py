@@ -77,19 +77,45 @@ def describe_refusal(reply: Reply, secret: Secret) -> ServiceError:
             "actual": say("a redirection to {address}", address=location),
             "expected": say("the address of the service itself"),
         }
-    request = RefusedRequest(reply.status, secret.scrub(texts.pop("request_id")), texts.pop("reason"))
+    clean = {name: secret.scrub(text) for name, text in texts.items()}
+    request = RefusedRequest(reply.status, clean.pop("request_id"), clean.pop("reason"))
+    return ServiceError(secret.scrub(problem), **clean, request=request)
+
+
+def describe_misfit(reply: Reply, why: str, secret: Secret) -> ServiceError:
+    """The error for a response of another form.
+
+    Args:
+        reply: its body is not shown.
+        why: what is wrong with it.
+        secret: the token, which is removed should the response repeat it.
+    """
     return ServiceError(
-        secret.scrub(problem), **{name: secret.scrub(text) for name, text in texts.items()}, request=request
+        say("The response can't be read"), secret.scrub(escape_controls(why)), say("the response of a Pupila service"),
+        say("correct the address, or install the same version of pupila on both machines"),
+        RefusedRequest(reply.status, secret.scrub(_read_request_id(reply))),
+    )  # fmt: skip
+
+
+def add_pause(refusal: ServiceError, pause: float, deadline: float, enough: float) -> ServiceError:
+    """The refusal of a busy service, with why the request is not tried again.
+
+    Args:
+        refusal: of the service.
+        pause: seconds that the service asks for.
+        deadline: seconds, which do not leave them.
+        enough: seconds that would.
+    """
+    problem, actual, expected, _, request = refusal.args
+    excess = say("a pause of {pause} s that the service asks for and that the deadline of {deadline} s does not leave",
+                 pause=f"{pause:g}", deadline=f"{deadline:g}")  # fmt: skip
+    return ServiceError(
+        problem, "; ".join(filter(None, [actual, excess])), expected, f"deadline={enough:.0f}", request
     )
 
 
-def describe_misfit(reply: Reply, why: str) -> ServiceError:
-    """The error for a successful response of another form."""
-    return ServiceError(
-        say("The response can't be read"), why, say("the response of a Pupila service"),
-        say("correct the address, or install the same version of pupila on both machines"),
-        RefusedRequest(reply.status, reply.headers.get("x-request-id", "")),
-    )  # fmt: skip
+def _read_request_id(reply: Reply) -> str:
+    return escape_controls(reply.headers.get("x-request-id", ""))
 
 
 def _read_problem(reply: Reply) -> dict[str, str]:
@@ -106,6 +132,6 @@ def _read_problem(reply: Reply) -> dict[str, str]:
 
     return {
         "problem": read("error", "title", "detail"), "actual": read("actual"), "expected": read("expected"),
-        "remedy": read("remedy"), "request_id": read("request_id") or reply.headers.get("x-request-id", ""),
+        "remedy": read("remedy"), "request_id": read("request_id") or _read_request_id(reply),
         "reason": read("type").rpartition(":")[2],
     }  # fmt: skip

@@ -3,13 +3,20 @@
 `client.py` runs them twice, in threads and in an event loop, so that both have the same requests, retries and errors.
 """
 
+import math
 import random
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from pupila.artifacts.web.client_errors import Reply, ServiceUnreachable, describe_refusal
+from pupila.artifacts.web.client_errors import (
+    Reply,
+    ServiceError,
+    ServiceUnreachable,
+    add_pause,
+    describe_refusal,
+)
 from pupila.core.messages import say
 from pupila.core.retry_after import read_retry_after
 from pupila.core.secrets import Secret
@@ -58,17 +65,24 @@ class Together:
     most: int  # at once
 
 
-Step = Send | Wait | Work | Together
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """Run a flow while no other one runs alone; its result is that of the flow."""
+
+    flow: "Flow[Any]"
+
+
+Step = Send | Wait | Work | Together | Alone
 Result = TypeVar("Result")
 Flow = Generator[Step, Any, Result]
 
 
 class NotSent(Exception):
-    """The service did not get the request, so it may be sent again; `args[0]` is the reason."""
+    """The service did not get the request, so it may be sent again; `args` are the reason and the remedy, if any."""
 
 
 class NoReply(Exception):
-    """The service may have got the request and did not respond; `args[0]` is the reason."""
+    """The service may have got the request and did not respond; `args` are as those of `NotSent`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +128,8 @@ def exchange(
     end = policy.clock() + policy.deadline
     tries = 0
     while True:
-        pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**tries) * random.uniform(0.5, 1)
+        longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**tries)
+        demanded = 0.0
         failure: Exception
         try:
             reply: Reply = yield Send(request, end - policy.clock())
@@ -128,15 +143,25 @@ def exchange(
             failure = describe_refusal(reply, service.token)
             if reply.status not in RETRIED:
                 raise failure
-            pause += read_retry_after(reply.headers.get("retry-after", "")) or 0.0
+            demanded = read_retry_after(reply.headers.get("retry-after", "")) or 0.0
         tries += 1
-        if tries > policy.retries or policy.clock() + pause >= end:
+        if tries > policy.retries:
+            raise failure
+        pause = demanded + longest * random.uniform(0.5, 1)
+        if policy.clock() + pause >= end:
+            if isinstance(failure, ServiceError) and demanded:
+                enough = (
+                    math.ceil(policy.deadline + demanded + longest) if math.isfinite(demanded) else demanded
+                )
+                raise add_pause(failure, demanded, policy.deadline, enough)
             raise failure
         yield Wait(pause)
 
 
 def _unreachable(service: Service, fault: Exception) -> ServiceUnreachable:
+    reason, *remedy = fault.args
     return ServiceUnreachable(
         say("Can't reach the service at {address}", address=service.address),
-        service.token.scrub(str(fault)),
+        service.token.scrub(reason),
+        remedy="".join(remedy),
     )

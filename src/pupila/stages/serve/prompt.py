@@ -4,8 +4,7 @@ import numpy as np
 from pydantic import Field
 
 from pupila.artifacts.predictions.prompt import RunLengths
-from pupila.imaging.regions import from_rle
-from pupila.stages.serve.responses import PredictionResponse, ResponseReader, example_response
+from pupila.stages.serve.responses import PredictionResponse, ResponseReader, decode_mask, example_response
 from pupila.tasks.prompt import PromptPrediction
 
 
@@ -34,7 +33,7 @@ EXAMPLE = example_response(
 
 
 def _to_prediction(response: PromptResponse) -> PromptPrediction:
-    mask = from_rle(response.mask.model_dump()).astype(np.uint8)
+    mask = decode_mask(response.mask, response.height, response.width).astype(np.uint8)
     return PromptPrediction(
         mask, response.predicted_iou, response.share, response.confidence, response.abstained
     )

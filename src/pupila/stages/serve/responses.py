@@ -7,7 +7,10 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from pupila.artifacts.predictions.prompt import RunLengths
 from pupila.artifacts.predictions.rows import ImageError
+from pupila.core.messages import say
+from pupila.imaging.regions import Array, from_rle
 from pupila.stages.serve.explanations import Explanation
 
 VERSION_HEADER = "x-model-version"  # of a response without JSON
@@ -48,6 +51,20 @@ class Batch(BaseModel, Generic[Model]):
     processing_time: float
     model_version: str = Field(description="hash of the bundle")
     request_id: str
+
+
+def decode_mask(runs: RunLengths, height: int, width: int) -> Array:
+    """(height, width) bool of run lengths.
+
+    Raises:
+        ValueError: they are of another size, or do not fill it.
+    """
+    if list(runs.size) != [height, width]:
+        raise ValueError(
+            say("a mask of {mask_width} x {mask_height} pixels for an image of {width} x {height}",
+                mask_width=runs.size[1], mask_height=runs.size[0], width=width, height=height)
+        )  # fmt: skip
+    return from_rle(runs.model_dump())
 
 
 def example_response(**fields: Any) -> dict[str, Any]:
@@ -100,4 +117,6 @@ class ResponseReader:
 
     model: type[PredictionResponse]
     batch: type[Batch[Any]] | None  # None: the task has no batches
-    to_prediction: Callable[[Any], Any]  # a response to the prediction of the task
+    to_prediction: Callable[
+        [Any], Any
+    ]  # a response to the prediction of the task; ValueError: its masks are none

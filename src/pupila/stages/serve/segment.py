@@ -6,15 +6,17 @@ import numpy as np
 from pydantic import Field
 
 from pupila.artifacts.predictions.prompt import RunLengths
+from pupila.core.messages import say
 from pupila.core.vocabulary import IGNORE
 from pupila.imaging.boxes import Box, find_boxes
 from pupila.imaging.masks.codec import encode_palette_png
-from pupila.imaging.regions import from_rle, to_rle
+from pupila.imaging.regions import to_rle
 from pupila.stages.serve.responses import (
     Batch,
     PredictionResponse,
     ResponseFormat,
     ResponseReader,
+    decode_mask,
     example_response,
 )
 from pupila.tasks.segment import MaskPrediction, foreground_classes
@@ -74,9 +76,13 @@ SEGMENT = ResponseFormat(
 
 
 def _to_prediction(response: MaskResponse) -> MaskPrediction:
+    if len(response.shares) > IGNORE:
+        raise ValueError(say("more classes than {n}", n=IGNORE))
+    if response.masks.keys() != response.shares.keys():
+        raise ValueError(say("masks of other classes than the shares"))
     mask = np.full((response.height, response.width), IGNORE, np.uint8)
     for index, name in enumerate(response.shares):
-        mask[from_rle(response.masks[name].model_dump())] = index
+        mask[decode_mask(response.masks[name], response.height, response.width)] = index
     return MaskPrediction(mask, response.shares, response.confidence, response.abstained)
 
 

@@ -1,4 +1,4 @@
-"""A Prometheus of its own for a test: it scrapes services on this machine, and is asked over its API."""
+"""A Prometheus of its own for a test: it scrapes services on this machine, and is queried over its API."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""The file of tokens as the service sees it: read again when it changes, and asked at each request."""
+"""The file of tokens as the service sees it: read again when it changes, and searched at each request."""
 
 import hmac
 import logging

@@ -35,8 +35,8 @@ def open_gate(settings: ServeSettings, host: str) -> Gate:
     """The gate of a service that will listen on the host.
 
     Raises:
-        PupilaError: other machines could use the service without a token and nobody said so, settings that contradict
-            each other, or files that can't be read.
+        PupilaError: other machines could use the service without a token and `open` is not set, settings that
+            contradict each other, or files that can't be read.
     """
     _check_tokens(settings, host)
     rate = parse_rate(settings.address_rate)

@@ -29,6 +29,7 @@ EXTRA_OF = {
     "s3fs": "s3",
     "optuna": "sweep",
     "torch_pruning": "compress",
+    "gradio": "ui",
     **dict.fromkeys(("mlflow", "tensorboard", "wandb"), "track"),
 }  # fmt: skip
 

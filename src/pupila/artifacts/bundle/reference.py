@@ -1,0 +1,73 @@
+"""The reference of a bundle: what its predictions look like on images that it was not trained on."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from pupila.artifacts.bundle.folder import Bundle
+from pupila.core import files
+from pupila.core.errors import PupilaError
+from pupila.core.messages import say
+from pupila.statistics.drift.observations import Observations
+
+REFERENCE_FILE = "reference.safetensors"
+PROJECTIONS = 8  # of the embedding
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Predictions for images that chose nothing: out of fold, or left out of the training for this."""
+
+    observations: Observations  # a row for each group
+    projection: NDArray[np.float32]  # (E, PROJECTIONS) of the embedding
+
+
+def encode_reference(reference: Reference) -> bytes:
+    """The content of the file."""
+    own = reference.observations
+    arrays = {name: np.ascontiguousarray(getattr(own, name), np.float32) for name in own.__slots__}
+    return save({**arrays, "projection": np.ascontiguousarray(reference.projection, np.float32)})
+
+
+def find_reference(bundle: Bundle) -> Reference | None:
+    """The reference of a bundle; None: it has none.
+
+    Raises:
+        PupilaError: the file holds something else.
+    """
+    if REFERENCE_FILE not in bundle.info.files:
+        return None
+    try:
+        arrays = load(bundle.read(REFERENCE_FILE))
+        own = Observations(*(arrays[name].astype(np.float64) for name in Observations.__slots__))
+        groups, classes = len(own.confidence), len(bundle.info.classes)
+        shapes = [(groups,)] * 3 + [(groups, arrays["projection"].shape[1]), (groups, classes)]
+        if [getattr(own, name).shape for name in own.__slots__] != shapes or not groups:
+            raise ValueError
+    except (SafetensorError, KeyError, ValueError, IndexError) as fault:
+        raise PupilaError(
+            say("Can't read {path}", path=files.join(bundle.folder, REFERENCE_FILE)),
+            expected=say("the reference of {n} classes", n=len(bundle.info.classes)),
+            remedy=say("copy the bundle again, or retrain"),
+        ) from fault
+    return Reference(own, arrays["projection"])
+
+
+def read_reference(bundle: Bundle) -> Reference:
+    """The reference of a bundle.
+
+    Raises:
+        PupilaError: it has none.
+    """
+    reference = find_reference(bundle)
+    if reference is None:
+        raise PupilaError(
+            say("The bundle {folder} has no reference to monitor against", folder=bundle.folder),
+            actual=say("no {name}", name=REFERENCE_FILE),
+            expected=say("out-of-fold predictions, or predictions for training images that were left out for it"),
+            remedy="pupila train DATA --folds 5",
+        )  # fmt: skip
+    return reference

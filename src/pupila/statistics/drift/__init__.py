@@ -1,0 +1,1 @@
+"""Whether what a model is asked for still looks like its reference."""

@@ -1,6 +1,7 @@
 """A log of JSON lines that never makes its writer wait: a thread writes whole lines, and files are rotated by size."""
 
 import contextlib
+import json
 import logging
 import os
 import sys
@@ -25,6 +26,22 @@ _OLD_FILES = 5  # beside the current one
 STDOUT = "-"
 _FLAGS, _MODE = os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640
 _END: Literal["end"] = "end"
+
+
+def list_rotated(path: Path) -> list[Path]:
+    """Where a log and its rotated files lie, the latest first, whether or not they are there."""
+    return [path, *(path.with_name(f"{path.name}.{number}") for number in range(1, _OLD_FILES + 1))]
+
+
+def read_dropped(line: bytes) -> int:
+    """The number of records that a line of the log says were dropped; 0: it says nothing of that."""
+    try:
+        match json.loads(line):
+            case {"dropped": int(count)}:
+                return max(count, 0)
+    except ValueError:
+        pass
+    return 0
 
 
 class JsonLines:
@@ -137,8 +154,7 @@ class JsonLines:
             os.close(self._handle)  # first: Windows renames no open file
             self._handle = -1
         if full:
-            names = [Path(self.path), *(Path(f"{self.path}.{n}") for n in range(1, _OLD_FILES + 1))]
-            for old, new in reversed(list(pairwise(names))):
+            for old, new in reversed(list(pairwise(list_rotated(Path(self.path))))):
                 if old.exists():
                     old.replace(new)
         self._handle = self._open()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pupila.artifacts.predictions.log import PredictionRecord
 
 WINDOW = 200  # images after which a group that had no further one is closed
+_MOST_CLOSED = 100_000  # names of closed groups that are remembered
 
 
 @dataclass(slots=True)
@@ -29,8 +30,31 @@ class GroupPicker:
 
     def add(self, record: PredictionRecord) -> Iterator[PredictionRecord]:
         """The groups that are closed now."""
-        raise NotImplementedError
+        self.images += 1
+        name = record.group or f"sha256:{record.image}"
+        if name in self._closed:
+            self._closed.move_to_end(name)
+            self.late += 1
+        elif record.group:
+            present = self._open.pop(name, None)
+            best = min(record, record if present is None else present.record, key=lambda own: own.image)
+            self._open[name] = _Open(best, self.images)
+        else:
+            self._close(name)
+            yield record
+        while self._open and next(iter(self._open.values())).last <= self.images - WINDOW:
+            oldest, group = self._open.popitem(last=False)
+            self._close(oldest)
+            yield group.record
 
     def finish(self) -> Iterator[PredictionRecord]:
         """The groups that are still open, at the end of a log."""
-        raise NotImplementedError
+        while self._open:
+            name, group = self._open.popitem(last=False)
+            self._close(name)
+            yield group.record
+
+    def _close(self, name: str) -> None:
+        self._closed[name] = None
+        if len(self._closed) > _MOST_CLOSED:
+            self._closed.popitem(last=False)

@@ -1,18 +1,22 @@
 """The log of a service's predictions, `predictions.jsonl`: a line for each image."""
 
+import contextlib
+import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from pydantic import Field, ValidationError
 
 from pupila.core.errors import PupilaError
+from pupila.core.json_lines import list_rotated, read_dropped
 from pupila.core.messages import say
-from pupila.core.records import Record
+from pupila.core.records import Record, RecordType
 from pupila.statistics.drift.observations import Observations
 
 PREDICTIONS_FILE, IMAGES_FOLDER = "predictions.jsonl", "images"
+_LONGEST = 1_000_000  # bytes of a line
 
 
 class PredictionRecord(Record):
@@ -38,7 +42,7 @@ class PredictionRecord(Record):
         description="random projections of the embedding; empty: the bundle has no reference"
     )
     seconds: float = Field(description="from the complete request to the prediction")
-    kept: str = Field(default="", description="path of the image file beside the log; empty: it was not stored")
+    file: str = Field(default="", description="path of the image file beside the log; empty: it was not stored")
 
 
 @dataclass(slots=True)
@@ -48,7 +52,6 @@ class LogReading:
     lines: int = 0
     damaged: int = 0  # lines that are no record
     dropped: int = 0  # records that the service could not write, as it says itself
-    files: list[str] = field(default_factory=list)
 
 
 def read_predictions(path: str | Path, reading: LogReading | None = None) -> Iterator[PredictionRecord]:
@@ -61,7 +64,61 @@ def read_predictions(path: str | Path, reading: LogReading | None = None) -> Ite
     Raises:
         PupilaError: there is no log.
     """
-    raise NotImplementedError
+    return read_json_lines(find_log(path, PREDICTIONS_FILE), PredictionRecord, reading or LogReading())
+
+
+def find_log(path: str | Path, name: str) -> Path:
+    """The file of a log.
+
+    Args:
+        path: of the file, or of its folder.
+        name: of the file in that folder.
+
+    Raises:
+        PupilaError: there is none.
+    """
+    file = Path(path) / name if Path(path).is_dir() else Path(path)
+    if not any(own.is_file() for own in list_rotated(file)):
+        raise PupilaError(
+            say("No log in {path}", path=path), actual=say("no {name}", name=file.name),
+            expected=say("the folder of the logs of a service"),
+            remedy="pupila serve BUNDLE --log-predictions FOLDER",
+        )  # fmt: skip
+    return file
+
+
+def read_json_lines(path: Path, model: type[RecordType], reading: LogReading) -> Iterator[RecordType]:
+    """The records of a log that may be written and rotated meanwhile: those of its files at the start.
+
+    Args:
+        path: of the latest file.
+        model: of the records.
+        reading: what counts them.
+    """
+    with contextlib.ExitStack() as opened:
+        streams, inodes = [], set()
+        for file in list_rotated(path):
+            with contextlib.suppress(FileNotFoundError):
+                stream = opened.enter_context(file.open("rb"))
+                status = os.fstat(stream.fileno())
+                if (status.st_dev, status.st_ino) not in inodes:  # else it was rotated since the one before
+                    streams.append((stream, status.st_size))
+                inodes.add((status.st_dev, status.st_ino))
+        for stream, size in reversed(streams):
+            while stream.tell() < size and (line := stream.readline(_LONGEST)).endswith(b"\n"):
+                yield from _parse_line(line, model, reading)
+            if stream.tell() < size:
+                reading.damaged += 1  # what follows has no lines
+
+
+def _parse_line(line: bytes, model: type[RecordType], reading: LogReading) -> Iterator[RecordType]:
+    reading.lines += 1
+    try:
+        yield model.model_validate_json(line)
+    except ValidationError:
+        dropped = read_dropped(line)
+        reading.dropped += dropped
+        reading.damaged += not dropped
 
 
 def observe_records(records: list[PredictionRecord], classes: list[str]) -> Observations:

@@ -11,7 +11,7 @@ from pupila.artifacts.bundle.folder import MODEL_FILE, Bundle
 from pupila.artifacts.bundle.golden import preprocess_bytes
 from pupila.artifacts.bundle.heat_map import PooledHead, draw_heat_maps, read_heads
 from pupila.artifacts.bundle.interface import open_sessions
-from pupila.artifacts.bundle.outputs import EMBEDDING, FEATURE_MAP, LOGITS
+from pupila.artifacts.bundle.outputs import EMBEDDING, FEATURE_MAP, LOGITS, average_features
 from pupila.artifacts.bundle.runtimes import ONNX_RUNTIME, InferenceRuntime
 from pupila.artifacts.bundle.session import ModelSession
 from pupila.core import files
@@ -70,17 +70,18 @@ class Predictor:
     def logits(self, pixels: Array, all_cores: bool = False) -> Array:
         """The logits for (N, 3, H, W) float32 pixels: (N, C) float32, for masks (N, C, H, W).
 
-        The tiles of an image run one by one: measured, batching them only takes more memory.
-
         Args:
             pixels: the inputs of `preprocess`, stacked.
             all_cores: whether the run may use all cores, as when no other request waits.
         """
+        return self._run(pixels, [LOGITS], all_cores)[0]
+
+    def _run(self, pixels: Array, outputs: list[str], all_cores: bool) -> list[Array]:
+        """Some outputs; the tiles of an image run one by one: measured, batching them only takes more memory."""
         session = self.all_cores_session if all_cores else self.session
         step = 1 if self.info.preprocessing.view == "tile" else len(pixels)
-        return np.concatenate(
-            [session.run(pixels[at : at + step], outputs=[LOGITS])[0] for at in range(0, len(pixels), step)]
-        )
+        parts = [session.run(pixels[at : at + step], outputs=outputs) for at in range(0, len(pixels), step)]
+        return [np.concatenate(own) for own in zip(*parts, strict=True)]
 
     def embedding(self, image: PreprocessedImage) -> Array:
         """(E,) float32 embedding of an image: the features before the head, averaged over inputs and positions.
@@ -93,8 +94,7 @@ class Predictor:
                 say("The model of this bundle has no embedding output"), actual=", ".join(self.session.outputs),
                 expected=EMBEDDING, remedy="pupila train DATA",
             )  # fmt: skip
-        features = self.session.run(image.inputs, outputs=[EMBEDDING])[0]
-        return np.asarray(features.mean(axis=(0, *range(2, features.ndim))))
+        return average_features(self._run(image.inputs, [EMBEDDING], False)[0])
 
     def logits_with_map(self, pixels: Array, all_cores: bool = False) -> tuple[Array, Array | None]:
         """The logits for (N, 3, H, W) float32 pixels, and the feature maps that `heat_maps` needs, in one run.
@@ -152,10 +152,25 @@ class Predictor:
             images: from `preprocess`.
             all_cores: whether the run may use all cores, as when no other request waits.
         """
-        inputs = [image.inputs for image in images]
-        logits = self.logits(np.concatenate(inputs) if len(inputs) > 1 else inputs[0], all_cores)
-        ends = np.cumsum([len(image.inputs) for image in images])[:-1]
-        return [self.predict(own, image) for own, image in zip(np.split(logits, ends), images, strict=True)]
+        logits = self.logits(_stack(images), all_cores)
+        parts = np.split(logits, _ends(images))
+        return [self.predict(own, image) for own, image in zip(parts, images, strict=True)]
+
+    def observe_batch(
+        self, images: list[PreprocessedImage], all_cores: bool = False
+    ) -> list[tuple[Prediction, Array]]:
+        """As `predict_batch`, with the (E,) float32 embedding of each image, from the same run.
+
+        The embedding is empty where the model has no output for it.
+        """
+        outputs = [LOGITS, *(name for name in (EMBEDDING,) if name in self.session.outputs)]
+        logits, *features = self._run(_stack(images), outputs, all_cores)
+        ends = _ends(images)
+        embeddings = [average_features(own) for own in np.split(features[0], ends)] if features else None
+        return [
+            (self.predict(own, image), embeddings[number] if embeddings else np.zeros(0, np.float32))
+            for number, (own, image) in enumerate(zip(np.split(logits, ends), images, strict=True))
+        ]
 
     def stream(self, sources: Iterable[str | NamedBytes]) -> Iterator[tuple[str, Prediction | ImageFault]]:
         """Each URI or name with its prediction, or with the fault of its image, in the given order.
@@ -185,3 +200,13 @@ class Predictor:
             (source_name(source), faults[number] if number in faults else next(predictions))
             for number, source in enumerate(sources)
         ]
+
+
+def _stack(images: list[PreprocessedImage]) -> Array:
+    """The inputs of all images, one after the other."""
+    return images[0].inputs if len(images) == 1 else np.concatenate([image.inputs for image in images])
+
+
+def _ends(images: list[PreprocessedImage]) -> Array:
+    """Where the inputs of each image but the last one end."""
+    return np.cumsum([len(image.inputs) for image in images])[:-1]

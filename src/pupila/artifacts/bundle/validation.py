@@ -1,5 +1,7 @@
 """What was measured before the bundle was written: validation, parity of the export, and the reference for drift."""
 
+from typing import Literal
+
 from pupila.core.records import Record
 from pupila.statistics.estimate import Estimate
 from pupila.statistics.metrics.baseline import Baseline
@@ -45,15 +47,12 @@ class Parity(Record):
     tolerance: float
 
 
-class DriftReference(Record):
-    """What the model saw and predicted on the validation images; what it sees in service is compared with it."""
+ReferenceSource = Literal["out-of-fold", "left-out"]
 
-    images: int
-    groups: int
-    class_shares: dict[
-        str, float
-    ]  # of the predictions; of the pixels, for masks; of the images with it, for several labels
-    confidence_quantiles: list[float]  # of the calibrated confidence, from the least to the largest
-    embedding_mean: list[float]
-    embedding_std: list[float]
-    file: str = ""  # in the bundle: a sample of embeddings; empty: none
+
+class DriftReference(Record):
+    """The predictions that monitoring compares a service with: for images that chose nothing."""
+
+    groups: int  # of related images, each with one image
+    source: ReferenceSource  # out-of-fold predictions, or those for training images that were left out for it
+    file: str  # in the bundle

@@ -14,7 +14,9 @@ class FeedbackRecord(Record):
     time: str = Field(description="ISO 8601 in UTC")
     request_id: str = Field(description="of the prediction")
     item: int = Field(default=0, description="number of the image in its request, from 0")
-    correct: bool | None = Field(default=None, description="whether the prediction is; null: only a label is given")
+    correct: bool | None = Field(
+        default=None, description="whether the prediction is; null: only a label is given"
+    )
     label: str | list[str] | dict[str, RunLengths] | None = Field(
         default=None, description="the true class, classes, or mask of each class; null: none is given"
     )

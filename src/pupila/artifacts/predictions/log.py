@@ -29,7 +29,9 @@ class PredictionRecord(Record):
     image: str = Field(description="SHA-256 of the image file")
     width: int = Field(description="pixels of the upright image")
     height: int = Field(description="pixels of the upright image")
-    group: str = Field(default="", description="of related images, as the client names it; empty: it names none")
+    group: str = Field(
+        default="", description="of related images, as the client names it; empty: it names none"
+    )
     predicted: list[str] = Field(description="names of the predicted classes; of masks those with any pixels")
     outputs: dict[str, float] = Field(
         description="calibrated probability of each class; of masks its share of the pixels"
@@ -37,12 +39,16 @@ class PredictionRecord(Record):
     confidence: float
     abstained: bool
     brightness: float = Field(description="mean of the model's input, 0 black to 1 white")
-    sharpness: float = Field(description="mean absolute difference of neighbouring pixels of the model's input")
+    sharpness: float = Field(
+        description="mean absolute difference of neighbouring pixels of the model's input"
+    )
     embedding: list[float] = Field(
         description="random projections of the embedding; empty: the bundle has no reference"
     )
     seconds: float = Field(description="from the complete request to the prediction")
-    file: str = Field(default="", description="path of the image file beside the log; empty: it was not stored")
+    file: str = Field(
+        default="", description="path of the image file beside the log; empty: it was not stored"
+    )
 
 
 @dataclass(slots=True)

@@ -153,6 +153,7 @@ def write_candidate(
         update={
             "made_by": f"pupila {__version__}", "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "parent": parent.hash, "members": [], "compression": compression, "precision": precision,
+            "drift": None,  # the reference is that of another model
             "parity": source.info.parity if precision == source.info.precision else None,
         }
     )  # fmt: skip
@@ -168,8 +169,6 @@ def write_candidate(
         parts[TRAINING_IMAGES_FILE] = "".join(f"{digest}\n" for digest in learned).encode()
     if model.candidate.is_rebuilt:
         parts[WEIGHTS_FILE] = source.read(WEIGHTS_FILE)
-    if source.info.drift:
-        parts[source.info.drift.file] = source.read(source.info.drift.file)
     return write_bundle(folder, info, parts)
 
 

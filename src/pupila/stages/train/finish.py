@@ -10,8 +10,10 @@ from pupila.artifacts.bundle.architecture import Precision
 from pupila.artifacts.bundle.card import render_card
 from pupila.artifacts.bundle.folder import CARD_FILE, MODEL_FILE, TRAINING_IMAGES_FILE, Bundle, write_bundle
 from pupila.artifacts.bundle.outputs import LOGITS
+from pupila.artifacts.bundle.reference import REFERENCE_FILE, encode_reference
 from pupila.artifacts.bundle.schema import BundleInfo
 from pupila.artifacts.bundle.session import Session
+from pupila.artifacts.bundle.validation import DriftReference
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.versions.identity import hash_version
 from pupila.core import files
@@ -24,15 +26,17 @@ from pupila.learning.export.weights import describe_members, encode_towers
 from pupila.learning.models.network import Network
 from pupila.stages.train.measure import time_faster_of_two
 from pupila.stages.train.recipe import ValidationResult
+from pupila.stages.train.reference import ReferenceRows, measure_reference
 from pupila.stages.train.settings import TrainPlan
 
 
 @dataclass(frozen=True, slots=True)
 class BundleImages:
-    """The images that a bundle was validated on and trained on, as rows of the data set."""
+    """The images that a bundle was validated on, trained on and is monitored with, as rows of the data set."""
 
     validation: list[int]
     learned: list[int]
+    reference: ReferenceRows | None = None  # None: there is none
 
 
 def describe_cost(bundle: Bundle) -> str:
@@ -52,7 +56,7 @@ def write_run_bundle(
     result: ValidationResult,
     images: BundleImages,
 ) -> Bundle:
-    """Write the bundle of a trained network.
+    """Write the bundle of a trained network, with its reference for monitoring.
 
     Args:
         folder: of the bundle.
@@ -60,7 +64,7 @@ def write_run_bundle(
         network: trained.
         data: the data set.
         result: of validation.
-        images: rows of validation, and rows that training or model selection used.
+        images: rows of validation, rows that training or model selection used, and those of the reference.
     """
     network = replace(network, test_time_flips=plan.test_time_flips)
     for tower in network.towers:
@@ -98,9 +102,17 @@ def write_run_bundle(
     )  # fmt: skip
     learned = {digests[row] for row in images.learned} | network.training_images
     learned_from = "".join(f"{digest}\n" for digest in sorted(learned))
+    monitored = {}
+    if images.reference is not None:
+        reference = measure_reference(info, Session(onnx[MODEL_FILE], threads=1), images.reference, data)
+        monitored[REFERENCE_FILE] = encode_reference(reference)
+        summary = DriftReference(
+            groups=len(reference.observations), source=images.reference.source, file=REFERENCE_FILE
+        )
+        info = info.model_copy(update={"drift": summary})
     parts = {
         **{name: add_metadata(content, info) for name, content in onnx.items()},
         **encode_towers(network), CARD_FILE: render_card(info).encode(),
-        TRAINING_IMAGES_FILE: learned_from.encode(),
+        TRAINING_IMAGES_FILE: learned_from.encode(), **monitored,
     }  # fmt: skip
     return write_bundle(folder, info, parts)

@@ -331,6 +331,10 @@ def find_unused_settings(settings: TrainSettings, plan: TrainPlan, network: Netw
         "batch_norm": (finetuned, unfrozen),
         "layer_decay": (finetuned, unfrozen),
         "ensemble": (plan.folds > 0, say("folds, such as --folds 5")),
+        "reference_share": (
+            not plan.folds and not network.task.takes_prompts and not skips_training(plan),
+            say("training without folds, of a model that takes no prompts"),
+        ),
         "precision": (in_float32 or plan.unfreeze != 0, unfrozen),
         "warmup_epochs": (
             settings.warmup_epochs <= longest,

@@ -34,6 +34,7 @@ from pupila.stages.train.plan import (
 )
 from pupila.stages.train.planning.planner import TaskPlanner
 from pupila.stages.train.recipe import TrainingRecipe
+from pupila.stages.train.reference import decide_share, leave_out_reference
 from pupila.stages.train.settings import TrainPlan, TrainSettings, skips_training
 from pupila.stages.train.trials.trial import Trials
 
@@ -74,6 +75,12 @@ def prepare_training(
     preset = apply_recipe(requested, planner.recipes)
     settings, reasons = preset.settings, preset.reasons
     check_settings(settings, data, splits, task)
+    share, because = decide_share(settings, data, splits, task)
+    if settings.reference_share == "auto":
+        settings, reasons = settings.model_copy(update={"reference_share": share}), {
+            **reasons, "reference_share": because,
+        }  # fmt: skip
+    splits = leave_out_reference(data, splits, share, settings.seed)
     settings, settled = planner.settle(settings, count_training(data, splits))
     reasons = {**reasons, **settled}
     if config.budget is not None and not skips_training(config):

@@ -65,6 +65,7 @@ from pupila.stages.train.plan import find_unused_settings
 from pupila.stages.train.preparation import TRIAL_SECONDS, build_network, find_training, prepare_training
 from pupila.stages.train.probe import add_probe
 from pupila.stages.train.recipe import ValidationResult
+from pupila.stages.train.reference import describe_left_out, leave_out_reference, pick_rows
 from pupila.stages.train.resume import check_same_data, check_same_settings
 from pupila.stages.train.schedule import Schedule, TrainedNetwork
 from pupila.stages.train.settings import TrainPlan, skips_training
@@ -223,6 +224,7 @@ class TrainingRun:
             self.recipe = find_training(self.data, config.model)
             self._watch = start_watch(config, self.clock, self._tell)
             plan, network = prepare_training(config, self.data, self.splits, self.pool, watch=self._watch)
+            self._leave_out_reference(plan)
             self._user_settings = config.model_dump(mode="json", exclude_unset=True)
             self._write_plan(plan, RUNNING)
             self._use_watch(plan, network)
@@ -240,10 +242,16 @@ class TrainingRun:
         if "workers" in config.model_fields_set:
             plan = plan.model_copy(update={"workers": config.workers})
         torch.set_num_threads(plan.threads)
+        self._leave_out_reference(plan)
         self._watch = resume_watch(stored.budget, self.clock, self._tell)
         network = build_network(plan, self.data, self.recipe, self.pool)
         self._use_watch(plan, network)
         return plan, network
+
+    def _leave_out_reference(self, plan: TrainPlan) -> None:
+        """Train without the images of the reference."""
+        self.splits = leave_out_reference(self.data, self.splits, plan.reference_share, plan.seed)
+        self._used = self.splits
 
     def _use_watch(self, plan: TrainPlan, network: Network) -> None:
         """Record the decisions of the watch in the plan, and train on the images that it has time for."""
@@ -267,6 +275,8 @@ class TrainingRun:
         self.on_log(Note(describe_model(plan, network)))
         if isinstance(self._user_settings.get("batch_size"), int) and "batch_size" in plan.reasons:
             self.on_log(Note(describe_clamped_batch(plan)))
+        if left_out := describe_left_out(self.splits):
+            self.on_log(Note(left_out))
         schedule = self._make_schedule(plan, network)
         rows = schedule.rows(VALIDATION)
         if plan.folds:
@@ -329,7 +339,8 @@ class TrainingRun:
         learned_from = (
             trained.rows if skips_training(plan) else schedule.rows(TRAIN) + schedule.rows(VALIDATION)
         )
-        images = BundleImages(trained.rows, learned_from)
+        reference = pick_rows(plan, self.data, self._used, trained.rows, result.predictions)
+        images = BundleImages(trained.rows, learned_from, reference)
         folder = files.join(self.folder, BUNDLE)
         return write_run_bundle(folder, plan, trained.network, self.data, result, images)
 

@@ -3,7 +3,7 @@
 What only some tasks have stands in `task_settings`, in a file for each task.
 """
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
@@ -99,6 +99,11 @@ class TrainSettings(ModelSettings):
         description="the bundle predicts the mean over an image and its flips (test-time augmentation); horizontal "
         "takes 2 passes through the network, both (also upside down) takes 4",
     )
+    reference_share: Annotated[float, Field(ge=0, lt=1)] | Literal["auto"] = Field(
+        default="auto",
+        description="share of the training groups that are left out as reference for monitoring; auto: 0.1 of at "
+        "least 300, else 0. With folds the out-of-fold predictions are the reference",
+    )
     abstain_below: float = Field(
         default=0.0, ge=0, lt=1, description="confidence below which the bundle abstains"
     )
@@ -131,6 +136,9 @@ class TrainPlan(TrainSettings, RunPlan):
     lr: PositiveFloat = Field(description="learning rate of the first phase")
     finetune_lr: PositiveFloat = Field(description="learning rate of unfrozen blocks")
     batch_size: PositiveInt = Field(description="images per step")
+    reference_share: float = Field(
+        default=0.0, ge=0, lt=1, description="share of the training groups that are left out as reference"
+    )
     device: Literal["cpu", "cuda", "mps"] = Field(description="device of the training steps")
     precision: Literal["float32", "bfloat16", "float16"] = Field(description="precision of training steps")
     engine: Literal["torch", "torch-bfloat16", "onnxruntime"] = Field(

@@ -11,7 +11,7 @@ from pupila.statistics.drift.streams import choose_streams
 
 # Bets on the normal score z of a p-value: likelihood ratios of N(shift, 1), and of N(0, spread), against N(0, 1).
 SHIFTS = np.array([-2.0, -1.0, -0.5, -0.25, 0.25, 0.5, 1.0, 2.0])
-SPREADS = np.array([0.5, 0.7, 1.5, 2.0])
+SPREADS = np.array([0.6, 1.5])
 POOL = 10_000  # values of a stream that are remembered
 _SMALLEST = 1e-12  # p-value whose normal score is still finite
 _LARGEST = 1e100  # statistic, so that it stays finite after an alarm

@@ -326,5 +326,16 @@ class ServeOptions(TypedDict, total=False):
     the standard error [default: None]."""
     log_bytes: int
     """maximum size of a log file, bytes; five older ones are beside it [default: 50000000]."""
+    log_predictions: str | None
+    """folder of predictions.jsonl, with a line for each predicted image; None: predictions are not recorded [default:
+    None]."""
+    keep_images: float
+    """share of the images that are stored beside predictions.jsonl, drawn at random, such as share=0.02; needs
+    log_predictions [default: 0.0]."""
+    keep_images_bytes: int
+    """total size of the stored images, bytes; above it the oldest ones are deleted [default: 1000000000]."""
+    false_alarm_every: int
+    """mean number of groups of images between two false alarms of drift, at least; needs log_predictions and a bundle
+    with a reference [default: 10000]."""
     workers: int
     """processes; 1, as one serves with all cores [default: 1]."""

@@ -12,6 +12,7 @@ from pupila.artifacts.bundle.golden import preprocess_bytes
 from pupila.artifacts.bundle.heat_map import PooledHead, draw_heat_maps, read_heads
 from pupila.artifacts.bundle.interface import open_sessions
 from pupila.artifacts.bundle.outputs import EMBEDDING, FEATURE_MAP, LOGITS, average_features
+from pupila.artifacts.bundle.reference import Reference, find_reference
 from pupila.artifacts.bundle.runtimes import ONNX_RUNTIME, InferenceRuntime
 from pupila.artifacts.bundle.session import ModelSession
 from pupila.core import files
@@ -124,6 +125,11 @@ class Predictor:
             (K, h, w) float32, in units of the logit; None for models that need another method.
         """
         return draw_heat_maps(feature_map, logits, self._heads, classes)
+
+    @cached_property
+    def reference(self) -> Reference | None:
+        """The reference for monitoring; None: the bundle has none."""
+        return find_reference(self.bundle)
 
     @cached_property
     def draws_heat_maps(self) -> bool:

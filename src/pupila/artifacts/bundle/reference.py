@@ -11,7 +11,7 @@ from pupila.artifacts.bundle.folder import Bundle
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
-from pupila.statistics.drift.observations import Observations
+from pupila.statistics.drift.observations import Observations, to_digits
 
 REFERENCE_FILE = "reference.safetensors"
 PROJECTIONS = 8  # of the embedding
@@ -26,9 +26,10 @@ class Reference:
 
 
 def encode_reference(reference: Reference) -> bytes:
-    """The content of the file."""
+    """The content of the file, its values with as many digits as those of a log."""
     own = reference.observations
-    arrays = {name: np.ascontiguousarray(getattr(own, name), np.float32) for name in own.__slots__}
+    shorten = np.vectorize(to_digits, otypes=[np.float64])
+    arrays = {name: np.ascontiguousarray(shorten(getattr(own, name))) for name in own.__slots__}
     return save({**arrays, "projection": np.ascontiguousarray(reference.projection, np.float32)})
 
 
@@ -71,3 +72,10 @@ def read_reference(bundle: Bundle) -> Reference:
             remedy="pupila train DATA --folds 5",
         )  # fmt: skip
     return reference
+
+
+def project(embedding: NDArray[np.float32], reference: Reference | None) -> list[float]:
+    """The projections of an embedding (E,) for the log; empty: there is no embedding, or no reference has any."""
+    if reference is None or reference.projection.shape[0] != len(embedding):
+        return []
+    return [to_digits(value) for value in (embedding @ reference.projection).tolist()]

@@ -38,9 +38,11 @@ class PredictionRecord(Record):
     )
     confidence: float
     abstained: bool
-    brightness: float = Field(description="mean of the model's input, 0 black to 1 white")
-    sharpness: float = Field(
-        description="mean absolute difference of neighbouring pixels of the model's input"
+    brightness: float | None = Field(
+        description="mean of the model's input, 0 black to 1 white; null: of a promptable model"
+    )
+    sharpness: float | None = Field(
+        description="mean absolute difference of neighbouring pixels of the model's input; null: as brightness"
     )
     embedding: list[float] = Field(
         description="random projections of the embedding; empty: the bundle has no reference"
@@ -133,8 +135,8 @@ def observe_records(records: list[PredictionRecord], classes: list[str]) -> Obse
     nothing = [np.nan] * projections
     return Observations(
         np.array([record.confidence for record in records]),
-        np.array([record.brightness for record in records]),
-        np.array([record.sharpness for record in records]),
+        np.array([record.brightness for record in records], dtype=np.float64),
+        np.array([record.sharpness for record in records], dtype=np.float64),
         np.array([record.embedding or nothing for record in records]).reshape(len(records), projections),
         np.array([[record.outputs.get(name, np.nan) for name in classes] for record in records]).reshape(
             len(records), len(classes)

@@ -7,6 +7,9 @@ from pupila.core.messages import say
 START = 160  # bytes by which a format is recognized; DICOM's mark lies behind 128
 _NETPBM = re.compile(rb"P[4-6]\s+(#|\d+\s+\d+\s)")  # the text forms, P1 to P3, may as well be words
 _JPEG_2000 = (b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP  ")
+_SUFFIXES = ((b"\xff\xd8\xff", ".jpg"), (b"\x89PNG", ".png"), (b"GIF8", ".gif"), (b"BM", ".bmp"),
+             (_JPEG_2000[0], ".j2k"), (_JPEG_2000[1], ".jp2"), (b"P4", ".pbm"),
+             (b"P5", ".pgm"), (b"P6", ".ppm"))  # fmt: skip
 _AVIF_BRANDS = frozenset((b"avif", b"avis"))
 _HEIF_BRANDS = frozenset(
     (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
@@ -32,6 +35,22 @@ def has_image_signature(data: bytes) -> bool:
         or _NETPBM.match(data[:64]) is not None
         or is_avif(data)
         or is_heif(data)
+    )
+
+
+def find_suffix(data: bytes) -> str:
+    """The suffix of an image file by its content; that of TIFF for what is none of the common formats."""
+    for start, suffix in _SUFFIXES:
+        if data.startswith(start):
+            return suffix
+    return (
+        ".webp"
+        if data[8:12] == b"WEBP"
+        else ".avif"
+        if is_avif(data)
+        else ".heic"
+        if is_heif(data)
+        else ".tif"
     )
 
 

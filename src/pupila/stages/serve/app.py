@@ -19,12 +19,14 @@ from pupila.artifacts.web.metrics import HttpMetrics, add_metrics
 from pupila.artifacts.web.scopes import needs
 from pupila.imaging.images.budget import set_decode_memory
 from pupila.stages.serve.batcher import Batcher
+from pupila.stages.serve.drift import add_drift, start_monitor
 from pupila.stages.serve.embeddings import Embeddings
 from pupila.stages.serve.exposure import LOCAL, Gate, open_gate
 from pupila.stages.serve.follow import Follower
 from pupila.stages.serve.metrics import StateCollector, Worker
 from pupila.stages.serve.predict_routes import add_predictions
 from pupila.stages.serve.readiness import add_health
+from pupila.stages.serve.recording import PredictionLog, open_log
 from pupila.stages.serve.runtime import choose_runtime
 from pupila.stages.serve.segment_routes import add_segment
 from pupila.stages.serve.settings import ServeSettings
@@ -54,17 +56,17 @@ AnyWorker = TypeVar("AnyWorker", bound=Worker)
 class Routes(Generic[AnyWorker]):
     """The worker and the routes for bundles of one task."""
 
-    worker: Callable[[Bundle, ServeSettings], AnyWorker]
+    worker: Callable[[Bundle, ServeSettings, PredictionLog | None], AnyWorker]
     add: Callable[[App, AnyWorker], None]  # adds its routes to the app
 
 
-def _batcher(bundle: Bundle, settings: ServeSettings) -> Batcher:
-    return Batcher(Predictor(bundle, settings, choose_runtime(bundle, settings.runtime)), settings)
+def _batcher(bundle: Bundle, settings: ServeSettings, log: PredictionLog | None) -> Batcher:
+    return Batcher(Predictor(bundle, settings, choose_runtime(bundle, settings.runtime)), settings, log)
 
 
-def _embeddings(bundle: Bundle, settings: ServeSettings) -> Embeddings:
+def _embeddings(bundle: Bundle, settings: ServeSettings, log: PredictionLog | None) -> Embeddings:
     runtime = choose_runtime(bundle, settings.runtime)
-    return Embeddings(Prompter(bundle, settings, 1, runtime), settings)
+    return Embeddings(Prompter(bundle, settings, 1, runtime), settings, log)
 
 
 ROUTES: dict[str, Routes[Any]] = {
@@ -92,7 +94,9 @@ def make_service(
     set_decode_memory(settings.max_decode_memory, strict=True, patience=_PATIENCE)
     gate = gate or open_gate(settings, LOCAL)
     routes = ROUTES[bundle.info.task]
-    worker: Worker = routes.worker(bundle, settings)
+    log = open_log(settings)
+    worker: Worker = routes.worker(bundle, settings, log)
+    monitor = None if log is None else start_monitor(log, settings, lambda: worker.slot.current.bundle)
     registry = worker.metrics.registry
     follower = None if followed is None else Follower(followed.watch, worker, followed.number)
 
@@ -101,16 +105,20 @@ def make_service(
         async with _poll(follower, settings.poll_seconds):
             yield
         worker.close()
+        if log is not None:
+            log.close()
         gate.logs.close()
 
     app = make_app(
         f"Pupila: {bundle.info.architecture.name}", lifespan, settings.body_limits(), worker.queue.check,
         replace(gate.exposure, listeners=(*gate.exposure.listeners, HttpMetrics(registry))),
     )  # fmt: skip
-    registry.register(StateCollector(app, worker, follower))
+    registry.register(StateCollector(app, worker, follower, monitor))
     routes.add(app, worker)
     add_health(app, worker, follower)
     add_metrics(app, registry)
+    if monitor is not None:
+        add_drift(app, monitor)
     _add_info(app, worker)
     add_documentation(app)
     return app

@@ -18,7 +18,10 @@ from typing import TypeVar
 from pupila.artifacts.bundle.folder import Bundle
 from pupila.artifacts.bundle.golden import GOLDEN, preprocess_bytes
 from pupila.artifacts.bundle.predictor import Prediction, Predictor
+from pupila.artifacts.bundle.reference import project
 from pupila.core.threads import CORES
+from pupila.imaging.images.decode import Array
+from pupila.imaging.images.preprocess import Preprocessing
 from pupila.stages.serve.explanations import (
     ExplainedPrediction,
     ExplanationQueue,
@@ -28,6 +31,7 @@ from pupila.stages.serve.explanations import (
 )
 from pupila.stages.serve.metrics import ServingMetrics
 from pupila.stages.serve.queue import RequestQueue
+from pupila.stages.serve.recording import ImageTrace, PredictionLog, RequestNote
 from pupila.stages.serve.runtime import choose_runtime
 from pupila.stages.serve.settings import ServeSettings
 from pupila.stages.serve.slot import ModelSlot
@@ -36,6 +40,7 @@ from pupila.tasks.task import PreprocessedImage
 
 Result = TypeVar("Result")
 Delivery = tuple[asyncio.Future[Prediction], Prediction | Exception]
+MakeTrace = Callable[[bytes, PreprocessedImage, Preprocessing], ImageTrace]
 STAGES = ("read", "decode", "wait", "model", "respond")
 
 
@@ -45,8 +50,28 @@ class WaitingImage:
 
     predictor: Predictor
     image: PreprocessedImage
+    trace: ImageTrace | None  # for the log; None: nothing is recorded
     prediction: asyncio.Future[Prediction]
     since: float  # time of the clock, seconds, less what it has waited for before
+
+
+@dataclass(frozen=True, slots=True)
+class _Started:
+    """An image that waits for a thread."""
+
+    predictor: Predictor
+    read: Read
+    start: float  # of the clock, seconds
+    trace: MakeTrace | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A preprocessed image."""
+
+    image: PreprocessedImage
+    waited: float  # for its thread, seconds
+    trace: ImageTrace | None
 
 
 class Batcher:
@@ -55,10 +80,13 @@ class Batcher:
     Args:
         predictor: of the bundle that is served first.
         settings: batch size, queue and threads.
+        log: of the predictions; None: they are not recorded.
     """
 
-    def __init__(self, predictor: Predictor, settings: ServeSettings) -> None:
-        self.slot, self.settings = ModelSlot(predictor), settings
+    def __init__(
+        self, predictor: Predictor, settings: ServeSettings, log: PredictionLog | None = None
+    ) -> None:
+        self.slot, self.settings, self.log = ModelSlot(predictor), settings, log
         _load_all(predictor)
         self._threads = ThreadPoolExecutor(settings.threads or CORES)
         self._waiting: deque[WaitingImage] = deque()
@@ -90,7 +118,7 @@ class Batcher:
         return predictor
 
     async def predict(
-        self, images: Sequence[Read], predictor: Predictor | None = None
+        self, images: Sequence[Read], predictor: Predictor | None = None, note: RequestNote | None = None
     ) -> list[Prediction | BaseException]:
         """The predictions of one request; an invalid image gets its fault.
 
@@ -99,13 +127,20 @@ class Batcher:
         Args:
             images: of the request.
             predictor: that the request has leased; None: the current one.
+            note: for the log; None: the request is not recorded.
         """
         predictor = predictor or self.predictor
-        work = (self._predict_one(read, predictor) for read in images)
+        work = (
+            self._predict_one(read, predictor, self._make_trace(note, n)) for n, read in enumerate(images)
+        )
         return await asyncio.gather(*work, return_exceptions=True)
 
     async def explain(
-        self, images: Sequence[Read], predictor: Predictor, select: SelectClasses
+        self,
+        images: Sequence[Read],
+        predictor: Predictor,
+        select: SelectClasses,
+        note: RequestNote | None = None,
     ) -> list[ExplainedPrediction | BaseException]:
         """The predictions of one request with their heat maps, image after image; an invalid one gets its fault.
 
@@ -115,6 +150,7 @@ class Batcher:
             images: of the request.
             predictor: that the request has leased.
             select: the classes that a prediction is explained for.
+            note: for the log; None: the request is not recorded.
 
         Raises:
             NoHeatMap: of no image of this model.
@@ -124,41 +160,58 @@ class Batcher:
         loop = asyncio.get_running_loop()
         explained: list[ExplainedPrediction | BaseException] = []
         with self.explanations.reserve():
-            for read in images:
+            for number, read in enumerate(images):
                 alone = self.queue.open == 1
-                explain = partial(self._explain, predictor, read, select, alone, time.perf_counter())
+                started = _Started(predictor, read, time.perf_counter(), self._make_trace(note, number))
+                explain = partial(self._explain, started, select, alone)
                 work = loop.run_in_executor(self._threads, explain)
                 explained += await asyncio.gather(work, return_exceptions=True)
         return explained
 
-    async def _predict_one(self, read: Read, predictor: Predictor) -> Prediction:
+    def _make_trace(self, note: RequestNote | None, item: int) -> MakeTrace | None:
+        """What makes the trace of an image for the log."""
+        return None if self.log is None or note is None else partial(self.log.trace, note, item)
+
+    async def _predict_one(self, read: Read, predictor: Predictor, trace: MakeTrace | None) -> Prediction:
         loop = asyncio.get_running_loop()
-        start, tiled = time.perf_counter(), predictor.info.preprocessing.view == "tile"
+        started, tiled = (
+            _Started(predictor, read, time.perf_counter(), trace),
+            predictor.info.preprocessing.view == "tile",
+        )
         async with self._tiled_room if tiled else self._room:
-            image, waited = await loop.run_in_executor(
-                self._threads, self._preprocess, predictor, read, start
-            )
+            ready = await loop.run_in_executor(self._threads, self._preprocess, started)
             future: asyncio.Future[Prediction] = loop.create_future()
-            self._waiting.append(WaitingImage(predictor, image, future, time.perf_counter() - waited))
+            since = time.perf_counter() - ready.waited
+            self._waiting.append(WaitingImage(predictor, ready.image, ready.trace, future, since))
             # A client that disconnects does not stop the batch that its image is in.
             loop.run_in_executor(self._threads, self._predict_waiting).add_done_callback(_deliver)
             return await future
 
-    def _preprocess(self, predictor: Predictor, read: Read, start: float) -> tuple[PreprocessedImage, float]:
-        """In a thread: the image, and how long it has waited for the thread, seconds."""
-        waited = time.perf_counter() - start
-        with self.metrics.stages["decode"].time(), refuse_no_memory():
-            return predictor.preprocess(read()), waited
-
-    def _explain(
-        self, predictor: Predictor, read: Read, select: SelectClasses, all_cores: bool, start: float
-    ) -> ExplainedPrediction:
+    def _preprocess(self, started: _Started) -> _Ready:
         """In a thread."""
-        image, waited = self._preprocess(predictor, read, start)
-        self.metrics.stages["wait"].observe(waited)
+        waited, predictor = time.perf_counter() - started.start, started.predictor
+        with self.metrics.stages["decode"].time(), refuse_no_memory():
+            content = started.read()
+            image = predictor.preprocess(content)
+            trace = started.trace and started.trace(content, image, predictor.info.preprocessing)
+            return _Ready(image, waited, trace)
+
+    def _explain(self, started: _Started, select: SelectClasses, all_cores: bool) -> ExplainedPrediction:
+        """In a thread."""
+        ready = self._preprocess(started)
+        self.metrics.stages["wait"].observe(ready.waited)
         self.metrics.batch_size.observe(1)
         with self.metrics.stages["model"].time():
-            return explain_image(predictor, image, select, all_cores)
+            explained = explain_image(started.predictor, ready.image, select, all_cores)
+        self._record(started.predictor, ready.trace, explained.prediction, explained.embedding)
+        return explained
+
+    def _record(
+        self, predictor: Predictor, trace: ImageTrace | None, prediction: Prediction, embedding: Array
+    ) -> None:
+        if self.log is not None and trace is not None:
+            projected = project(embedding, predictor.reference)
+            self.log.write(trace, prediction, predictor.bundle, projected)
 
     def _predict_waiting(self) -> list[Delivery]:
         """In a thread: predict a batch of waiting images; nothing where other threads took them all."""
@@ -169,9 +222,16 @@ class Batcher:
         futures = [waiting.prediction for waiting in batch]
         self._observe(batch)
         try:
+            images = [waiting.image for waiting in batch]
+            if self.log is None:
+                with self.metrics.stages["model"].time():
+                    predictions = predictor.predict_batch(images, alone)
+                return list(zip(futures, predictions, strict=True))
             with self.metrics.stages["model"].time():
-                predictions = predictor.predict_batch([waiting.image for waiting in batch], alone)
-            return list(zip(futures, predictions, strict=True))
+                observed = predictor.observe_batch(images, alone)
+            for waiting, (prediction, embedding) in zip(batch, observed, strict=True):
+                self._record(predictor, waiting.trace, prediction, embedding)
+            return [(future, prediction) for future, (prediction, _) in zip(futures, observed, strict=True)]
         except Exception as fault:  # noqa: BLE001 -- whatever the runtime raises belongs to these requests
             return [(future, fault) for future in futures]
 
@@ -204,6 +264,7 @@ def _load_all(predictor: Predictor) -> None:
     """Load whatever a request may need, before the first one."""
     predictor.all_cores_session  # noqa: B018
     predictor.draws_heat_maps  # noqa: B018
+    predictor.reference  # noqa: B018
 
 
 def _deliver(finished: asyncio.Future[list[Delivery]]) -> None:

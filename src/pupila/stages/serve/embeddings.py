@@ -17,6 +17,7 @@ from pupila.core.files import sha256
 from pupila.core.threads import CORES
 from pupila.stages.serve.metrics import EmbeddingMetrics
 from pupila.stages.serve.queue import RequestQueue
+from pupila.stages.serve.recording import PredictionLog
 from pupila.stages.serve.runtime import choose_runtime
 from pupila.stages.serve.settings import ServeSettings
 from pupila.stages.serve.slot import ModelSlot
@@ -95,10 +96,11 @@ class Embeddings:
     Args:
         prompter: of the bundle that is served first; its runs have one core each.
         settings: queue, threads and cache size.
+        log: of the predictions; None: they are not recorded.
     """
 
-    def __init__(self, prompter: Prompter, settings: ServeSettings) -> None:
-        self.slot, self.settings = ModelSlot(ServedPrompter(prompter, settings)), settings
+    def __init__(self, prompter: Prompter, settings: ServeSettings, log: PredictionLog | None = None) -> None:
+        self.slot, self.settings, self.log = ModelSlot(ServedPrompter(prompter, settings)), settings, log
         threads = settings.threads or CORES
         self._encoding, self._predicting = ThreadPoolExecutor(threads), ThreadPoolExecutor(threads)
         self.queue = RequestQueue(settings.queue)

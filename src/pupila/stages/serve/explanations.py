@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from pupila.artifacts.bundle.outputs import average_features
 from pupila.artifacts.bundle.predictor import Prediction, Predictor
 from pupila.artifacts.web.refusals import RETRY_AFTER, RETRY_LATER, Refusal
 from pupila.core.messages import say, say_count
@@ -55,6 +56,7 @@ class ExplainedPrediction:
 
     prediction: Prediction
     explanation: Explanation
+    embedding: Array  # (E,) the averages of the feature map, which the head reads
 
 
 class NoHeatMap(Refusal):
@@ -107,17 +109,17 @@ def explain_image(
     logits, feature_maps = predictor.logits_with_map(image.inputs, all_cores)
     prediction = predictor.predict(logits, image)
     labels, classes = select(prediction), predictor.info.classes
-    maps = feature_maps if feature_maps is None else predictor.heat_maps(
-        logits[0], feature_maps[0], [classes.index(label) for label in labels]
-    )  # fmt: skip
-    if maps is None:
+    maps = None
+    if feature_maps is not None:
+        maps = predictor.heat_maps(logits[0], feature_maps[0], [classes.index(label) for label in labels])
+    if feature_maps is None or maps is None:
         raise NoHeatMap(say("the logits of this image are not those of the head"))
     explanation = Explanation(
         maps=[_describe(label, cells) for label, cells in zip(labels, maps, strict=True)],
         limit=_round(abs(maps).max(initial=0)), height=image.height, width=image.width,
         box=input_box(image.height, image.width, predictor.info.preprocessing),
     )  # fmt: skip
-    return ExplainedPrediction(prediction, explanation)
+    return ExplainedPrediction(prediction, explanation, average_features(feature_maps))
 
 
 def _describe(label: str, cells: Array) -> HeatMap:

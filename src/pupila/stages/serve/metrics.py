@@ -19,6 +19,7 @@ from pupila.artifacts.web.metrics import (
     new_registry,
 )
 from pupila.artifacts.web.reasons import IMAGE_FAULTS
+from pupila.stages.serve.drift import Drift, LiveMonitor
 from pupila.stages.serve.follow import Follower, Swapping
 from pupila.stages.serve.queue import RequestQueue
 from pupila.stages.serve.readiness import find_obstacle
@@ -149,10 +150,13 @@ class StateCollector(Collector):
         app: of the service.
         worker: of the service.
         follower: of its model; None: the model never changes.
+        monitor: of its predictions; None: they are not recorded.
     """
 
-    def __init__(self, app: App, worker: Worker, follower: Follower | None) -> None:
-        self._app, self._worker, self._follower = app, worker, follower
+    def __init__(
+        self, app: App, worker: Worker, follower: Follower | None, monitor: LiveMonitor | None = None
+    ) -> None:
+        self._app, self._worker, self._follower, self._monitor = app, worker, follower, monitor
 
     def collect(self) -> Iterator[Metric]:
         """The current state."""
@@ -184,6 +188,27 @@ class StateCollector(Collector):
             "pupila_model_swap_failed", "Whether the bundle that should be served was refused: 1, or 0",
             following is not None and following.problem is not None,
         )  # fmt: skip
+        if self._monitor is not None:
+            yield from _describe_drift(self._monitor.describe())
+
+
+def _describe_drift(drift: Drift) -> Iterator[Metric]:
+    yield _gauge(
+        "pupila_drift_groups", "Groups of images since the model was first served here", drift.groups
+    )
+    yield _gauge("pupila_drift_evidence", "Evidence of drift; alarm from the limit on", drift.evidence)
+    yield _gauge(
+        "pupila_drift_evidence_limit", "Mean number of groups between two false alarms, at least",
+        drift.false_alarm_every,
+    )  # fmt: skip
+    yield _gauge("pupila_drift_alarm", "Whether the images no longer look like the reference: 1, or 0",
+                 drift.alarm_at is not None)  # fmt: skip
+    streams = GaugeMetricFamily(
+        "pupila_drift_stream_evidence", "Evidence of drift of each monitored value", labels=["stream"]
+    )
+    for name, value in drift.streams.items():
+        streams.add_metric([name], value)
+    yield streams
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:

@@ -8,7 +8,16 @@ from pupila.artifacts.web.refusals import Refusal
 from pupila.core.messages import mark, say
 
 
-class PredictOptions(Options):
+class RecordedOptions(Options):
+    """The options of every prediction that may be recorded."""
+
+    group: str = Field(
+        default="", max_length=200,
+        description=mark("name of the related images that these belong to, such as of one product, for the log"),
+    )  # fmt: skip
+
+
+class PredictOptions(RecordedOptions):
     """The options of `/predict/single` and `/predict/batch`."""
 
     explain: bool = Field(

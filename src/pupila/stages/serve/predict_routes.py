@@ -17,6 +17,7 @@ from pupila.stages.serve.batcher import Batcher
 from pupila.stages.serve.explanations import ExplainedPrediction, NoHeatMap
 from pupila.stages.serve.options import PredictOptions, accepts_png, check_overlay, refuse_option
 from pupila.stages.serve.overlays import draw_overlay
+from pupila.stages.serve.recording import RequestNote
 from pupila.stages.serve.responses import (
     VERSION_HEADER,
     Batch,
@@ -59,14 +60,14 @@ class _Responder:
         if options.boxes and accepts_png(request) and not batch:
             raise refuse_option("boxes=true, Accept: image/png", "Accept: application/json")
 
-    async def predict(self, sent: _Sent, predictor: Predictor) -> list[Any]:
+    async def predict(self, sent: _Sent, predictor: Predictor, note: RequestNote) -> list[Any]:
         """The prediction of each image, with explain an `ExplainedPrediction`, or its fault."""
         reads = [image.read for image in sent.images]
         predictions: list[Any]
         if sent.options.explain:
-            predictions = await self.batcher.explain(reads, predictor, self.format.class_names)
+            predictions = await self.batcher.explain(reads, predictor, self.format.class_names, note)
         else:
-            predictions = await self.batcher.predict(reads, predictor)
+            predictions = await self.batcher.predict(reads, predictor, note)
         for prediction in predictions:
             if isinstance(prediction, ImageFault):
                 self.batcher.metrics.count_invalid(prediction.code)
@@ -152,9 +153,10 @@ def _add_single(app: App, responder: _Responder) -> None:
         """
         start, options = batcher.metrics.observe_read(request), sent.options
         responder.check(options, request)
+        note = RequestNote(request.state.id, options.group, start)
         with batcher.queue.reserve(), batcher.slot.lease() as predictor:
             version = predictor.bundle.hash
-            (prediction,) = await responder.predict(sent, predictor)
+            (prediction,) = await responder.predict(sent, predictor, note)
             if isinstance(prediction, ImageFault):
                 raise image_refused(prediction)
             if isinstance(prediction, BaseException):
@@ -184,9 +186,10 @@ def _add_batch(app: App, responder: _Responder) -> None:
         """
         start, options = batcher.metrics.observe_read(request), sent.options
         responder.check(options, request, batch=True)
+        note = RequestNote(request.state.id, options.group, start)
         with batcher.queue.reserve(len(sent.images)), batcher.slot.lease() as predictor:
             version = predictor.bundle.hash
-            predictions = await responder.predict(sent, predictor)
+            predictions = await responder.predict(sent, predictor, note)
             items: Any = []
             for image, prediction in zip(sent.images, predictions, strict=True):
                 name = image.name

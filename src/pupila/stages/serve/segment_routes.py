@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import Field, FiniteFloat
@@ -10,7 +11,7 @@ from pupila.artifacts.bundle.prompter import EncodedImage
 from pupila.artifacts.predictions.prompt import RunLengths
 from pupila.artifacts.web.app import App, Request, Response, parsed_by
 from pupila.artifacts.web.description import IMAGE_REASONS, describe_body, describe_responses
-from pupila.artifacts.web.image_request import PNG, ImageBody, ImageRequest, Options
+from pupila.artifacts.web.image_request import PNG, ImageBody, ImageRequest
 from pupila.artifacts.web.refusals import Refusal
 from pupila.artifacts.web.scopes import needs
 from pupila.core.errors import PupilaError
@@ -19,11 +20,12 @@ from pupila.imaging.images.decode import ImageFault
 from pupila.imaging.masks.codec import encode_palette_png
 from pupila.imaging.regions import to_rle
 from pupila.stages.serve.embeddings import Embeddings, ServedPrompter
-from pupila.stages.serve.options import accepts_png, check_overlay, refuse_option
+from pupila.stages.serve.options import RecordedOptions, accepts_png, check_overlay, refuse_option
 from pupila.stages.serve.overlays import draw_overlay
 from pupila.stages.serve.prompt import EXAMPLE, PromptResponse
+from pupila.stages.serve.recording import PredictionLog, RequestNote
 from pupila.stages.serve.responses import VERSION_HEADER
-from pupila.stages.serve.uploads import check_finite, image_refused, refuse_not_finite
+from pupila.stages.serve.uploads import Read, check_finite, image_refused, refuse_not_finite
 from pupila.tasks.prompt import Prompt, PromptPrediction, check_prompt_content
 
 _MOST_POINTS = 256  # of one kind; the decoder's memory grows with them
@@ -31,7 +33,7 @@ _Points = Annotated[list[tuple[FiniteFloat, FiniteFloat]], Field(max_length=_MOS
 _Box = tuple[FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat]
 
 
-class SegmentOptions(Options):
+class SegmentOptions(RecordedOptions):
     """The options of `/segment`."""
 
     image_id: str | None = Field(
@@ -114,7 +116,29 @@ def add_segment(app: App, embeddings: Embeddings) -> None:
                 say("points=[[x,y],...] or box=[x0,y0,x1,y1], pixels"),
             ) from fault
         embeddings.metrics.count_prediction(prediction)
+        if embeddings.log is not None:
+            note = RequestNote(request.state.id, sent.options.group, start)
+            read = sent.images[0].read if new else None
+            await asyncio.to_thread(_record, embeddings.log, note, _Prompted(name, read, prediction, model))
         return response
+
+
+@dataclass(frozen=True, slots=True)
+class _Prompted:
+    """What was predicted for a prompt."""
+
+    image_id: str
+    read: Read | None  # the image file's bytes; None: it was sent before
+    prediction: PromptPrediction
+    model: ServedPrompter
+
+
+def _record(log: PredictionLog, note: RequestNote, prompted: _Prompted) -> None:
+    """In a thread."""
+    height, width = prompted.prediction.mask.shape
+    content = b"" if prompted.read is None else prompted.read()
+    trace = log.trace_prompted(note, prompted.image_id, content, (height, width))
+    log.write(trace, prompted.prediction, prompted.model.bundle, [])
 
 
 def _check_options(sent: ImageRequest[SegmentOptions], request: Request) -> None:

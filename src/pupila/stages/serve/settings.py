@@ -92,6 +92,27 @@ class ServeSettings(ImageLimits):
     log_bytes: PositiveInt = Field(
         default=50_000_000, description="maximum size of a log file, bytes; five older ones are beside it"
     )
+    log_predictions: str | None = Field(
+        default=None,
+        description="folder of predictions.jsonl, with a line for each predicted image; null: predictions are not "
+        "recorded",
+    )
+    keep_images: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="share of the images that are stored beside predictions.jsonl, drawn at random, such as "
+        "share=0.02; needs log_predictions",
+    )
+    keep_images_bytes: PositiveInt = Field(
+        default=1_000_000_000,
+        description="total size of the stored images, bytes; above it the oldest ones are deleted",
+    )
+    false_alarm_every: PositiveInt = Field(
+        default=10_000,
+        description="mean number of groups of images between two false alarms of drift, at least; needs "
+        "log_predictions and a bundle with a reference",
+    )
     workers: int = Field(default=1, description="processes; 1, as one serves with all cores")
 
     @field_validator("workers")
@@ -101,6 +122,11 @@ class ServeSettings(ImageLimits):
             raise ValueError(say("{n} processes; one serves with all cores (setting threads), and its queue and rates "
                                  "count all requests", n=workers))  # fmt: skip
         return workers
+
+    @field_validator("keep_images", mode="before")
+    @classmethod
+    def _read_share(cls, share: object) -> object:
+        return share.removeprefix("share=") if isinstance(share, str) else share
 
     def body_limits(self) -> BodyLimits:
         """Limits of the bodies of requests; one full batch is always taken."""

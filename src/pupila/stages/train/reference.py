@@ -223,7 +223,7 @@ def _make_measure(
         if picked.has_embeddings and EMBEDDING in session.outputs:
             embedding = average_features(run(image, EMBEDDING))[None].astype(np.float64)
         return Observations(
-            *(np.array([value]) for value in (confidence, brightness, sharpness)), embedding, outputs
+            np.array([confidence]), np.array([brightness]), np.array([sharpness]), embedding, outputs
         )
 
     return measure

@@ -8,6 +8,11 @@ from numpy.typing import NDArray
 Values = NDArray[np.float64]
 
 
+def to_digits(value: float) -> float:
+    """The value with 6 significant digits: reference and log have the same ones, so that equal values are ties."""
+    return float(f"{value:.6g}")
+
+
 @dataclass(frozen=True, slots=True)
 class Observations:
     """Of G groups, each by one of its images; NaN where a value is unknown."""

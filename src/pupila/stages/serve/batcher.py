@@ -50,9 +50,9 @@ class WaitingImage:
 
     predictor: Predictor
     image: PreprocessedImage
-    trace: ImageTrace | None  # for the log; None: nothing is recorded
     prediction: asyncio.Future[Prediction]
     since: float  # time of the clock, seconds, less what it has waited for before
+    trace: ImageTrace | None = None  # for the log; None: nothing is recorded
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +182,7 @@ class Batcher:
             ready = await loop.run_in_executor(self._threads, self._preprocess, started)
             future: asyncio.Future[Prediction] = loop.create_future()
             since = time.perf_counter() - ready.waited
-            self._waiting.append(WaitingImage(predictor, ready.image, ready.trace, future, since))
+            self._waiting.append(WaitingImage(predictor, ready.image, future, since, ready.trace))
             # A client that disconnects does not stop the batch that its image is in.
             loop.run_in_executor(self._threads, self._predict_waiting).add_done_callback(_deliver)
             return await future

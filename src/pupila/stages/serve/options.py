@@ -8,16 +8,13 @@ from pupila.artifacts.web.refusals import Refusal
 from pupila.core.messages import mark, say
 
 
-class RecordedOptions(Options):
-    """The options of every prediction that may be recorded."""
-
-    group: str = Field(
-        default="", max_length=200,
-        description=mark("name of the related images that these belong to, such as of one product, for the log"),
-    )  # fmt: skip
+GROUP = Field(
+    default="", max_length=200,
+    description=mark("name of the related images that these belong to, such as of one product, for the log"),
+)  # fmt: skip
 
 
-class PredictOptions(RecordedOptions):
+class PredictOptions(Options):
     """The options of `/predict/single` and `/predict/batch`."""
 
     explain: bool = Field(
@@ -34,6 +31,7 @@ class PredictOptions(RecordedOptions):
         default=False,
         description=mark("true: the boxes of connected regions of every class (models of masks)"),
     )
+    group: str = GROUP
 
 
 def accepts_png(request: Request) -> bool:

@@ -1,6 +1,7 @@
 """The route of promptable bundles: `/segment`, with a prompt and an image or the id of an earlier one."""
 
 import asyncio
+import contextlib
 import time
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -11,7 +12,7 @@ from pupila.artifacts.bundle.prompter import EncodedImage
 from pupila.artifacts.predictions.prompt import RunLengths
 from pupila.artifacts.web.app import App, Request, Response, parsed_by
 from pupila.artifacts.web.description import IMAGE_REASONS, describe_body, describe_responses
-from pupila.artifacts.web.image_request import PNG, ImageBody, ImageRequest
+from pupila.artifacts.web.image_request import PNG, ImageBody, ImageRequest, Options
 from pupila.artifacts.web.refusals import Refusal
 from pupila.artifacts.web.scopes import needs
 from pupila.core.errors import PupilaError
@@ -20,7 +21,7 @@ from pupila.imaging.images.decode import ImageFault
 from pupila.imaging.masks.codec import encode_palette_png
 from pupila.imaging.regions import to_rle
 from pupila.stages.serve.embeddings import Embeddings, ServedPrompter
-from pupila.stages.serve.options import RecordedOptions, accepts_png, check_overlay, refuse_option
+from pupila.stages.serve.options import GROUP, accepts_png, check_overlay, refuse_option
 from pupila.stages.serve.overlays import draw_overlay
 from pupila.stages.serve.prompt import EXAMPLE, PromptResponse
 from pupila.stages.serve.recording import PredictionLog, RequestNote
@@ -33,7 +34,7 @@ _Points = Annotated[list[tuple[FiniteFloat, FiniteFloat]], Field(max_length=_MOS
 _Box = tuple[FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat]
 
 
-class SegmentOptions(RecordedOptions):
+class SegmentOptions(Options):
     """The options of `/segment`."""
 
     image_id: str | None = Field(
@@ -57,6 +58,7 @@ class SegmentOptions(RecordedOptions):
     explain: bool = Field(
         default=False, description=mark("true is refused: promptable models have no heat maps")
     )
+    group: str = GROUP
 
 
 def add_segment(app: App, embeddings: Embeddings) -> None:
@@ -136,7 +138,10 @@ class _Prompted:
 def _record(log: PredictionLog, note: RequestNote, prompted: _Prompted) -> None:
     """In a thread."""
     height, width = prompted.prediction.mask.shape
-    content = b"" if prompted.read is None else prompted.read()
+    content = b""
+    if prompted.read is not None:
+        with contextlib.suppress(ImageFault, OSError):  # it was read before
+            content = prompted.read()
     trace = log.trace_prompted(note, prompted.image_id, content, (height, width))
     log.write(trace, prompted.prediction, prompted.model.bundle, [])
 

@@ -7,7 +7,6 @@ from pupila.artifacts.web.image_request import PNG, Options
 from pupila.artifacts.web.refusals import Refusal
 from pupila.core.messages import mark, say
 
-
 GROUP = Field(
     default="", max_length=200,
     description=mark("name of the related images that these belong to, such as of one product, for the log"),

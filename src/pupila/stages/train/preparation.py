@@ -8,6 +8,7 @@ import torch
 
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.splits import SplitFile
+from pupila.artifacts.dataset.versions.identity import hash_version
 from pupila.artifacts.run.budget import BudgetLog
 from pupila.core.durations import parse_seconds
 from pupila.core.messages import say
@@ -80,7 +81,7 @@ def prepare_training(
         settings, reasons = settings.model_copy(update={"reference_share": share}), {
             **reasons, "reference_share": because,
         }  # fmt: skip
-    splits = leave_out_reference(data, splits, share, settings.seed)
+    whole, splits = splits, leave_out_reference(data, splits, share, settings.seed)
     settings, settled = planner.settle(settings, count_training(data, splits))
     reasons = {**reasons, **settled}
     if config.budget is not None and not skips_training(config):
@@ -100,7 +101,8 @@ def prepare_training(
     settings, network, measured = _choose_inputs(planner, settings, network, trials)
     reasons |= measured
     plan: TrainPlan = decide(settings, data, splits, network, task)
-    plan = plan.model_copy(update={"reasons": {**plan.reasons, **reasons}})
+    plan = plan.model_copy(update={"reasons": {**plan.reasons, **reasons}, "splits_hash": whole.hash,
+                                   "data_version": hash_version(data.hash, whole.hash)})  # fmt: skip
     if trials is not None:
         tried = planner.decide_by_trial(settings, plan, trials)
         network = network if tried == plan else build_network(tried, data, recipe, pool)

@@ -8,11 +8,13 @@ from pupila.api.client_calls import (
     ServedModel,
     ServiceHealth,
     Session,
+    Statement,
     get_health,
     get_info,
     predict_image,
     predict_images,
     segment_image,
+    send_feedback,
 )
 from pupila.api.client_images import ServedPrediction
 from pupila.api.predictions import Predictions
@@ -123,6 +125,25 @@ class Client(_Connected):
             segment_image(self._session, image, image_id, _prompt(points, negatives, box))
         )
 
+    def feedback(
+        self, prediction: Any, *, correct: bool | None = None, label: Any = None, who: str | None = None,
+        item: int | None = None,
+    ) -> None:  # fmt: skip
+        """Record whether a prediction is correct, or its true label; at least one of them.
+
+        Args:
+            prediction: a result of this or another client, or its `request_id`.
+            correct: whether it is.
+            label: the true class; the list of true classes; or COCO's run lengths of each class, as the service
+                sends them.
+            who: says so; None: the id of the token.
+            item: number of the image in its request, for a `request_id` of a batch; None: that of the prediction, or 0.
+
+        Raises:
+            PupilaError: no prediction; or the service takes no feedback, or refuses this.
+        """
+        self._sender.run(send_feedback(self._session, prediction, Statement(correct, label, who, item)))
+
     def health(self) -> ServiceHealth:
         """Whether the service is up, and which bundle it serves."""
         return self._sender.run(get_health(self._session))
@@ -179,6 +200,14 @@ class AsyncClient(_Connected):
         """As `Client.segment`."""
         prompt = _prompt(points, negatives, box)
         return await self._sender.run(segment_image(self._session, image, image_id, prompt))
+
+    async def feedback(
+        self, prediction: Any, *, correct: bool | None = None, label: Any = None, who: str | None = None,
+        item: int | None = None,
+    ) -> None:  # fmt: skip
+        """As `Client.feedback`."""
+        statement = Statement(correct, label, who, item)
+        await self._sender.run(send_feedback(self._session, prediction, statement))
 
     async def health(self) -> ServiceHealth:
         """As `Client.health`."""

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -63,6 +63,16 @@ class Session:
     service: Service
     task: Task | None = None  # None: not known yet
     failure: PupilaError | None = None  # of the last request for it
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What somebody says of one prediction."""
+
+    correct: bool | None
+    label: Any  # of the task; None: none is given
+    who: str | None
+    item: int | None  # number of the image in its request; None: as the prediction has it, or 0
 
 
 def get_health(session: Session) -> Flow[ServiceHealth]:
@@ -154,6 +164,28 @@ def segment_image(
     reply = yield from exchange(request, session.service)
     result: ServedPrediction = yield Work(lambda: _read_single(session, reader, loaded, reply))
     return result
+
+
+def send_feedback(session: Session, prediction: Any, statement: Statement) -> Flow[None]:
+    """Record feedback on a prediction.
+
+    Raises:
+        PupilaError: no prediction of a service, or the service refuses it.
+    """
+    own = prediction if isinstance(prediction, str) else getattr(prediction, "response", None)
+    request_id = own if isinstance(own, str) else getattr(own, "request_id", None)
+    if request_id is None:
+        raise PupilaError(
+            say("Not a prediction of a service"), describe_type(prediction),
+            say("a result of predict, predict_batch or segment, or its request_id"),
+        )  # fmt: skip
+    item = getattr(prediction, "item", 0) if statement.item is None else statement.item
+    label = statement.label
+    if label is not None and not isinstance(label, str | Mapping):
+        label = list(label)
+    fields = {"correct": statement.correct, "label": label, "who": statement.who}
+    request = HttpRequest("POST", "/feedback", json={"request_id": request_id, "item": item, **fields})
+    yield from exchange(request, session.service)
 
 
 def _find_reader(session: Session, prompts: bool) -> Flow[ResponseReader]:
@@ -252,10 +284,13 @@ def _read_batch(batch: _Batch, images: list[LoadedImage], reply: Reply) -> list[
         items = batch.reader.batch.model_validate_json(reply.body).items
         if len(items) != len(images):
             raise ValueError(say_count("{n} item", "{n} items", len(items)))
-        return [_read_item(batch, image, item) for image, item in zip(images, items, strict=True)]
+        return [
+            _read_item(batch, image, item, at)
+            for at, (image, item) in enumerate(zip(images, items, strict=True))
+        ]
 
 
-def _read_item(batch: _Batch, image: LoadedImage, item: Item[Any]) -> Prediction:
+def _read_item(batch: _Batch, image: LoadedImage, item: Item[Any], number: int) -> Prediction:
     if item.error is not None:
         code, reason = (
             batch.session.service.token.scrub(escape_controls(text))
@@ -264,7 +299,7 @@ def _read_item(batch: _Batch, image: LoadedImage, item: Item[Any]) -> Prediction
         return _fail(image.name, ImageFault(code, reason))
     if item.result is None:
         raise ValueError(say("an item without a result and an error"))
-    return image.to_prediction(batch.reader, item.result)
+    return image.to_prediction(batch.reader, item.result, number)
 
 
 def _read_single(

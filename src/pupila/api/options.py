@@ -327,8 +327,8 @@ class ServeOptions(TypedDict, total=False):
     log_bytes: int
     """maximum size of a log file, bytes; five older ones are beside it [default: 50000000]."""
     log_predictions: str | None
-    """folder of predictions.jsonl, with a line for each predicted image; None: predictions are not recorded [default:
-    None]."""
+    """folder of predictions.jsonl, with a line for each predicted image, and of feedback.jsonl; None: neither is
+    recorded [default: None]."""
     keep_images: float
     """share of the images that are stored beside predictions.jsonl, drawn at random, such as share=0.02; needs
     log_predictions [default: 0.0]."""

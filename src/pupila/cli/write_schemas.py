@@ -50,6 +50,12 @@ def _explain() -> Any:
     return ExplainReport
 
 
+def _feedback() -> Any:
+    from pupila.artifacts.predictions.feedback import FeedbackRecord
+
+    return FeedbackRecord
+
+
 def _fingerprint() -> Any:
     from pupila.artifacts.report.fingerprint import Fingerprint
 
@@ -117,6 +123,7 @@ SCHEMAS: dict[str, Callable[[], Any]] = {
     "compress": _compress,
     "data-diff": _data_diff,
     "explain": _explain,
+    "feedback": _feedback,
     "fingerprint": _fingerprint,
     "learning-curve": _learning_curve,
     "plan": _plan,

@@ -199,6 +199,21 @@ class AuditOptions(ReadOptions, total=False):
     """draw a new sample from the current labels [default: False]."""
 
 
+class QueueOptions(ReadOptions, total=False):
+    """Which images of a service are reviewed, and how images are read."""
+
+    limit: int
+    """images to review, at most [default: 100]."""
+    random_share: float
+    """share of them that are drawn at random, for the live accuracy [default: 0.2]."""
+    seed: int
+    """seed of the random part [default: 0]."""
+    extra_classes: Sequence[str]
+    """additional classes to choose from."""
+    again: bool
+    """choose again from the log as it is now [default: False]."""
+
+
 class CollectOptions(TypedDict, total=False):
     """How a site is crawled."""
 

@@ -17,6 +17,7 @@ from pupila.cli import (
     explore,
     label,
     predict,
+    queue,
     registry,
     serve,
     settings,
@@ -66,6 +67,7 @@ app.command("explore", cls=Command, help=explore.HELP)(explore.explore)
 app.command("label", cls=Command, help=label.HELP)(label.label)
 app.command("label audit", cls=Command, help=audit.AUDIT)(audit.audit)
 app.command("label suspects", cls=Command, help=audit.SUSPECTS)(audit.suspects)
+app.command("label queue", cls=Command, help=queue.HELP)(queue.queue)
 app.command("label export", cls=Command, help=studio.EXPORT)(studio.export)
 app.command("label import", cls=Command, help=studio.IMPORT)(studio.import_)
 app.command("data snapshot", cls=Command, help=data.SNAPSHOT)(data.snapshot)

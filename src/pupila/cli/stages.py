@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "label": (*LAYOUT, "label-vlm", "label-roboflow", "label-bundle", "label-csv"),
     "label audit": ("label-audit", "read"),
     "label suspects": ("read",),
+    "label queue": ("label-queue", "read"),
     "label export": ("read",),
     "label import": ("read",),
     "data snapshot": ("read",),
@@ -108,6 +109,12 @@ def _audit() -> "type[Settings]":
     return AuditSettings
 
 
+def _queue() -> "type[Settings]":
+    from pupila.stages.label.review.queue import QueueSettings
+
+    return QueueSettings
+
+
 def _vlm() -> "type[Settings]":
     from pupila.stages.label.labellers.settings import VlmSettings
 
@@ -135,6 +142,7 @@ def _table() -> "type[Settings]":
 STAGES: dict[str, "Callable[[], type[Settings]]"] = {
     "collect": _collect, "read": _read, "split": _split, "train": _train, "sweep": _sweep, "evaluate": _evaluate,
     "compress": _compress, "explain": _explain,
-    "predict": _predict, "serve": _serve, "label-audit": _audit, "label-vlm": _vlm, "label-roboflow": _roboflow,
+    "predict": _predict, "serve": _serve, "label-audit": _audit, "label-queue": _queue,
+    "label-vlm": _vlm, "label-roboflow": _roboflow,
     "label-bundle": _bundle, "label-csv": _table,
 }  # fmt: skip

@@ -37,6 +37,8 @@ OPTIONS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     "ExplainOptions": ("How heat maps are made, of which class and of how many images.", (), COMMANDS["explain"]),
     "LabelOptions": ("Settings of the labellers.", ("LayoutOptions",), COMMANDS["label"]),
     "AuditOptions": ("How labels are audited, and how images are read.", ("ReadOptions",), ("label-audit",)),
+    "QueueOptions": ("Which images of a service are reviewed, and how images are read.", ("ReadOptions",),
+                     ("label-queue",)),
     "CollectOptions": ("How a site is crawled.", (), ("collect",)),
     "ServeOptions": ("Limits, queue and threads of the service.", (), ("serve",)),
 }  # fmt: skip

@@ -74,6 +74,12 @@ def _plan() -> Any:
     return TrainPlanFile
 
 
+def _queue() -> Any:
+    from pupila.stages.label.review.queue_file import Queue
+
+    return Queue
+
+
 def _registry() -> Any:
     from pupila.artifacts.registry.records import ModelFile
 
@@ -127,6 +133,7 @@ SCHEMAS: dict[str, Callable[[], Any]] = {
     "fingerprint": _fingerprint,
     "learning-curve": _learning_curve,
     "plan": _plan,
+    "queue": _queue,
     "registry": _registry,
     "report": _report,
     "suspects": _suspects,

@@ -5,6 +5,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from pupila.api.client_calls import (
+    PredictOptions,
     ServedModel,
     ServiceHealth,
     Session,
@@ -77,21 +78,22 @@ class Client(_Connected):
     ) -> None:
         self.close()
 
-    def predict(self, image: Any, *, explain: bool = False) -> ServedPrediction:
+    def predict(self, image: Any, *, explain: bool = False, group: str = "") -> ServedPrediction:
         """The prediction for one image.
 
         Args:
             image: a path, the bytes of a file, a file that is open for reading bytes, a Pillow image, or a numpy array
                 (height, width, 3) of uint8.
             explain: whether the result has heat maps, `explanation`.
+            group: name of the related images that this one belongs to, such as of one product, for the service's log.
 
         Raises:
             PupilaError: no image; or as `ServiceError`, with `status` and `request_id`, the service's own refusal; or
                 `ServiceUnreachable`.
         """
-        return self._sender.run(predict_image(self._session, image, explain))
+        return self._sender.run(predict_image(self._session, image, PredictOptions(explain, group)))
 
-    def predict_batch(self, images: Iterable[Any], *, explain: bool = False) -> Predictions:
+    def predict_batch(self, images: Iterable[Any], *, explain: bool = False, group: str = "") -> Predictions:
         """The predictions for several images, in their order; one without a prediction has its `fault` instead.
 
         They are sent in several requests, a few at once, each with its own deadline.
@@ -99,11 +101,12 @@ class Client(_Connected):
         Args:
             images: each as for `predict`.
             explain: whether each has heat maps.
+            group: name of the related images that they all are, for the service's log.
 
         Raises:
             PupilaError: every request fails.
         """
-        return self._sender.run(predict_images(self._session, images, explain))
+        return self._sender.run(predict_images(self._session, images, PredictOptions(explain, group)))
 
     def segment(
         self, image: Any = None, *, image_id: str | None = None, points: Iterable[Point] = (),
@@ -185,13 +188,15 @@ class AsyncClient(_Connected):
     ) -> None:
         await self.close()
 
-    async def predict(self, image: Any, *, explain: bool = False) -> ServedPrediction:
+    async def predict(self, image: Any, *, explain: bool = False, group: str = "") -> ServedPrediction:
         """As `Client.predict`."""
-        return await self._sender.run(predict_image(self._session, image, explain))
+        return await self._sender.run(predict_image(self._session, image, PredictOptions(explain, group)))
 
-    async def predict_batch(self, images: Iterable[Any], *, explain: bool = False) -> Predictions:
+    async def predict_batch(
+        self, images: Iterable[Any], *, explain: bool = False, group: str = ""
+    ) -> Predictions:
         """As `Client.predict_batch`."""
-        return await self._sender.run(predict_images(self._session, images, explain))
+        return await self._sender.run(predict_images(self._session, images, PredictOptions(explain, group)))
 
     async def segment(
         self, image: Any = None, *, image_id: str | None = None, points: Iterable[Point] = (),

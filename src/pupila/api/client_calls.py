@@ -66,6 +66,19 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
+class PredictOptions:
+    """What a request for predictions says besides its images."""
+
+    explain: bool = False
+    group: str = ""
+
+    def fields(self) -> dict[str, str]:
+        """Of the form; what is not given is not sent, so that services of earlier versions take the rest."""
+        given = {"explain": "true" if self.explain else "", "group": self.group}
+        return {name: value for name, value in given.items() if value}
+
+
+@dataclass(frozen=True, slots=True)
 class Statement:
     """What somebody says of one prediction."""
 
@@ -101,7 +114,7 @@ def get_info(session: Session) -> Flow[ServedModel]:
     return model
 
 
-def predict_image(session: Session, image: Any, explain: bool) -> Flow[ServedPrediction]:
+def predict_image(session: Session, image: Any, options: PredictOptions) -> Flow[ServedPrediction]:
     """The prediction for one image.
 
     Raises:
@@ -109,13 +122,13 @@ def predict_image(session: Session, image: Any, explain: bool) -> Flow[ServedPre
     """
     reader = yield from _find_reader(session, prompts=False)
     loaded: LoadedImage = yield Work(partial(load_image, image, 0))
-    request = HttpRequest("POST", "/predict/single", _fields(explain), (("file", loaded.data),))
+    request = HttpRequest("POST", "/predict/single", options.fields(), (("file", loaded.data),))
     reply = yield from exchange(request, session.service)
     result: ServedPrediction = yield Work(lambda: _read_single(session, reader, loaded, reply))
     return result
 
 
-def predict_images(session: Session, images: Iterable[Any], explain: bool) -> Flow[Predictions]:
+def predict_images(session: Session, images: Iterable[Any], options: PredictOptions) -> Flow[Predictions]:
     """The predictions for several images, in their order, in requests of a few images each.
 
     Raises:
@@ -128,7 +141,7 @@ def predict_images(session: Session, images: Iterable[Any], explain: bool) -> Fl
     numbered = list(enumerate(images))
     reader = yield from _find_reader(session, prompts=False)
     chunks = [numbered[at : at + BATCH] for at in range(0, len(numbered), BATCH)]
-    batch = _Batch(session, reader, explain)
+    batch = _Batch(session, reader, options)
     parts: list[list[Prediction]] = yield Together(
         [_predict_chunk(batch, chunk) for chunk in chunks], AT_ONCE
     )
@@ -241,7 +254,7 @@ class _Batch:
 
     session: Session
     reader: ResponseReader
-    explain: bool
+    options: PredictOptions
     failures: list[PupilaError] = field(default_factory=list)  # of requests as a whole
     successes: list[int] = field(default_factory=list)  # status of each
 
@@ -261,7 +274,7 @@ def _send_batch(batch: _Batch, images: list[LoadedImage]) -> Flow[list[Predictio
     if not images:
         return []
     request = HttpRequest(
-        "POST", "/predict/batch", _fields(batch.explain), tuple(("files", image.data) for image in images)
+        "POST", "/predict/batch", batch.options.fields(), tuple(("files", image.data) for image in images)
     )
     try:
         reply = yield from exchange(request, batch.session.service)
@@ -319,10 +332,6 @@ def _load_or_fail(image: Any, number: int) -> LoadedImage | Prediction:
 
 def _fail(name: str, fault: ImageFault | PupilaError) -> Prediction:
     return ServedPrediction(name, None, fault, None, ImageLimits())
-
-
-def _fields(explain: bool) -> dict[str, str]:
-    return {"explain": "true"} if explain else {}
 
 
 @contextmanager

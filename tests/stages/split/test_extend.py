@@ -57,7 +57,9 @@ def test_the_old_images_stay_and_chosen_ones_are_for_training(folder: Path, fold
         assert all((fold is None) is (split == "test") for split, fold in after.values())
     opened = pupila.open(folder)
     assert find_matching_split(opened, opened.home) == new and new.verdict == "clean"
-    assert "Extended by 50 images in 50 groups" in new.origin and "All others are training images." in new.origin
+    assert (
+        "Extended by 50 images in 50 groups" in new.origin and "All others are training images." in new.origin
+    )
     assert [each.model for each in read_test_accesses(str(folder))] == ["model"]  # it was evaluated before
     assert pupila.split(folder, extend=True).hash == new.hash
     assert SplitFile.read(str(folder)) == new

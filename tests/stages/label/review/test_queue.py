@@ -65,7 +65,9 @@ def give(folder: Path, **fields: Any) -> None:
         stream.write(line.model_dump_json() + "\n")
 
 
-def label_all(data: Dataset, queue: Queue, truth: dict[str, str | None], most: int = 1000) -> queues.QueueResult:
+def label_all(
+    data: Dataset, queue: Queue, truth: dict[str, str | None], most: int = 1000
+) -> queues.QueueResult:
     """Label images of the queue, in the place of its page."""
 
     class Answered(queues.Review):
@@ -163,7 +165,10 @@ def test_the_random_part_is_unbiased_where_the_chosen_one_is_not(data: Dataset, 
     assert np.mean(chosen) == 0.5  # uncertain ones, all wrong, and others in turns
     # Drawn again, larger: images that the first queue chose are drawn as often as others, and are not asked again.
     again = make_queue(
-        reopen(data), str(tmp_path / "log"), None, QueueSettings(limit=200, random_share=1, again=True, seed=1)
+        reopen(data),
+        str(tmp_path / "log"),
+        None,
+        QueueSettings(limit=200, random_share=1, again=True, seed=1),
     )
     result = label_all(data, again, truth)
     (live,) = result.live

@@ -40,6 +40,7 @@ OPTIONS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     "QueueOptions": ("Which images of a service are reviewed, and how images are read.", ("ReadOptions",),
                      ("label-queue",)),
     "CollectOptions": ("How a site is crawled.", (), ("collect",)),
+    "MonitorOptions": ("When an alarm is raised.", (), ("monitor",)),
     "ServeOptions": ("Limits, queue and threads of the service.", (), ("serve",)),
 }  # fmt: skip
 _HEAD = '''"""Keyword arguments of the functions: every setting with its type, its meaning and its default.

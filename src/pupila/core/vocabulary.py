@@ -39,6 +39,8 @@ DIFF_FILE: Final = "data-diff.json"
 DIFF_PAGE_FILE: Final = "data-diff.html"
 QUEUE_FILE: Final = "queue.json"
 ADDED_FOLDER: Final = "pupila-images"  # images that Pupila adds to a data set, whatever its layout
+DRIFT_FILE: Final = "drift.json"
+DRIFT_PAGE_FILE: Final = "drift.html"
 VERSIONS_FOLDER: Final = ".versions"  # hidden: nothing in it is taken for a class, a table or an image
 _OWN_FILES: Final = frozenset(
     {

@@ -5,14 +5,17 @@ from types import TracebackType
 from typing import Any, Self
 
 from pupila.api.client_calls import (
+    PredictOptions,
     ServedModel,
     ServiceHealth,
     Session,
+    Statement,
     get_health,
     get_info,
     predict_image,
     predict_images,
     segment_image,
+    send_feedback,
 )
 from pupila.api.client_images import ServedPrediction
 from pupila.api.predictions import Predictions
@@ -75,21 +78,22 @@ class Client(_Connected):
     ) -> None:
         self.close()
 
-    def predict(self, image: Any, *, explain: bool = False) -> ServedPrediction:
+    def predict(self, image: Any, *, explain: bool = False, group: str = "") -> ServedPrediction:
         """The prediction for one image.
 
         Args:
             image: a path, the bytes of a file, a file that is open for reading bytes, a Pillow image, or a numpy array
                 (height, width, 3) of uint8.
             explain: whether the result has heat maps, `explanation`.
+            group: name of the related images that this one belongs to, such as of one product, for the service's log.
 
         Raises:
             PupilaError: no image; or as `ServiceError`, with `status` and `request_id`, the service's own refusal; or
                 `ServiceUnreachable`.
         """
-        return self._sender.run(predict_image(self._session, image, explain))
+        return self._sender.run(predict_image(self._session, image, PredictOptions(explain, group)))
 
-    def predict_batch(self, images: Iterable[Any], *, explain: bool = False) -> Predictions:
+    def predict_batch(self, images: Iterable[Any], *, explain: bool = False, group: str = "") -> Predictions:
         """The predictions for several images, in their order; one without a prediction has its `fault` instead.
 
         They are sent in several requests, a few at once, each with its own deadline.
@@ -97,11 +101,12 @@ class Client(_Connected):
         Args:
             images: each as for `predict`.
             explain: whether each has heat maps.
+            group: name of the related images that they all are, for the service's log.
 
         Raises:
             PupilaError: every request fails.
         """
-        return self._sender.run(predict_images(self._session, images, explain))
+        return self._sender.run(predict_images(self._session, images, PredictOptions(explain, group)))
 
     def segment(
         self, image: Any = None, *, image_id: str | None = None, points: Iterable[Point] = (),
@@ -122,6 +127,25 @@ class Client(_Connected):
         return self._sender.run(
             segment_image(self._session, image, image_id, _prompt(points, negatives, box))
         )
+
+    def feedback(
+        self, prediction: Any, *, correct: bool | None = None, label: Any = None, who: str | None = None,
+        item: int | None = None,
+    ) -> None:  # fmt: skip
+        """Record whether a prediction is correct, or its true label; at least one of them.
+
+        Args:
+            prediction: a result of this or another client, or its `request_id`.
+            correct: whether it is.
+            label: the true class; the list of true classes; or COCO's run lengths of each class, as the service
+                sends them.
+            who: says so; None: the id of the token.
+            item: number of the image in its request, for a `request_id` of a batch; None: that of the prediction, or 0.
+
+        Raises:
+            PupilaError: no prediction; or the service takes no feedback, or refuses this.
+        """
+        self._sender.run(send_feedback(self._session, prediction, Statement(correct, label, who, item)))
 
     def health(self) -> ServiceHealth:
         """Whether the service is up, and which bundle it serves."""
@@ -164,13 +188,15 @@ class AsyncClient(_Connected):
     ) -> None:
         await self.close()
 
-    async def predict(self, image: Any, *, explain: bool = False) -> ServedPrediction:
+    async def predict(self, image: Any, *, explain: bool = False, group: str = "") -> ServedPrediction:
         """As `Client.predict`."""
-        return await self._sender.run(predict_image(self._session, image, explain))
+        return await self._sender.run(predict_image(self._session, image, PredictOptions(explain, group)))
 
-    async def predict_batch(self, images: Iterable[Any], *, explain: bool = False) -> Predictions:
+    async def predict_batch(
+        self, images: Iterable[Any], *, explain: bool = False, group: str = ""
+    ) -> Predictions:
         """As `Client.predict_batch`."""
-        return await self._sender.run(predict_images(self._session, images, explain))
+        return await self._sender.run(predict_images(self._session, images, PredictOptions(explain, group)))
 
     async def segment(
         self, image: Any = None, *, image_id: str | None = None, points: Iterable[Point] = (),
@@ -179,6 +205,14 @@ class AsyncClient(_Connected):
         """As `Client.segment`."""
         prompt = _prompt(points, negatives, box)
         return await self._sender.run(segment_image(self._session, image, image_id, prompt))
+
+    async def feedback(
+        self, prediction: Any, *, correct: bool | None = None, label: Any = None, who: str | None = None,
+        item: int | None = None,
+    ) -> None:  # fmt: skip
+        """As `Client.feedback`."""
+        statement = Statement(correct, label, who, item)
+        await self._sender.run(send_feedback(self._session, prediction, statement))
 
     async def health(self) -> ServiceHealth:
         """As `Client.health`."""

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -65,6 +65,29 @@ class Session:
     failure: PupilaError | None = None  # of the last request for it
 
 
+@dataclass(frozen=True, slots=True)
+class PredictOptions:
+    """What a request for predictions says besides its images."""
+
+    explain: bool = False
+    group: str = ""
+
+    def fields(self) -> dict[str, str]:
+        """Of the form; what is not given is not sent, so that services of earlier versions take the rest."""
+        given = {"explain": "true" if self.explain else "", "group": self.group}
+        return {name: value for name, value in given.items() if value}
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What somebody says of one prediction."""
+
+    correct: bool | None
+    label: Any  # of the task; None: none is given
+    who: str | None
+    item: int | None  # number of the image in its request; None: as the prediction has it, or 0
+
+
 def get_health(session: Session) -> Flow[ServiceHealth]:
     """Whether the service is up, or is stopping."""
     reply = yield from exchange(HttpRequest("GET", "/health"), session.service, _is_health)
@@ -91,7 +114,7 @@ def get_info(session: Session) -> Flow[ServedModel]:
     return model
 
 
-def predict_image(session: Session, image: Any, explain: bool) -> Flow[ServedPrediction]:
+def predict_image(session: Session, image: Any, options: PredictOptions) -> Flow[ServedPrediction]:
     """The prediction for one image.
 
     Raises:
@@ -99,13 +122,13 @@ def predict_image(session: Session, image: Any, explain: bool) -> Flow[ServedPre
     """
     reader = yield from _find_reader(session, prompts=False)
     loaded: LoadedImage = yield Work(partial(load_image, image, 0))
-    request = HttpRequest("POST", "/predict/single", _fields(explain), (("file", loaded.data),))
+    request = HttpRequest("POST", "/predict/single", options.fields(), (("file", loaded.data),))
     reply = yield from exchange(request, session.service)
     result: ServedPrediction = yield Work(lambda: _read_single(session, reader, loaded, reply))
     return result
 
 
-def predict_images(session: Session, images: Iterable[Any], explain: bool) -> Flow[Predictions]:
+def predict_images(session: Session, images: Iterable[Any], options: PredictOptions) -> Flow[Predictions]:
     """The predictions for several images, in their order, in requests of a few images each.
 
     Raises:
@@ -118,7 +141,7 @@ def predict_images(session: Session, images: Iterable[Any], explain: bool) -> Fl
     numbered = list(enumerate(images))
     reader = yield from _find_reader(session, prompts=False)
     chunks = [numbered[at : at + BATCH] for at in range(0, len(numbered), BATCH)]
-    batch = _Batch(session, reader, explain)
+    batch = _Batch(session, reader, options)
     parts: list[list[Prediction]] = yield Together(
         [_predict_chunk(batch, chunk) for chunk in chunks], AT_ONCE
     )
@@ -154,6 +177,28 @@ def segment_image(
     reply = yield from exchange(request, session.service)
     result: ServedPrediction = yield Work(lambda: _read_single(session, reader, loaded, reply))
     return result
+
+
+def send_feedback(session: Session, prediction: Any, statement: Statement) -> Flow[None]:
+    """Record feedback on a prediction.
+
+    Raises:
+        PupilaError: no prediction of a service, or the service refuses it.
+    """
+    own = prediction if isinstance(prediction, str) else getattr(prediction, "response", None)
+    request_id = own if isinstance(own, str) else getattr(own, "request_id", None)
+    if request_id is None:
+        raise PupilaError(
+            say("Not a prediction of a service"), describe_type(prediction),
+            say("a result of predict, predict_batch or segment, or its request_id"),
+        )  # fmt: skip
+    item = getattr(prediction, "item", 0) if statement.item is None else statement.item
+    label = statement.label
+    if label is not None and not isinstance(label, str | Mapping):
+        label = list(label)
+    fields = {"correct": statement.correct, "label": label, "who": statement.who}
+    request = HttpRequest("POST", "/feedback", json={"request_id": request_id, "item": item, **fields})
+    yield from exchange(request, session.service)
 
 
 def _find_reader(session: Session, prompts: bool) -> Flow[ResponseReader]:
@@ -209,7 +254,7 @@ class _Batch:
 
     session: Session
     reader: ResponseReader
-    explain: bool
+    options: PredictOptions
     failures: list[PupilaError] = field(default_factory=list)  # of requests as a whole
     successes: list[int] = field(default_factory=list)  # status of each
 
@@ -229,7 +274,7 @@ def _send_batch(batch: _Batch, images: list[LoadedImage]) -> Flow[list[Predictio
     if not images:
         return []
     request = HttpRequest(
-        "POST", "/predict/batch", _fields(batch.explain), tuple(("files", image.data) for image in images)
+        "POST", "/predict/batch", batch.options.fields(), tuple(("files", image.data) for image in images)
     )
     try:
         reply = yield from exchange(request, batch.session.service)
@@ -252,10 +297,13 @@ def _read_batch(batch: _Batch, images: list[LoadedImage], reply: Reply) -> list[
         items = batch.reader.batch.model_validate_json(reply.body).items
         if len(items) != len(images):
             raise ValueError(say_count("{n} item", "{n} items", len(items)))
-        return [_read_item(batch, image, item) for image, item in zip(images, items, strict=True)]
+        return [
+            _read_item(batch, image, item, at)
+            for at, (image, item) in enumerate(zip(images, items, strict=True))
+        ]
 
 
-def _read_item(batch: _Batch, image: LoadedImage, item: Item[Any]) -> Prediction:
+def _read_item(batch: _Batch, image: LoadedImage, item: Item[Any], number: int) -> Prediction:
     if item.error is not None:
         code, reason = (
             batch.session.service.token.scrub(escape_controls(text))
@@ -264,7 +312,7 @@ def _read_item(batch: _Batch, image: LoadedImage, item: Item[Any]) -> Prediction
         return _fail(image.name, ImageFault(code, reason))
     if item.result is None:
         raise ValueError(say("an item without a result and an error"))
-    return image.to_prediction(batch.reader, item.result)
+    return image.to_prediction(batch.reader, item.result, number)
 
 
 def _read_single(
@@ -284,10 +332,6 @@ def _load_or_fail(image: Any, number: int) -> LoadedImage | Prediction:
 
 def _fail(name: str, fault: ImageFault | PupilaError) -> Prediction:
     return ServedPrediction(name, None, fault, None, ImageLimits())
-
-
-def _fields(explain: bool) -> dict[str, str]:
-    return {"explain": "true"} if explain else {}
 
 
 @contextmanager

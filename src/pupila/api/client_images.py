@@ -24,9 +24,10 @@ class ServedPrediction(Prediction):
     """
 
     response: Any = None  # of the service, parsed; None: there is no prediction
+    item: int = 0  # number of the image in its request
 
     def __getattr__(self, name: str) -> Any:
-        own = name in Prediction.__slots__ or name == "response"  # looked up while a copy is made
+        own = name in Prediction.__slots__ or name in ("response", "item")  # looked up while a copy is made
         if not own and self.value is not None and not hasattr(self.value, name):
             return getattr(self.response, name)
         return Prediction.__getattr__(self, name)
@@ -40,8 +41,8 @@ class LoadedImage:
     data: bytes
     on_disk: bool
 
-    def to_prediction(self, reader: ResponseReader, response: Any) -> ServedPrediction:
-        """The prediction in a response.
+    def to_prediction(self, reader: ResponseReader, response: Any, item: int = 0) -> ServedPrediction:
+        """The prediction in a response, for the image with this number in its request.
 
         Raises:
             ValueError: it is none for this image.
@@ -49,7 +50,7 @@ class LoadedImage:
         self._check_sizes(response)
         value = reader.to_prediction(response)
         return ServedPrediction(
-            self.name, value, None, None if self.on_disk else self.data, ImageLimits(), response
+            self.name, value, None, None if self.on_disk else self.data, ImageLimits(), response, item
         )
 
     def _check_sizes(self, response: Any) -> None:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from pupila.api.data import open_with
 from pupila.api.inputs import Data, ModelInput, Path, path_text
-from pupila.api.options import AuditOptions, LabelOptions, ReadOptions
+from pupila.api.options import AuditOptions, LabelOptions, QueueOptions, ReadOptions
 from pupila.core.extras import public
 
 if TYPE_CHECKING:
     from pupila.artifacts.dataset.manifest import Dataset
     from pupila.stages.label.review.audit import AuditResult
+    from pupila.stages.label.review.queue import QueueResult
     from pupila.stages.label.review.suspects import SuspectReview
     from pupila.stages.label.run import LabellingJob, LabellingResult
     from pupila.stages.label.studio.annotations import ImportResult
@@ -119,6 +120,44 @@ def review_suspects(
     page = None if review.report_only else (review.port, review.on_address)
     opened = open_with(data, read)
     result = suspects.review_suspects(opened, find_path(run), limit, review.annotator, page)
+    if page is not None:
+        _record_labels(opened)
+    return result
+
+
+@public
+def review_queue(
+    data: Data,
+    *,
+    log: Path,
+    bundle: ModelInput | None = None,
+    review: Review,
+    **settings: Unpack[QueueOptions],
+) -> "QueueResult":
+    """Review images of a service on a local page, add them to the data set, and estimate the live accuracy.
+
+    Args:
+        data: whatever `pupila.open` takes.
+        log: folder of the service's log, with stored images.
+        bundle: that predicted them, whose reference tells how unlike an image is; None: the log's images are compared.
+        review: who reviews, and where.
+        settings: how images are chosen; and, where the data are not open yet, how their images are read.
+
+    Raises:
+        PupilaError: see `pupila.stages.label.review.queue.make_queue`.
+    """
+    from pupila.artifacts.dataset.versions.labelled import reopen
+    from pupila.artifacts.run.source import parse_predicting
+    from pupila.stages.label.review import queue
+
+    read, own = _split_settings(settings)
+    parsed = queue.QueueSettings.parse(own, "label-queue")
+    opened = open_with(data, read)
+    known = None if bundle is None else parse_predicting(bundle).bundle
+    chosen = queue.make_queue(opened, path_text(log), known, parsed)
+    opened = reopen(opened)
+    page = None if review.report_only else (review.port, review.on_address)
+    result = queue.review_queue(opened, chosen, review.annotator, page, parsed.extra_classes)
     if page is not None:
         _record_labels(opened)
     return result

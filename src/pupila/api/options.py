@@ -199,6 +199,21 @@ class AuditOptions(ReadOptions, total=False):
     """draw a new sample from the current labels [default: False]."""
 
 
+class QueueOptions(ReadOptions, total=False):
+    """Which images of a service are reviewed, and how images are read."""
+
+    limit: int
+    """images to review, at most [default: 100]."""
+    random_share: float
+    """share of them that are drawn at random, for the live accuracy [default: 0.2]."""
+    seed: int
+    """seed of the random part [default: 0]."""
+    extra_classes: Sequence[str]
+    """additional classes to choose from."""
+    again: bool
+    """choose again from the log as it is now [default: False]."""
+
+
 class CollectOptions(TypedDict, total=False):
     """How a site is crawled."""
 
@@ -269,6 +284,13 @@ class CollectOptions(TypedDict, total=False):
     """use the sandbox of Chromium; not available to root and in some containers [default: True]."""
 
 
+class MonitorOptions(TypedDict, total=False):
+    """When an alarm is raised."""
+
+    false_alarm_every: float
+    """groups of related images in which a false alarm is expected once [default: 10000]."""
+
+
 class ServeOptions(TypedDict, total=False):
     """Limits, queue and threads of the service."""
 
@@ -327,8 +349,8 @@ class ServeOptions(TypedDict, total=False):
     log_bytes: int
     """maximum size of a log file, bytes; five older ones are beside it [default: 50000000]."""
     log_predictions: str | None
-    """folder of predictions.jsonl, with a line for each predicted image; None: predictions are not recorded [default:
-    None]."""
+    """folder of predictions.jsonl, with a line for each predicted image, and of feedback.jsonl; None: neither is
+    recorded [default: None]."""
     keep_images: float
     """share of the images that are stored beside predictions.jsonl, drawn at random, such as share=0.02; needs
     log_predictions [default: 0.0]."""

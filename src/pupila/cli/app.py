@@ -16,7 +16,9 @@ from pupila.cli import (
     explain,
     explore,
     label,
+    monitor,
     predict,
+    queue,
     registry,
     serve,
     settings,
@@ -66,6 +68,7 @@ app.command("explore", cls=Command, help=explore.HELP)(explore.explore)
 app.command("label", cls=Command, help=label.HELP)(label.label)
 app.command("label audit", cls=Command, help=audit.AUDIT)(audit.audit)
 app.command("label suspects", cls=Command, help=audit.SUSPECTS)(audit.suspects)
+app.command("label queue", cls=Command, help=queue.HELP)(queue.queue)
 app.command("label export", cls=Command, help=studio.EXPORT)(studio.export)
 app.command("label import", cls=Command, help=studio.IMPORT)(studio.import_)
 app.command("data snapshot", cls=Command, help=data.SNAPSHOT)(data.snapshot)
@@ -82,6 +85,7 @@ app.command("evaluate", cls=Command, help=evaluate.HELP)(evaluate.evaluate)
 app.command("explain", cls=Command, help=explain.HELP)(explain.explain)
 app.command("predict", cls=Command, help=predict.HELP)(predict.predict)
 app.command("serve", cls=Command, help=serve.HELP)(serve.serve)
+app.command("monitor", cls=Command, help=monitor.HELP)(monitor.monitor)
 app.command("token new", cls=Command, help=token.NEW)(token.new)
 app.command("token rotate", cls=Command, help=token.ROTATE)(token.rotate)
 app.command("token revoke", cls=Command, help=token.REVOKE)(token.revoke)

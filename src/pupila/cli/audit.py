@@ -41,7 +41,7 @@ def audit(
 
     check_port(port)
     opened, settings = open_data(ctx, data, json_)
-    report_ = audit_labels(opened, review=Review(name, port, _address, report), **settings)
+    report_ = audit_labels(opened, review=Review(name, port, print_address, report), **settings)
     if json_:
         content = report_.audit.as_dict()
         del content["previous"]
@@ -70,7 +70,7 @@ def suspects(
     from pupila.stages.label.review.suspects import sentences
 
     check_port(port)
-    review = Review(name, port, _address, report)
+    review = Review(name, port, print_address, report)
     opened, _ = open_data(ctx, data, json_)
     outcome = review_suspects(opened, run=with_, limit=limit, review=review)
     if json_:
@@ -88,7 +88,8 @@ def suspects(
     print("\n" + say("Ranking: {path}", path=outcome.file))
 
 
-def _address(url: str) -> None:
+def print_address(url: str) -> None:
+    """Print where the review page is."""
     print(
         say("Review page: {url} (Ctrl-C ends the review; answers are saved as you give them).", url=url),
         flush=True,

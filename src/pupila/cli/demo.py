@@ -7,12 +7,12 @@ import typer
 from pupila.core.errors import PupilaError
 from pupila.core.messages import mark, say
 
-HELP = mark("Run an example from start to end on synthetic data: packages, labels, floods or faults.")
+HELP = mark("Run an example from start to end on synthetic data: packages, labels, floods, faults or loop.")
 
 
 def demo(
     name: Annotated[
-        str, typer.Argument(help=mark("packages, labels, floods or faults."), metavar="STORY")
+        str, typer.Argument(help=mark("packages, labels, floods, faults or loop."), metavar="STORY")
     ] = "packages",
     out: Annotated[
         str, typer.Option("--out", metavar="FOLDER", help=mark("Folder of all results."))

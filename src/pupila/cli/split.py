@@ -7,6 +7,7 @@ import typer
 from pupila.cli.options import DataArgument, JsonOption, OutOption
 from pupila.cli.understood import open_data
 from pupila.core import files
+from pupila.core.errors import PupilaError
 from pupila.core.json_text import dump_json
 from pupila.core.messages import escape_controls, integer, listing, mark, number, say, say_count, translate
 from pupila.core.vocabulary import SPLITS_FILE
@@ -25,6 +26,13 @@ def split(
     replace: Annotated[
         bool, typer.Option("--replace", help=mark("Replace an existing split; the old one is renamed."))
     ] = False,
+    extend: Annotated[
+        bool,
+        typer.Option(
+            "--extend",
+            help=mark("Give new images a part of the split that is there; all others stay where they are."),
+        ),
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help=mark("Print the split without writing it."))
     ] = False,
@@ -36,8 +44,13 @@ def split(
     opened, config = open_data(ctx, data, json_)
     path = f"{out or opened.home}/{SPLITS_FILE}"
     before = files.read_bytes(path) if files.exists(path) else None
+    if extend and (replace or dry_run):
+        raise PupilaError(say("Conflicting settings"), actual="--extend, --replace, --dry-run",
+                          expected=say("--extend alone"))  # fmt: skip
     split_file = (
-        api.plan_split(opened, **config) if dry_run else api.split(opened, out=out, replace=replace, **config)
+        api.plan_split(opened, **config)
+        if dry_run
+        else api.split(opened, out=out, replace=replace, extend=extend, **config)
     )
     if json_:
         balance = split_file.balance.model_dump(by_alias=True)

@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "label": (*LAYOUT, "label-vlm", "label-roboflow", "label-bundle", "label-csv"),
     "label audit": ("label-audit", "read"),
     "label suspects": ("read",),
+    "label queue": ("label-queue", "read"),
     "label export": ("read",),
     "label import": ("read",),
     "data snapshot": ("read",),
@@ -37,6 +38,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "explain": ("explain",),
     "predict": ("predict",),
     "serve": ("serve",),
+    "monitor": ("monitor",),
 }
 COMMANDS["sweep"] = ("sweep", *COMMANDS["train"])
 LABELLER = "label-"  # what the stages of `label` begin with; the kind of labeller follows
@@ -102,10 +104,22 @@ def _serve() -> "type[Settings]":
     return ServeSettings
 
 
+def _monitor() -> "type[Settings]":
+    from pupila.stages.monitor.settings import MonitorSettings
+
+    return MonitorSettings
+
+
 def _audit() -> "type[Settings]":
     from pupila.stages.label.review.audit import AuditSettings
 
     return AuditSettings
+
+
+def _queue() -> "type[Settings]":
+    from pupila.stages.label.review.queue import QueueSettings
+
+    return QueueSettings
 
 
 def _vlm() -> "type[Settings]":
@@ -135,6 +149,7 @@ def _table() -> "type[Settings]":
 STAGES: dict[str, "Callable[[], type[Settings]]"] = {
     "collect": _collect, "read": _read, "split": _split, "train": _train, "sweep": _sweep, "evaluate": _evaluate,
     "compress": _compress, "explain": _explain,
-    "predict": _predict, "serve": _serve, "label-audit": _audit, "label-vlm": _vlm, "label-roboflow": _roboflow,
+    "predict": _predict, "serve": _serve, "monitor": _monitor, "label-audit": _audit, "label-queue": _queue,
+    "label-vlm": _vlm, "label-roboflow": _roboflow,
     "label-bundle": _bundle, "label-csv": _table,
 }  # fmt: skip

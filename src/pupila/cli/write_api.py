@@ -20,6 +20,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
                "predict_files", "serve", "tokens", "registry"),
     "Beside the face": ("experiments.sweep.preview", "api.split.plan_split", "api.train.make_plan", "api.train.preview",
                         "api.label.plan_labelling", "api.label.audit_labels", "api.label.review_suspects",
+                        "api.label.review_queue",
                         "api.label.export_labels", "api.label.import_labels", "api.serve.serve_forever",
                         "api.versions.plan_restore"),
 }  # fmt: skip

@@ -37,7 +37,10 @@ OPTIONS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     "ExplainOptions": ("How heat maps are made, of which class and of how many images.", (), COMMANDS["explain"]),
     "LabelOptions": ("Settings of the labellers.", ("LayoutOptions",), COMMANDS["label"]),
     "AuditOptions": ("How labels are audited, and how images are read.", ("ReadOptions",), ("label-audit",)),
+    "QueueOptions": ("Which images of a service are reviewed, and how images are read.", ("ReadOptions",),
+                     ("label-queue",)),
     "CollectOptions": ("How a site is crawled.", (), ("collect",)),
+    "MonitorOptions": ("When an alarm is raised.", (), ("monitor",)),
     "ServeOptions": ("Limits, queue and threads of the service.", (), ("serve",)),
 }  # fmt: skip
 _HEAD = '''"""Keyword arguments of the functions: every setting with its type, its meaning and its default.

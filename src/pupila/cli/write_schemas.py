@@ -44,10 +44,22 @@ def _data_diff() -> Any:
     return VersionDiff
 
 
+def _drift() -> Any:
+    from pupila.artifacts.report.drift import DriftReport
+
+    return DriftReport
+
+
 def _explain() -> Any:
     from pupila.artifacts.report.explanation import ExplainReport
 
     return ExplainReport
+
+
+def _feedback() -> Any:
+    from pupila.artifacts.predictions.feedback import FeedbackRecord
+
+    return FeedbackRecord
 
 
 def _fingerprint() -> Any:
@@ -66,6 +78,12 @@ def _plan() -> Any:
     from pupila.stages.train.config import TrainPlanFile
 
     return TrainPlanFile
+
+
+def _queue() -> Any:
+    from pupila.stages.label.review.queue_file import Queue
+
+    return Queue
 
 
 def _registry() -> Any:
@@ -116,10 +134,13 @@ SCHEMAS: dict[str, Callable[[], Any]] = {
     "bundle": _bundle,
     "compress": _compress,
     "data-diff": _data_diff,
+    "drift": _drift,
     "explain": _explain,
+    "feedback": _feedback,
     "fingerprint": _fingerprint,
     "learning-curve": _learning_curve,
     "plan": _plan,
+    "queue": _queue,
     "registry": _registry,
     "report": _report,
     "suspects": _suspects,

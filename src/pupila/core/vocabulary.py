@@ -37,12 +37,16 @@ SUSPECTS_FILE: Final = "suspects.json"
 PATCH_FILE: Final = "label-patch.jsonl"
 DIFF_FILE: Final = "data-diff.json"
 DIFF_PAGE_FILE: Final = "data-diff.html"
+QUEUE_FILE: Final = "queue.json"
+ADDED_FOLDER: Final = "pupila-images"  # images that Pupila adds to a data set, whatever its layout
+DRIFT_FILE: Final = "drift.json"
+DRIFT_PAGE_FILE: Final = "drift.html"
 VERSIONS_FOLDER: Final = ".versions"  # hidden: nothing in it is taken for a class, a table or an image
 _OWN_FILES: Final = frozenset(
     {
         MANIFEST_FILE, SPLITS_FILE, TEST_ACCESS_FILE, FINGERPRINT_FILE, EXPLORE_FILE, LABELS_FILE, LABELS_LOCK_FILE,
         LABELS_COPY_FILE, PRODUCTS_FILE, REJECTED_FILE, VISITS_FILE, AUDIT_FILE, AUDIT_PAGE_FILE, SUSPECTS_FILE,
-        PATCH_FILE, DIFF_FILE, DIFF_PAGE_FILE,
+        PATCH_FILE, QUEUE_FILE, DIFF_FILE, DIFF_PAGE_FILE,
     }
 )  # fmt: skip
 # Splits and test accesses that another split replaced, and a split that could not be read.
@@ -52,7 +56,9 @@ _ARCHIVED = re.compile(r"(splits|test_access|splits-damaged)-[0-9a-f]{12}\.jsonl
 def is_own_file(name: str) -> bool:
     """Whether a file of this name beside the images is one that Pupila wrote, which holds no labels for it to read."""
     return (
-        name.startswith(f"{VERSIONS_FOLDER}/") or name in _OWN_FILES or _ARCHIVED.fullmatch(name) is not None
+        name.startswith((f"{VERSIONS_FOLDER}/", f"{ADDED_FOLDER}/"))
+        or name in _OWN_FILES
+        or _ARCHIVED.fullmatch(name) is not None
     )
 
 

@@ -1,11 +1,8 @@
 """The story of the packages: collect a shop, label its photos with a model, audit the labels, serve a classifier."""
 
-import json
 import shutil
 import threading
 import time
-import urllib.request
-from collections.abc import Mapping
 from pathlib import Path
 
 from pupila.api.collect import collect
@@ -18,6 +15,7 @@ from pupila.artifacts.dataset.open import open as open_data
 from pupila.core.messages import number, percent, say
 from pupila.demo.labeller import GroundTruth, Loopback, nearest_label, run_loopback
 from pupila.demo.packages import WITH, WITHOUT
+from pupila.demo.reviewer import review_page
 from pupila.demo.shop import Reply, Shop
 from pupila.demo.steps import (
     check_split_explore,
@@ -144,33 +142,14 @@ def _audit_labels(folder: Path, ground_truth: GroundTruth) -> None:
     reviewers: list[threading.Thread] = []
 
     def start_review(address: str) -> None:
-        reviewers.append(threading.Thread(target=_review, args=(address, ground_truth), daemon=True))
+        reviewers.append(
+            threading.Thread(target=review_page, args=(address, (WITH, WITHOUT), ground_truth), daemon=True)
+        )
         reviewers[0].start()
 
     result = audit(open_data(folder), AuditSettings(), "synthetic", 0, start_review)
     print("\n".join(audit_sentences(result.report)))
     print(say("Open: {path}", path=result.page))
-
-
-def _review(address: str, ground_truth: GroundTruth) -> None:
-    """Review every image of an audit page."""
-    choices = sorted((WITH, WITHOUT))
-    number = _call_page(address, "state")
-    while number is not None:
-        with urllib.request.urlopen(f"{address}image/{number}") as picture:
-            label = ground_truth(picture.read())
-        choice = choices.index(label) if label in choices else None
-        number = _call_page(address, "answer", {"number": number, "choice": choice})
-    _call_page(address, "finish", {})
-
-
-def _call_page(address: str, path: str, body: Mapping[str, int | None] | None = None) -> int | None:
-    """The number of the next image to review; None: none is left."""
-    content = None if body is None else json.dumps(body).encode()
-    headers = {"content-type": "application/json", "origin": address.rstrip("/")}
-    with urllib.request.urlopen(urllib.request.Request(f"{address}{path}", content, headers)) as response:
-        current: int | None = json.load(response)["current"]
-        return current
 
 
 def _choose_test_photos(folder: Path) -> list[Path]:

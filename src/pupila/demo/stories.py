@@ -14,6 +14,7 @@ from pupila.core.messages import number, say
 from pupila.demo.faults import PLANTED, plant_faults
 from pupila.demo.floods import write_scenes
 from pupila.demo.labels_story import labels
+from pupila.demo.loop_story import loop
 from pupila.demo.packages_story import packages
 from pupila.demo.steps import (
     predict_and_serve,
@@ -81,4 +82,5 @@ STORIES: dict[str, Callable[[str], None]] = {
     "labels": labels,
     "floods": floods,
     "faults": faults,
+    "loop": loop,
 }

@@ -259,9 +259,13 @@ def to_rle(binary: Array) -> dict[str, Any]:
 
 
 def from_rle(rle: dict[str, Any]) -> Array:
-    """COCO's run lengths, compressed or plain, as (H, W) bool.
+    """COCO's run lengths, compressed or plain, as (H, W) bool; see `read_lengths`."""
+    lengths = read_lengths(rle)
+    return np.repeat(np.arange(len(lengths)) % 2 == 1, lengths).reshape(rle["size"][::-1]).T
 
-    pycocotools would leave what too few runs do not cover as it lay in memory.
+
+def read_lengths(rle: dict[str, Any]) -> Array:
+    """The (R,) lengths of COCO's runs; pycocotools would leave what too few do not cover as it lay in memory.
 
     Raises:
         ValueError: they are none, or do not fill the size.
@@ -272,7 +276,7 @@ def from_rle(rle: dict[str, Any]) -> Array:
     # A longer run would let the sum overflow.
     if counts.min(initial=0) < 0 or counts.max(initial=0) > total or counts.sum() != total:
         raise ValueError(say("run lengths of {n} pixels for a mask of {total}", n=counts.sum(), total=total))
-    return np.repeat(np.arange(len(counts)) % 2 == 1, counts).reshape(width, height).T
+    return counts
 
 
 def _counts(text: str | bytes) -> Array:
@@ -294,14 +298,11 @@ def _counts(text: str | bytes) -> Array:
 
 
 def trace_polygons(binary: Array) -> list[Polygon]:
-    """The outlines of the regions, one polygon each.
+    """The outlines of the regions of (H, W) bool, one polygon each.
 
     Coordinates are pixels along the edges: (0, 0) is the upper left corner of the upper left pixel, (W, H) the lower
     right corner of the last one. An outline passes half a pixel from the centres of the pixels, so it cuts corners
     off; `fill_polygons` gives back the same mask.
-
-    Args:
-        binary: (H, W) bool.
     """
     shapes = []
     for rings in _trace_middles(binary):
@@ -323,10 +324,7 @@ def _trace_middles(binary: Array) -> Iterator[list[Array]]:
 
 
 def trace_borders(binary: Array) -> Iterator[list[Array]]:
-    """The pixels along the border of each region, its outer one first, then those of its holes.
-
-    Args:
-        binary: (H, W) bool.
+    """The pixels along the border of each region of (H, W) bool, its outer one first, then those of its holes.
 
     Returns:
         Rings of neighbouring pixels, also at corners, each (N, 2) int64 (x, y); points may repeat.

@@ -14,6 +14,7 @@ from pupila.core.vocabulary import (
     AUDIT_FILE,
     LABELS_FILE,
     PATCH_FILE,
+    QUEUE_FILE,
     SPLITS_FILE,
     SUSPECTS_FILE,
     TEST_ACCESS_FILE,
@@ -21,7 +22,7 @@ from pupila.core.vocabulary import (
 
 # What later commands read again. The manifest is left out because its paths are relative to its folder.
 _RECORDS = (SPLITS_FILE, "splits-*.json", TEST_ACCESS_FILE, "test_access-*.jsonl", OLD_FILE, LABELS_FILE, AUDIT_FILE,
-            SUSPECTS_FILE, PATCH_FILE)  # fmt: skip
+            SUSPECTS_FILE, PATCH_FILE, QUEUE_FILE)  # fmt: skip
 _COPIED_FILE = "copied.json"  # name to SHA-256 of each file as it lay beside the data when it was copied
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
+from pupila.artifacts.dataset.added import list_added
 from pupila.artifacts.dataset.bands import read_scaled_facts
 from pupila.artifacts.dataset.formats import FORMATS
 from pupila.artifacts.dataset.formats.folders.passed_folders import describe_passed_folders
@@ -195,7 +196,7 @@ def _settle(source: Listing, settings: ReadSettings, history: pl.DataFrame) -> t
 def _assemble(source: Listing, settings: ReadSettings) -> Dataset:
     home = find_home(source.home)
     requested = settings.requested_task()
-    source, history = _settle(source, settings, read_history(home))
+    source, history = _settle(list_added(source, home), settings, read_history(home))
     settings, facts, cache, scaled = read_scaled_facts(source, home, settings)
     facts = facts.drop("image", "bytes", "modified")
     ours = [*facts.columns, "given_target"]

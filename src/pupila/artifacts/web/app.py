@@ -17,6 +17,7 @@ from pupila.artifacts.web.exposure import Exposure
 from pupila.artifacts.web.failures import FailureGuard
 from pupila.artifacts.web.guard import Admit, RequestGuard
 from pupila.artifacts.web.image_request import ImageBody
+from pupila.artifacts.web.json_body import JsonBody
 from pupila.artifacts.web.limits import BodyLimits
 from pupila.artifacts.web.observing import RequestObserver, find_methods
 from pupila.artifacts.web.refusals import (
@@ -63,8 +64,8 @@ class App(fastapi.FastAPI):
 Lifespan = Callable[[App], AbstractAsyncContextManager[None]]
 
 
-def parsed_by(body: ImageBody[Any]) -> Any:
-    """The default value of a route's parameter for the images and options of a request."""
+def parsed_by(body: ImageBody[Any] | JsonBody[Any]) -> Any:
+    """The default value of a route's parameter for what the body of a request says."""
     return fastapi.Depends(body)
 
 

@@ -325,14 +325,15 @@ def _options(service: Service) -> dict[str, Any]:
 
 
 def _arguments(request: HttpRequest, seconds: float) -> dict[str, Any]:
-    """A request as httpx takes it: always as a multipart form, in which the files have numbers instead of names."""
+    """A request as httpx takes it: JSON, or a multipart form in which the files have numbers instead of names."""
     import httpx
 
     fields: list[Any] = [(name, (None, value)) for name, value in request.fields.items()]
     files = [(field, (f"image-{at}", data)) for at, (field, data) in enumerate(request.files)]
     timeout = httpx.Timeout(max(seconds, 0.001), connect=max(min(_CONNECT_SECONDS, seconds), 0.001))
     return {
-        "method": request.method, "url": request.path, "files": [*fields, *files] or None, "timeout": timeout,
+        "method": request.method, "url": request.path, "files": [*fields, *files] or None, "json": request.json,
+        "timeout": timeout,
     }  # fmt: skip
 
 

@@ -33,6 +33,7 @@ class HttpRequest:
     path: str
     fields: Mapping[str, str] = field(default_factory=dict)  # of a form
     files: tuple[tuple[str, bytes], ...] = ()  # form field and content of each
+    json: Mapping[str, Any] | None = None  # the body, instead of a form
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,7 +107,7 @@ class ImageBody(Generic[OptionsType]):
         self, request: Request, opened: contextlib.AsyncExitStack
     ) -> tuple[list[SentImage], list[tuple[str, Any]]]:
         """The images and the fields of the body."""
-        kind = _media_type(request)
+        kind = media_type(request)
         if kind == FORM:
             form = await opened.enter_async_context(request.form(
                 max_files=self.most, max_fields=self.limits.fields, max_part_size=self.limits.field_bytes
@@ -240,7 +240,7 @@ class ImageBody(Generic[OptionsType]):
         """The options, where the number of images is right."""
         if len(images) < self.least:
             names = [f"`{name}`" for name, _ in fields]
-            kind = _media_type(request)
+            kind = media_type(request)
             self._refuse_images(
                 say("the fields {names}", names=listing(names)) if names
                 else say("a body of type {kind} without an image", kind=kind) if kind else say("no body")
@@ -275,7 +275,8 @@ class ImageBody(Generic[OptionsType]):
                           expected, say("see /docs")) from fault  # fmt: skip
 
 
-def _media_type(request: Request) -> str:
+def media_type(request: Request) -> str:
+    """The type of a request's body in lower case, without parameters; empty: none is named."""
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 

@@ -22,6 +22,7 @@ from pupila.stages.serve.batcher import Batcher
 from pupila.stages.serve.drift import add_drift, start_monitor
 from pupila.stages.serve.embeddings import Embeddings
 from pupila.stages.serve.exposure import LOCAL, Gate, open_gate
+from pupila.stages.serve.feedback import add_feedback, open_feedback
 from pupila.stages.serve.follow import Follower
 from pupila.stages.serve.metrics import StateCollector, Worker
 from pupila.stages.serve.predict_routes import add_predictions
@@ -39,6 +40,7 @@ class BundleDescription(BundleInfo):
 
     model_version: str = Field(description="hash of the bundle")
     served_by: str = Field(description="library that runs the model, and its version")
+    takes_feedback: bool = Field(description="whether `/feedback` records feedback on predictions")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ def make_service(
     set_decode_memory(settings.max_decode_memory, strict=True, patience=_PATIENCE)
     gate = gate or open_gate(settings, LOCAL)
     routes = ROUTES[bundle.info.task]
-    log = open_log(settings)
+    log, feedback = open_log(settings), open_feedback(settings)
     worker: Worker = routes.worker(bundle, settings, log)
     monitor = None if log is None else start_monitor(log, settings, lambda: worker.slot.current.bundle)
     registry = worker.metrics.registry
@@ -105,8 +107,9 @@ def make_service(
         async with _poll(follower, settings.poll_seconds):
             yield
         worker.close()
-        if log is not None:
-            log.close()
+        for own in (log, feedback):
+            if own is not None:
+                own.close()
         gate.logs.close()
 
     app = make_app(
@@ -119,7 +122,8 @@ def make_service(
     add_metrics(app, registry)
     if monitor is not None:
         add_drift(app, monitor)
-    _add_info(app, worker)
+    add_feedback(app, worker, feedback)
+    _add_info(app, worker, takes_feedback=feedback is not None)
     add_documentation(app)
     return app
 
@@ -135,12 +139,13 @@ async def _poll(follower: Follower | None, seconds: float) -> AsyncIterator[None
     polling.cancel()
 
 
-def _add_info(app: App, worker: Worker) -> None:
+def _add_info(app: App, worker: Worker, takes_feedback: bool) -> None:
     @app.get("/model/info", response_model=BundleDescription, response_model_exclude={"golden", "files"})
     @needs("predict")
     async def info() -> BundleDescription:
         """The contents of `bundle.json`, without golden predictions and file hashes."""
         served = worker.slot.current
         return BundleDescription(
-            **dict(served.bundle.info), model_version=served.bundle.hash, served_by=served.runtime.describe()
-        )
+            **dict(served.bundle.info), model_version=served.bundle.hash, served_by=served.runtime.describe(),
+            takes_feedback=takes_feedback,
+        )  # fmt: skip

@@ -26,6 +26,7 @@ from pupila.stages.serve.readiness import find_obstacle
 
 _BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64)
 _CONFIDENCES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
+_CORRECT = {True: "true", False: "false", None: "unknown"}
 _HASH = 12  # characters of a version
 
 
@@ -65,6 +66,13 @@ class ServingMetrics:
         )  # fmt: skip
         self._classes = BoundedCounter(by_class, classes)
         self.explanations = Counter("pupila_explanations", "Images with heat maps", registry=registry)
+        feedback = Counter(
+            "pupila_feedback",
+            "Statements on predictions, by whether they are correct",
+            ("correct",),
+            registry=registry,
+        )
+        self._feedback = {state: feedback.labels(name) for state, name in _CORRECT.items()}
         invalid = Counter(
             "pupila_invalid_images",
             "Images that could not be predicted, by reason",
@@ -87,6 +95,10 @@ class ServingMetrics:
             self._abstentions.inc()
         for name in classes:
             self._classes.inc(name)
+
+    def count_feedback(self, correct: bool | None) -> None:
+        """Count a statement on a prediction; for the event loop."""
+        self._feedback[correct].inc()
 
     def count_invalid(self, code: str) -> None:
         """Count an image that could not be predicted; for the event loop."""

@@ -94,8 +94,8 @@ class ServeSettings(ImageLimits):
     )
     log_predictions: str | None = Field(
         default=None,
-        description="folder of predictions.jsonl, with a line for each predicted image; null: predictions are not "
-        "recorded",
+        description="folder of predictions.jsonl, with a line for each predicted image, and of feedback.jsonl; null: "
+        "neither is recorded",
     )
     keep_images: float = Field(
         default=0.0,

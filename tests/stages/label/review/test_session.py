@@ -90,7 +90,7 @@ def test_a_killed_review_resumes(tmp_path: Path) -> None:
     last = again.last()
     assert last is not None and (last.target, last.reviewer) == ("cow", "annotator:ana")
     state = client(again, data).get("/state").json()
-    assert state == {"answered": 3, "total": 9, "current": 3, "last": "cow"}
+    assert state == {"answered": 3, "total": 9, "current": 3, "last": "cow", "hint": ""}
     rows = read_history(data.home).filter(read_history(data.home)["annotator"])
     assert rows["target"].to_list() == ["cow", "dog", "cow", "dog", None]
     assert rows["note"].to_list() == ["audit"] * 4 + ["audit: retracted"]

@@ -18,11 +18,13 @@ from pupila.core import checksums, files
 from pupila.core.errors import PupilaError, name_unread_files
 from pupila.core.messages import say
 from pupila.core.vocabulary import (
+    ADDED_FOLDER,
     AUDIT_FILE,
     LABELS_FILE,
     MANIFEST_FILE,
     PATCH_FILE,
     PRODUCTS_FILE,
+    QUEUE_FILE,
     REJECTED_FILE,
     SPLITS_FILE,
     SUSPECTS_FILE,
@@ -32,8 +34,8 @@ from pupila.core.vocabulary import (
 
 CONTENTS_SUFFIX = ".contents.json"
 CONTENTS_SCHEMA = 1
-RECORDS = frozenset({MANIFEST_FILE, SPLITS_FILE, LABELS_FILE, AUDIT_FILE, SUSPECTS_FILE, PATCH_FILE, PRODUCTS_FILE,
-                     REJECTED_FILE, VISITS_FILE})  # fmt: skip
+RECORDS = frozenset({MANIFEST_FILE, SPLITS_FILE, LABELS_FILE, AUDIT_FILE, SUSPECTS_FILE, PATCH_FILE, QUEUE_FILE,
+                     PRODUCTS_FILE, REJECTED_FILE, VISITS_FILE})  # fmt: skip
 _RESULTS = frozenset(
     {"plan.json", "bundle.json", "sweep.json"}
 )  # of a run, a bundle and a sweep: not of the data
@@ -109,7 +111,7 @@ def list_files(folder: str) -> list[files.FileEntry]:
 
 def _belongs(path: str) -> bool:
     if is_own_file(path):
-        return path in RECORDS
+        return path in RECORDS or path.startswith(f"{ADDED_FOLDER}/")
     return not files.is_hidden(path)
 
 

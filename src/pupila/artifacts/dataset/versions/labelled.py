@@ -22,12 +22,21 @@ def record_labels(data: Dataset) -> list[str]:
     """
     if not data.source:
         return []  # from memory: its labels are not in a folder of the user
-    given = data.layout_settings.model_dump(exclude_defaults=True)
-    bands = data.bands.model_dump(exclude_defaults=True) if data.bands else {}
     try:
-        settings = ReadSettings(**given, **bands, **data.limits.model_dump(exclude_defaults=True))
-        labelled = open_data(data.source, settings)
+        labelled = reopen(data)
         split = SplitFile.read(labelled.home)
     except (PupilaError, OSError) as fault:
         return [say("The version of the data was not recorded: {reason}", reason=str(fault))]
     return record_version(labelled, split, _BY)
+
+
+def reopen(data: Dataset) -> Dataset:
+    """The data as they are on disk now, read as they were before.
+
+    Raises:
+        PupilaError: see `pupila.artifacts.dataset.open.open`.
+    """
+    given = data.layout_settings.model_dump(exclude_defaults=True)
+    bands = data.bands.model_dump(exclude_defaults=True) if data.bands else {}
+    settings = ReadSettings(**given, **bands, **data.limits.model_dump(exclude_defaults=True))
+    return open_data(data.source, settings)

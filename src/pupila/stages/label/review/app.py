@@ -49,6 +49,7 @@ class ReviewState(BaseModel):
     total: int
     current: int | None = Field(description="number of the current question; null: all are answered")
     last: str | None = Field(description="the last answer; null: no answer to undo")
+    hint: str = Field(description="shown beside the current image; empty: the review of it is blind")
 
 
 def make_review_app(review: Review, data: Dataset, title: str, stop: Callable[[], None]) -> App:
@@ -108,6 +109,7 @@ def _add_answers(app: App, review: Review, stop: Callable[[], None]) -> None:
         return ReviewState(
             answered=len(review.answers), total=len(review.items), current=review.current,
             last=None if last is None else _describe_answer(last, review.task),
+            hint="" if review.current is None else review.items[review.current].hint,
         )  # fmt: skip
 
     @app.get("/state")
@@ -154,7 +156,7 @@ def _render_page(title: str, task: ReviewTask) -> str:
         "finish": say("Finish and write the report"),
         "finished": say("The report is written. This page can be closed."),
         "stopped": say("The command that serves this page has ended. All answers are saved."),
-        "instruction": task.instruction,
+        "instruction": task.instruction, "hinted": say("Feedback may be wrong: label what you see."),
         "failed": say("The image can't be shown"),
     }  # fmt: skip
     text = (Path(__file__).parent / "review.html").read_text(encoding="utf-8")

@@ -8,6 +8,7 @@ import numpy as np
 
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.predictions.classify import logit_column
+from pupila.artifacts.predictions.feedback import Label as FeedbackLabel
 from pupila.artifacts.report.audit import ClassAccuracies, ClassAccuracy, Confusion, Disagreement
 from pupila.artifacts.report.page import PageImage
 from pupila.artifacts.run.out_of_fold import OutOfFold
@@ -40,6 +41,14 @@ class ClassifyReview(ReviewTask):
         """The class."""
         assert isinstance(choice, int)
         return self.choices[choice], False
+
+    def read_predicted(self, names: Sequence[str], classes: Sequence[str]) -> str:
+        """The class."""
+        return names[0]
+
+    def read_feedback(self, label: FeedbackLabel, classes: Sequence[str]) -> str | None:
+        """The class."""
+        return label if isinstance(label, str) else None
 
     def describe(self, target: str) -> str:
         """The class."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.predictions.classify import logit_column
+from pupila.artifacts.predictions.feedback import Label as FeedbackLabel
 from pupila.artifacts.report.audit import ClassAccuracies, ClassAccuracy, Disagreement, LabelError
 from pupila.artifacts.report.page import PageImage
 from pupila.artifacts.run.out_of_fold import OutOfFold
@@ -66,6 +67,14 @@ class LabelsReview(ReviewTask):
         states = zip(self.choices, choice, strict=True)
         known = {name: state == PRESENT for name, state in states if state != UNKNOWN}
         return write_labels(known) if known else None, False
+
+    def read_predicted(self, names: Sequence[str], classes: Sequence[str]) -> str:
+        """The classes, each present or absent."""
+        return write_labels({name: name in names for name in classes})
+
+    def read_feedback(self, label: FeedbackLabel, classes: Sequence[str]) -> str | None:
+        """The classes, each present or absent."""
+        return write_labels({name: name in label for name in classes}) if isinstance(label, list) else None
 
     def describe(self, target: str) -> str:
         """The classes that are present, and those that are unknown."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from pupila.artifacts.dataset.manifest import Dataset
+from pupila.artifacts.predictions.feedback import Label as FeedbackLabel
 from pupila.artifacts.report.audit import ClassAccuracies, Disagreement
 from pupila.artifacts.report.page import PageImage
 from pupila.artifacts.run.out_of_fold import OutOfFold
@@ -84,6 +85,19 @@ class ReviewTask(ABC):
     @abstractmethod
     def read_choice(self, item: ReviewItem, choice: Choice) -> tuple[str | None, bool]:
         """The target that an accepted choice stands for, and whether it rejects the label."""
+
+    @abstractmethod
+    def read_predicted(self, names: Sequence[str], classes: Sequence[str]) -> str:
+        """The target of an image for which a service predicted these classes of its own."""
+
+    @abstractmethod
+    def read_feedback(self, label: FeedbackLabel, classes: Sequence[str]) -> str | None:
+        """The target that a client says is right; None where these data have no such target.
+
+        Args:
+            label: as the client sent it.
+            classes: that the service knows.
+        """
 
     def is_comparable(self, label: str, target: str) -> bool:
         """Whether an answer with this target can tell if the label is correct."""

@@ -31,6 +31,7 @@ class ReviewItem:
     label: str | None  # under review: a class, or the path of a mask; None: the model was unsure
     labeller: str = ""
     confidence: float | None = None
+    hint: str = ""  # shown beside the image; empty: the review of it is blind
 
 
 def read_machine_labels(data: Dataset, history: pl.DataFrame, rows: int) -> pl.DataFrame:
@@ -84,7 +85,7 @@ def draw_items(labels: pl.DataFrame, sample: Sample) -> list[ReviewItem]:
         sample: its seed and sizes.
     """
     # "draw" is part of the hash: another word would draw another sample.
-    chance = [_hash_order(sample.seed, "draw", digest) for digest in labels["sha256"]]
+    chance = [hash_order(sample.seed, "draw", digest) for digest in labels["sha256"]]
     drawn = labels.with_columns(chance=pl.Series(chance, dtype=pl.String)).sort("chance")
     labelled = population(drawn)
     at_random = labelled.head(sample.random)
@@ -97,10 +98,11 @@ def draw_items(labels: pl.DataFrame, sample: Sample) -> list[ReviewItem]:
         for part, table in ((RANDOM, at_random), (UNCERTAIN, uncertain))
         for row, image, digest, label, labeller, confidence in table.drop("chance").iter_rows()
     ]
-    return sorted(items, key=lambda item: _hash_order(sample.seed, "order", item.sha256))
+    return sorted(items, key=lambda item: hash_order(sample.seed, "order", item.sha256))
 
 
-def _hash_order(seed: int, purpose: str, digest: str) -> str:
+def hash_order(seed: int, purpose: str, digest: str) -> str:
+    """By what images are sorted at random: the same after a restart."""
     return files.sha256(f"{seed} {purpose} {digest}".encode())
 
 

@@ -22,7 +22,7 @@ from pupila.artifacts.dataset.reading import ReadSettings
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
-from pupila.core.vocabulary import SPLIT_WORDS, TEST
+from pupila.core.vocabulary import ADDED_FOLDER, SPLIT_WORDS, TEST
 
 _DOCUMENTS = {".md", ".rst", ".txt", ".ipynb", ".html", ".py"}
 
@@ -120,7 +120,10 @@ def _find_empty_classes(root: str, structure: Structure, spots: list[Spot]) -> l
     empty = {name for uri, place in places.items() for name in files.list_folders(uri)
              if f"{place}{name}" not in with_images and name not in classes
              and not holds_bundle(files.join(uri, name))}  # fmt: skip
-    return [Oddity(name, "empty-class", say("a class folder without images")) for name in sorted(empty)]
+    return [
+        Oddity(name, "empty-class", say("a class folder without images"))
+        for name in sorted(empty - {ADDED_FOLDER})
+    ]
 
 
 def _folders_above(folder: str) -> list[str]:

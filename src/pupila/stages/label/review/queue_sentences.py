@@ -1,0 +1,58 @@
+"""A queue and its answers in sentences."""
+
+from pupila.core.messages import percent, say, say_count, say_images
+from pupila.stages.label.review.live_accuracy import LiveAccuracy
+from pupila.stages.label.review.queue import QueueResult, describe_parts
+from pupila.stages.label.review.queue_file import Queue
+from pupila.statistics.intervals import MIN_GROUPS
+
+_VERSION = 12  # characters of a hash
+
+
+def describe_queue(queue: Queue) -> list[str]:
+    """What was chosen, and from what."""
+    if not queue.items:
+        return [say("The log has no image to review.")]
+    share = percent(queue.stored / max(queue.images, 1), 1)
+    return [
+        say("The log has {images}; {n} of them ({share}) are stored, and the random part is drawn from these.",
+            images=say_images(queue.images), n=queue.stored, share=share),
+        say_count("Queue: {n} image ({parts}).", "Queue: {n} images ({parts}).", len(queue.items),
+                  parts=describe_parts(queue)),
+        say_count("{n} image is new to the data set; it is unlabelled until it is reviewed.",
+                  "{n} images are new to the data set; they are unlabelled until they are reviewed.", queue.added),
+    ]  # fmt: skip
+
+
+def describe_result(result: QueueResult) -> list[str]:
+    """The answers so far, the live accuracy, and what comes next."""
+    total, answered = len(result.queue.items), len(result.answers)
+    lines = [say_count("Reviewed: {answered} of {n} image.", "Reviewed: {answered} of {n} images.", total,
+                       answered=answered)]  # fmt: skip
+    if result.missing:
+        lines.append(say_count("{n} image of the queue is no longer in the data set, or can't be read.",
+                               "{n} images of the queue are no longer in the data set, or can't be read.",
+                               result.missing))  # fmt: skip
+    lines += [_describe_live(live) for live in result.live]
+    if answered + result.missing < total:
+        lines.append(say("Run the same command to resume."))
+    else:
+        lines.append(say("Next, give the new images a part of the split, and train: {commands}",
+                         commands="pupila split DATA --extend; pupila train DATA"))  # fmt: skip
+    return lines
+
+
+def _describe_live(live: LiveAccuracy) -> str:
+    reviewed = live.reviewed - live.unsure
+    values = {
+        "version": live.model_version[:_VERSION], "unsure": live.unsure, "groups": live.groups,
+        "images": say_images(reviewed), "value": live.accuracy.value_text(),
+    }  # fmt: skip
+    if not reviewed:
+        return say("Live accuracy of model {version}: no answers yet.", **values)
+    if live.accuracy.low is None:
+        return say("Live accuracy of model {version}: {value} ({images} in {groups} groups drawn at random; fewer "
+                   "than {least} groups give no confidence interval; {unsure} unsure).",
+                   least=MIN_GROUPS, **values)  # fmt: skip
+    return say("Live accuracy of model {version}: {value} (95 % CI {interval}, n = {images} in {groups} groups drawn "
+               "at random; {unsure} unsure).", interval=live.accuracy.interval_text(), **values)  # fmt: skip

@@ -1,0 +1,252 @@
+"""The queue of a service: what is chosen, what enters the data set, and the accuracy that is printed."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pupila
+from pupila.api.label import Review as ReviewAt
+from pupila.api.label import review_queue
+from pupila.artifacts.dataset.added import ADDED_FILE, read_added
+from pupila.artifacts.dataset.labels import read_history
+from pupila.artifacts.dataset.manifest import Dataset
+from pupila.artifacts.dataset.versions.labelled import reopen
+from pupila.artifacts.predictions.feedback import FEEDBACK_FILE, FeedbackRecord
+from pupila.artifacts.predictions.log import IMAGES_FOLDER, PREDICTIONS_FILE, PredictionRecord
+from pupila.cli.run import run
+from pupila.core.errors import PupilaError
+from pupila.core.files import sha256
+from pupila.stages.label.review import queue as queues
+from pupila.stages.label.review.queue import QueueSettings, make_queue
+from pupila.stages.label.review.queue_choice import measure_unlikeness
+from pupila.stages.label.review.queue_file import Queue
+from pupila.stages.label.review.queue_sentences import describe_queue, describe_result
+from tests.pictures import encoded, photo, write_classes, write_scenes
+from tests.several_labels import write_several_labels
+
+CLASSES = ("cow", "dog")
+
+
+def record(content: bytes, number: int, **fields: Any) -> PredictionRecord:
+    digest = sha256(content)
+    confidence = fields.pop("confidence", 0.9)
+    return PredictionRecord(**{
+        "time": f"2026-12-01T00:00:{number:06.3f}+00:00", "request_id": f"r{number}", "item": 0,
+        "model_version": "a" * 64, "image": digest, "width": 96, "height": 72, "predicted": ["cow"],
+        "outputs": {"cow": confidence, "dog": 1 - confidence}, "confidence": confidence, "abstained": False,
+        "brightness": 0.5, "sharpness": 0.1, "embedding": [0.0, float(number % 3)], "seconds": 0.01,
+        "file": f"{IMAGES_FOLDER}/{digest}.png", **fields,
+    })  # fmt: skip
+
+
+def write_log(folder: Path, count: int, start: int = 1000, **fields: Sequence[Any]) -> list[PredictionRecord]:
+    """A log of so many photos; each field has a value for each."""
+    (folder / IMAGES_FOLDER).mkdir(parents=True, exist_ok=True)
+    records = []
+    for n in range(count):
+        content = encoded(photo(start + n))
+        own = record(content, n, **{name: values[n] for name, values in fields.items()})
+        if own.file:
+            (folder / own.file).write_bytes(content)
+        records.append(own)
+    with (folder / PREDICTIONS_FILE).open("a") as stream:
+        stream.writelines(each.model_dump_json() + "\n" for each in records)
+    return records
+
+
+def give(folder: Path, **fields: Any) -> None:
+    """Feedback."""
+    line = FeedbackRecord(**{"time": "2026-12-02T00:00:00+00:00", "who": "anna", **fields})
+    with (folder / FEEDBACK_FILE).open("a") as stream:
+        stream.write(line.model_dump_json() + "\n")
+
+
+def label_all(
+    data: Dataset, queue: Queue, truth: dict[str, str | None], most: int = 1000
+) -> queues.QueueResult:
+    """Label images of the queue, in the place of its page."""
+
+    class Answered(queues.Review):
+        def __init__(self, *args: Any) -> None:
+            super().__init__(*args)
+            for _ in range(most):
+                if (number := self.current) is not None:
+                    target = truth[self.items[number].sha256]
+                    self.answer(number, None if target is None else self.task.choices.index(target))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(queues, "Review", Answered)
+        patch.setattr(queues, "run_local", lambda *_: None)
+        return queues.review_queue(reopen(data), queue, "ana", (0, print))
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Dataset:
+    write_classes(tmp_path / "data", dict.fromkeys(CLASSES, 6))
+    return pupila.open(tmp_path / "data")
+
+
+def test_the_parts_are_what_their_names_say(data: Dataset, tmp_path: Path) -> None:
+    confidences = np.linspace(0.5, 0.99, 40).tolist()
+    embeddings = [[0.0, n % 5 / 10] for n in range(40)]
+    embeddings[30] = [40.0, 0.0]
+    records = write_log(tmp_path / "log", 40, confidence=confidences, embedding=embeddings)
+    give(tmp_path / "log", request_id="r35", label="dog")
+    give(tmp_path / "log", request_id="r36", correct=False)
+    give(tmp_path / "log", request_id="r37", correct=True)
+    give(tmp_path / "log", request_id="gone", correct=False)
+    queue = make_queue(data, str(tmp_path / "log"), None, QueueSettings(limit=10, seed=4))
+    parts = {item.sha256: item.part for item in queue.items}
+    drawn = {digest for digest, part in parts.items() if part == "random"}
+    assert (len(parts), len(drawn), queue.images, queue.stored, queue.added) == (10, 2, 40, 40, 10)
+    others = {part: [n for n, each in enumerate(records) if parts.get(each.image) == part] for part in
+              ("corrected", "uncertain", "drifted")}  # fmt: skip
+    free = [n for n in range(40) if records[n].image not in drawn]
+    assert set(others["corrected"]) <= {35, 36}
+    assert {35, 36} & set(free) == set(others["corrected"])
+    assert others["uncertain"] == [n for n in free if n not in others["drifted"]][: len(others["uncertain"])]
+    assert 30 in others["drifted"] or 30 not in free
+    proposals = {item.sha256: item.proposals for item in queue.items}
+    assert all(bool(own) is (parts[digest] == "corrected") for digest, own in proposals.items())
+
+
+def test_reviewed_images_enter_the_data_set_once_with_group_and_label(data: Dataset, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    records = write_log(log, 12, group=[f"g{n // 2}" for n in range(12)])
+    known = (tmp_path / "data" / "cow" / "000.jpg").read_bytes()
+    again = record(known, 50, file=f"{IMAGES_FOLDER}/{sha256(known)}.jpg")
+    (log / again.file).write_bytes(known)
+    with (log / PREDICTIONS_FILE).open("a") as stream:
+        stream.write(again.model_dump_json() + "\n")
+    truth: dict[str, str | None] = {each.image: CLASSES[n % 2] for n, each in enumerate(records)}
+    truth |= {again.image: "cow", records[3].image: None}
+    queue = make_queue(data, str(log), None, QueueSettings(limit=13, random_share=1))
+    assert (queue.added, len(queue.items)) == (12, 13)
+    first = label_all(data, queue, truth, most=5)
+    assert len(first.answers) == 5
+    assert "Run the same command to resume." in describe_result(first)
+    assert make_queue(reopen(data), str(log), None, QueueSettings()) == queue  # resumed
+    result = label_all(data, queue, truth)
+    assert len(result.answers) == 13
+    opened = pupila.open(tmp_path / "data")
+    rows = {digest: (target, group) for digest, target, group in
+            opened.images.select("sha256", "target", "group").iter_rows()}  # fmt: skip
+    assert len(opened) == len(rows) == 24
+    assert all(rows[each.image] == (truth[each.image], each.group) for each in records)
+    history = read_history(opened.home)
+    assert set(history["labeller"]) == {"annotator:ana"} and set(history["note"]) == {"queue"}
+    (live,) = result.live
+    # 11 of 12 decided images of the log, 6 of which are cows as predicted, and the known cow.
+    assert (live.reviewed, live.unsure, live.correct, live.groups) == (13, 1, 7, 7)
+    assert live.accuracy.value == pytest.approx(7 / 12) and live.accuracy.low is None
+    before = (tmp_path / "data" / ADDED_FILE).read_bytes()
+    make_queue(opened, str(log), None, QueueSettings(again=True, limit=13, random_share=1))
+    assert (tmp_path / "data" / ADDED_FILE).read_bytes() == before
+    assert len(pupila.open(tmp_path / "data")) == 24 and opened.skipped.is_empty()
+
+
+def test_the_random_part_is_unbiased_where_the_chosen_one_is_not(data: Dataset, tmp_path: Path) -> None:
+    # 200 images, 150 predicted correctly; the confidence of wrong ones is low, so the other part has all of them.
+    count = 200
+    wrong = [n % 4 == 0 for n in range(count)]
+    records = write_log(
+        tmp_path / "log", count, start=5000, confidence=[0.6 if own else 0.95 for own in wrong]
+    )
+    truth: dict[str, str | None] = {
+        each.image: "dog" if own else "cow" for each, own in zip(records, wrong, strict=True)
+    }
+    first = make_queue(data, str(tmp_path / "log"), None, QueueSettings(limit=60, random_share=0.5))
+    label_all(data, first, truth)
+    chosen = [truth[item.sha256] == "cow" for item in first.items if item.part != "random"]
+    assert np.mean(chosen) == 0.5  # uncertain ones, all wrong, and others in turns
+    # Drawn again, larger: images that the first queue chose are drawn as often as others, and are not asked again.
+    again = make_queue(
+        reopen(data),
+        str(tmp_path / "log"),
+        None,
+        QueueSettings(limit=200, random_share=1, again=True, seed=1),
+    )
+    result = label_all(data, again, truth)
+    (live,) = result.live
+    assert (live.reviewed, live.correct, live.groups) == (200, 150, 200)
+    assert live.accuracy.value == 0.75
+    # Wilson by hand: (150 + 1.92) / (200 + 3.84) -+ 1.96 * sqrt(150 * 50 / 200 + 0.96) / 203.84
+    assert (live.accuracy.low, live.accuracy.high) == pytest.approx((0.6856, 0.8049), abs=1e-3)
+    assert "0.750 (95 % CI 0.686 to 0.805, n = 200 images in 200 groups" in " ".join(describe_result(result))
+    assert read_history(data.home)["sha256"].n_unique() == read_history(data.home).height
+
+
+def test_each_model_version_has_its_own_accuracy(data: Dataset, tmp_path: Path) -> None:
+    versions = ["a" * 64] * 12 + ["b" * 64] * 12
+    records = write_log(tmp_path / "log", 24, model_version=versions)
+    queue = make_queue(data, str(tmp_path / "log"), None, QueueSettings(limit=24, random_share=1))
+    result = label_all(
+        data, queue, {each.image: "cow" if each.model_version[0] == "b" else "dog" for each in records}
+    )
+    assert {live.model_version[0]: live.accuracy.value for live in result.live} == {"a": 0.0, "b": 1.0}
+
+
+def test_several_labels_are_compared_class_by_class(tmp_path: Path) -> None:
+    data = pupila.open(write_several_labels(tmp_path / "data", 12))
+    classes = data.classes
+    predicted = [[classes[0]], []]
+    outputs = [dict.fromkeys(classes, 0.2), dict.fromkeys(classes, 0.1)]
+    write_log(tmp_path / "log", 2, predicted=predicted, outputs=outputs)
+    give(tmp_path / "log", request_id="r1", label=[classes[1]])
+    queue = make_queue(data, str(tmp_path / "log"), None, QueueSettings(limit=2, random_share=0.5))
+    assert {json.loads(item.label)[classes[0]] for item in queue.items} == {0, 1}
+    assert sorted(json.loads(queue.items[0].label)) == sorted(classes)
+
+
+def test_what_has_no_queue_is_refused_in_words(data: Dataset, tmp_path: Path) -> None:
+    with pytest.raises(PupilaError, match="No log in"):
+        make_queue(data, str(tmp_path / "none"), None, QueueSettings())
+    write_log(tmp_path / "empty", 3, file=["", "", ""])
+    with pytest.raises(PupilaError, match="no image files to review: found 3 images"):
+        make_queue(data, str(tmp_path / "empty"), None, QueueSettings())
+    masks = pupila.open(write_scenes(tmp_path / "scenes", 3))
+    with pytest.raises(PupilaError, match="has no masks to review"):
+        make_queue(masks, str(tmp_path / "empty"), None, QueueSettings())
+    write_log(tmp_path / "log", 3)
+    make_queue(data, str(tmp_path / "log"), None, QueueSettings())
+    with pytest.raises(PupilaError, match="chosen before"):
+        make_queue(data, str(tmp_path / "log"), None, QueueSettings(limit=7))
+
+
+def test_other_bytes_under_the_name_of_a_stored_image_never_enter(data: Dataset, tmp_path: Path) -> None:
+    first, second = write_log(tmp_path / "log", 2)
+    (tmp_path / "log" / first.file).write_bytes(b"other")
+    queue = make_queue(data, str(tmp_path / "log"), None, QueueSettings())
+    assert [image.sha256 for image in read_added(data.home)] == [second.image]
+    result = label_all(data, queue, {second.image: "dog"})
+    assert result.missing == 1 and "1 image of the queue is no longer" in " ".join(describe_result(result))
+
+
+def test_the_command_prints_the_report_without_asking(
+    data: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_log(tmp_path / "log", 30)
+    arguments = ["label", "queue", str(data.root), "--from", str(tmp_path / "log"), "--report"]
+    assert run(arguments) == 0
+    out = capsys.readouterr().out
+    assert "The log has 30 images; 30 of them (100.0 %) are stored" in out
+    assert "Reviewed: 0 of 30 images." in out and "no answers yet" in out
+    assert run([*arguments, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["items"]["random"] == 20
+    result = review_queue(data.root, log=tmp_path / "log", review=ReviewAt(report_only=True))
+    assert len(describe_queue(result.queue)) == 3
+
+
+def test_the_most_unlike_image_is_the_one_far_away() -> None:
+    embeddings = [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [9.0, 9.0], []]
+    alone = measure_unlikeness(embeddings, None)
+    assert np.isnan(alone[4]) and alone[:4].argmax() == 3
+    # One reference image at the origin with a second one, sd 1 in both directions: distances by hand.
+    reference = np.array([[0.0, 0.0], [2.0, 2.0]])
+    against = measure_unlikeness([[0.0, 0.0], [2.0, 4.0]], reference)
+    assert against == pytest.approx([np.sqrt(8) / 2, (np.sqrt(20) + 2) / 2])
+    assert np.isnan(measure_unlikeness([[1.0]], reference)).all()

@@ -20,6 +20,7 @@ from benchmarks import (
     planted,
     predicting,
     prompting,
+    recorded,
     segmentation,
     serving,
     startup,
@@ -50,6 +51,7 @@ BENCHMARKS: dict[str, Callable[[], dict[str, Any]]] = {
     "serving": serving.run,
     "swapping": swapping.run,
     "guarded": guarded.run,
+    "recorded": recorded.run,
     "predicting": predicting.run,
     "explaining": explaining.run,
 }

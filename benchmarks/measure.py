@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pupila
 from pupila.artifacts.bundle.predictor import Predictor
@@ -36,7 +37,7 @@ def real_weights(name: str) -> Path | None:
     return _existing(Path(os.environ.get("PUPILA_WEIGHTS", REPOSITORY.parent / "shared/weights")) / name)
 
 
-def trained_bundle(photos: Path, weights: Path) -> Path:
+def trained_bundle(photos: Path, weights: Path, **settings: Any) -> Path:
     """The bundle of a short training, in a new folder."""
     folder = Path(tempfile.mkdtemp())
     shutil.copytree(photos, folder / "data")
@@ -48,6 +49,7 @@ def trained_bundle(photos: Path, weights: Path) -> Path:
         epochs=1,
         unfreeze=0,
         augment="none",
+        **settings,
     )
     return folder / "run"
 

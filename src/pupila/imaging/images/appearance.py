@@ -17,7 +17,8 @@ def measure_appearance(inputs: Array, spec: Preprocessing) -> tuple[float, float
         The mean over pixels and channels, 0 black to 1 white, and the mean absolute difference of the grey values of
         neighbouring pixels, 0 to 1.
     """
-    weights = (np.asarray(spec.std, np.float32) / 3).reshape(1, 3, 1, 1)
-    grey = (inputs * weights).sum(axis=1) + np.float32(np.mean(spec.mean))
-    steps = np.abs(np.diff(grey, axis=1)).mean(), np.abs(np.diff(grey, axis=2)).mean()
-    return float(grey.mean()), float(np.mean(steps))
+    count, channels, height, width = inputs.shape
+    weights = np.asarray(spec.std, np.float32) / channels
+    grey = (weights @ inputs.reshape(count, channels, -1)).reshape(count, height, width)
+    steps = [np.abs(np.diff(grey, axis=axis)).mean() for axis in (1, 2)]
+    return float(grey.mean() + np.mean(spec.mean)), float(np.mean(steps))

@@ -30,6 +30,7 @@ from pupila.tasks.task import PreprocessedImage
 _log = logging.getLogger("uvicorn.error")
 _MOST_WAITING = 1_000  # records; of more the line alone is written, without image file and monitoring
 _PATIENCE = 5.0  # seconds that the end waits
+_PAUSE = 0.1  # seconds in which records are gathered
 
 
 class Monitor(Protocol):
@@ -81,6 +82,7 @@ class PredictionLog:
         self._lines = JsonLines(str(self.folder / PREDICTIONS_FILE), most_bytes)
         self._waiting: Queue[tuple[dict[str, Any], bytes, Bundle] | None] = Queue(_MOST_WAITING)
         self.unmonitored = 0  # records that came faster than they could be monitored
+        self._closing = threading.Event()
         self._thread: threading.Thread | None = None
 
     def start(self, monitor: Monitor | None = None) -> None:
@@ -145,6 +147,7 @@ class PredictionLog:
     def close(self) -> None:
         """Write what waits, and end."""
         if self._thread is not None and self._thread.is_alive():
+            self._closing.set()
             with contextlib.suppress(Full):
                 self._waiting.put(None, timeout=_PATIENCE)
                 self._thread.join(_PATIENCE)
@@ -157,12 +160,20 @@ class PredictionLog:
         """In a thread: store images, write lines and have them monitored, until the end."""
         guarded = _Guarded(monitor)
         guarded.start()
-        while (entry := self._waiting.get()) is not None:
-            record, content, bundle = entry
-            if content and self._images is not None:
-                record["file"] = self._images.store(record["image"], content)
-            self._lines.write(record)
-            guarded.add(record, bundle)
+        ended = False
+        while not ended:
+            entries = [self._waiting.get()]
+            self._closing.wait(_PAUSE)  # so that a busy service does not wake this thread for each record
+            entries += [self._waiting.get() for _ in range(self._waiting.qsize())]
+            for entry in entries:
+                if entry is None:
+                    ended = True
+                    break
+                record, content, bundle = entry
+                if content and self._images is not None:
+                    record["file"] = self._images.store(record["image"], content)
+                self._lines.write(record)
+                guarded.add(record, bundle)
 
 
 class _Guarded:

@@ -31,7 +31,7 @@ from pupila.statistics.drift.observations import Observations
 from pupila.statistics.drift.streams import choose_streams
 
 EVERY = 1_000  # N, groups between false alarms
-STREAMS, CHANGED = 400, 100  # quiet ones, and of each change
+STREAMS, CHANGED = 400, 40  # quiet ones, and of each change
 LONG, LONG_LENGTH = 100, 5_000
 REFERENCES = (50, 200, 1_000)
 PUPILA = "pupila"
@@ -49,16 +49,15 @@ def run() -> dict[str, Any]:
 
 def measure(populations: dict[str, Population]) -> dict[str, Any]:
     """All figures for the populations, and for simulated groups."""
+    figures: dict[str, Any] = {
+        "every": EVERY, "length": LENGTH, "limit": _limit(STREAMS, LENGTH / EVERY), "streams": STREAMS,
+        "changed streams": CHANGED, "seconds of an update": _measure_updates(),
+        "reference sizes": _measure_references(), "long": _measure_long(),
+    }  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         python = evidently_python(Path(os.environ.get("EVIDENTLY_ENVIRONMENT", folder)))
-        figures: dict[str, Any] = {
-            "every": EVERY, "length": LENGTH, "limit": _limit(STREAMS, LENGTH / EVERY),
-            "quiet": _measure_quiet(populations, python),
-            "changes": {name: _measure_changes(each, python) for name, each in populations.items()},
-        }  # fmt: skip
-    figures["reference sizes"] = _measure_references()
-    figures["long"] = _measure_long()
-    figures["seconds of an update"] = _measure_updates()
+        figures["quiet"] = _measure_quiet(populations, python)
+        figures["changes"] = {name: _measure_changes(each, python) for name, each in populations.items()}
     write_tables(figures)
     return figures
 

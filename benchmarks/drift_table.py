@@ -14,7 +14,7 @@ def write_tables(figures: dict[str, Any]) -> None:
     lines = ["# Drift: false alarms and delays", "", *_explain(figures)]
     lines += _tabulate_quiet(figures)
     for name, changes in figures["changes"].items():
-        lines += _tabulate_changes(name, changes)
+        lines += _tabulate_changes(name, changes, figures["changed streams"])
     lines += _tabulate_references(figures["reference sizes"])
     lines += _tabulate_long(figures["long"])
     lines += ["## Time of an update", ""]
@@ -49,33 +49,33 @@ def _tabulate_quiet(figures: dict[str, Any]) -> list[str]:
         for name, row in figures["quiet"].items()
     ]
     return [
-        f"## Streams with a false alarm, of 400 quiet streams of {figures['length']} groups",
+        f"## Streams with a false alarm, of {figures['streams']} quiet streams of {figures['length']} groups",
         "",
         f"N = {figures['every']} promises at most {figures['length']} / {figures['every']} of the streams: the 95 % "
-        f"band ends at {figures['limit']} of 400. Real streams are random partitions of real groups.",
+        f"band ends at {figures['limit']} of {figures['streams']}. Real streams are random partitions of real groups.",
         "",
         *_table(["groups", "reference", *_ALL], rows),
     ]
 
 
-def _tabulate_changes(name: str, changes: dict[str, Any]) -> list[str]:
+def _tabulate_changes(name: str, changes: dict[str, Any], streams: int) -> list[str]:
     rows = [
-        [change, row["groups"], *(_cell(row[method]) for method in _ALL)] for change, row in changes.items()
+        [change, row["groups"], *(_cell(row[method], streams) for method in _ALL)]
+        for change, row in changes.items()
     ]
     return [
         f"## {name}: median groups until the alarm, after 50 quiet groups",
         "",
-        "In brackets the share of the 100 streams that detect the change before they end, and the streams with an "
-        "alarm before it;",
-        "those count in neither. A weekly method has an alarm at the end of a week at the earliest.",
+        f"In brackets the share of the {streams} streams that detect the change before they end, and the streams with an",
+        "alarm before it, which count in neither. A weekly method has an alarm at the end of a week at the earliest.",
         "",
         *_table(["change", "groups", *_ALL], rows),
     ]
 
 
-def _cell(row: dict[str, Any]) -> str:
-    if row["early"] == 100:
-        return "- (100 early)"
+def _cell(row: dict[str, Any], streams: int) -> str:
+    if row["early"] == streams:
+        return f"- ({streams} early)"
     median = "not detected" if row["median"] is None else f"{row['median']:.0f}"
     return f"{median} ({100 * row['detected']:.0f} %, {row['early']} early)"
 

@@ -8,7 +8,7 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from pupila.statistics.drift.detector import SHIFTS, SPREADS, DriftDetector, place_bets
+from pupila.statistics.drift.detector import SHIFTS, SPREADS, TILTS, WEIGHTS, DriftDetector, place_bets
 from pupila.statistics.drift.observations import Observations, stack_observations
 from pupila.statistics.drift.ranks import smooth_rank
 from pupila.statistics.drift.streams import OUTPUT_STREAMS, choose_streams
@@ -31,14 +31,15 @@ def test_two_groups_by_hand() -> None:
     bets = [
         *(lambda z, shift=shift: np.exp(shift * z - shift**2 / 2) for shift in SHIFTS),
         *(lambda z, s=s: NormalDist(0, s).pdf(z) / NormalDist().pdf(z) for s in SPREADS),
+        *(lambda z, tilt=tilt: 1 + tilt if z > 0 else 1 - tilt for tilt in TILTS),
     ]
     once = np.array([bet(z[0]) for bet in bets])
     twice = (1 + once) * [bet(z[1]) for bet in bets]
     detector = DriftDetector(only_brightness([0.0, 1.0]), 1000, seed=7)
     watch(detector, only_brightness([2.0]))
-    assert detector.evidence == pytest.approx(once.mean())
+    assert detector.evidence == pytest.approx(once @ WEIGHTS)
     watch(detector, only_brightness([-1.0]))
-    assert detector.evidence == pytest.approx(twice.mean())
+    assert detector.evidence == pytest.approx(twice @ WEIGHTS)
     assert detector.streams == {"brightness": detector.evidence}
     assert detector.groups == 2
 

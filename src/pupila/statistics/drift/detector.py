@@ -9,9 +9,12 @@ from pupila.statistics.drift.observations import Observations
 from pupila.statistics.drift.ranks import RankPool
 from pupila.statistics.drift.streams import choose_streams
 
-# Bets on the normal score z of a p-value: likelihood ratios of N(shift, 1), and of N(0, spread^2), against N(0, 1).
-SHIFTS = np.array([-2.0, -1.0, -0.5, -0.25, 0.25, 0.5, 1.0, 2.0])
+# Bets on the normal score z of a p-value: likelihood ratios of N(shift, 1), and of N(0, spread^2), against N(0, 1), and
+# of a share 0.5 + tilt / 2 above the median. The weight is greatest for small changes: large ones need little evidence.
+SHIFTS = np.array([-2.0, -1.0, -0.4, 0.4, 1.0, 2.0])
 SPREADS = np.array([0.6, 1.5])
+TILTS = np.array([-0.5, 0.5])
+WEIGHTS = np.array([1, 3, 15, 15, 3, 1, 4, 4, 3, 3]) / 52
 _SMALLEST = 1e-12  # p-value whose normal score is still finite
 _LARGEST = 1e100  # statistic, so that it stays finite after an alarm
 _normal_score = NormalDist().inv_cdf
@@ -23,8 +26,9 @@ class DriftDetector:
     In each stream of values a group's p-value is its smoothed rank among the reference and the stream so far, itself
     included. While nothing changes, these p-values are independent and uniform, whatever the distribution. Each bet
     multiplies by a density at the p-value, and its Shiryaev-Roberts statistic R = (1 + R) * bet adds up the bets that
-    began at each group. The evidence is the mean of R over bets and streams: after T quiet groups its expectation is
-    at most T, so that false alarms come `false_alarm_every` groups apart in the mean, or more.
+    began at each group. The evidence is the weighted mean of R over bets and streams. After T quiet groups its
+    expectation is at most T, so that false alarms come N or more groups apart in the mean: proven where the streams
+    are one or independent; of dependent streams `benchmarks/drift.py` measures it.
 
     A value that is NaN, and one of a stream that never varied, changes nothing.
 
@@ -49,17 +53,17 @@ class DriftDetector:
             RankPool(column[~np.isnan(column)].tolist(), f"{seed} {name}")
             for name, column in zip(self._streams.names, columns, strict=True)
         ]
-        self._statistics = np.zeros((len(columns), len(SHIFTS) + len(SPREADS)))
+        self._statistics = np.zeros((len(columns), len(WEIGHTS)))
 
     @property
     def evidence(self) -> float:
         """The Shiryaev-Roberts statistic of all streams; alarm from `false_alarm_every` on."""
-        return float(self._streams.weights @ self._statistics.mean(axis=1))
+        return float(self._streams.weights @ self._statistics @ WEIGHTS)
 
     @property
     def streams(self) -> dict[str, float]:
         """The statistic of each stream by itself."""
-        return dict(zip(self._streams.names, self._statistics.mean(axis=1).tolist(), strict=True))
+        return dict(zip(self._streams.names, (self._statistics @ WEIGHTS).tolist(), strict=True))
 
     def update(self, observation: Observations) -> None:
         """Take in one more group.
@@ -90,5 +94,4 @@ def place_bets(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     z = scores[:, None]
     shifts = SHIFTS * z - SHIFTS**2 / 2
     spreads = (1 - 1 / SPREADS**2) * z**2 / 2 - np.log(SPREADS)
-    bets: NDArray[np.float64] = np.exp(np.concatenate([shifts, spreads], axis=1))
-    return bets
+    return np.concatenate([np.exp(shifts), np.exp(spreads), 1 + TILTS * np.sign(z)], axis=1)

@@ -66,8 +66,8 @@ def _tabulate_changes(name: str, changes: dict[str, Any], streams: int) -> list[
     return [
         f"## {name}: median groups until the alarm, after 50 quiet groups",
         "",
-        f"In brackets the share of the {streams} streams that detect the change before they end, and the streams with an",
-        "alarm before it, which count in neither. A weekly method has an alarm at the end of a week at the earliest.",
+        f"In brackets the share of the {streams} streams that detect the change before they end, and the streams with",
+        "an alarm before it, which count in neither. A weekly method has an alarm at the end of a week at best.",
         "",
         *_table(["change", "groups", *_ALL], rows),
     ]

@@ -31,7 +31,11 @@ from pupila.statistics.drift.observations import Observations
 from pupila.statistics.drift.streams import choose_streams
 
 EVERY = 1_000  # N, groups between false alarms
-STREAMS, CHANGED = 400, 40  # quiet ones, and of each change
+STREAMS, CHANGED, WEEKLY = (
+    400,
+    100,
+    20,
+)  # quiet ones, and of each change; those of them that are tested weekly
 LONG, LONG_LENGTH = 100, 5_000
 REFERENCES = (50, 200, 1_000)
 PUPILA = "pupila"
@@ -51,7 +55,7 @@ def measure(populations: dict[str, Population]) -> dict[str, Any]:
     """All figures for the populations, and for simulated groups."""
     figures: dict[str, Any] = {
         "every": EVERY, "length": LENGTH, "limit": _limit(STREAMS, LENGTH / EVERY), "streams": STREAMS,
-        "changed streams": CHANGED, "seconds of an update": _measure_updates(),
+        "changed streams": {"pupila": CHANGED, "weekly": WEEKLY}, "seconds of an update": _measure_updates(),
         "reference sizes": _measure_references(), "long": _measure_long(),
     }  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
@@ -76,11 +80,12 @@ def _evidence(stream: Stream, seed: int) -> NDArray[np.float64]:
     return np.array(path)
 
 
-def _alarms(streams: Sequence[Stream], python: Path) -> Alarms:
+def _alarms(streams: Sequence[Stream], python: Path, weekly: int) -> Alarms:
+    """Of all streams by the detector, of the first ones by the weekly methods."""
     ours = [(np.flatnonzero(_evidence(s, n) >= EVERY) + 1).tolist() for n, s in enumerate(streams)]
-    weekly = weekly_alarms(streams, python)
+    theirs = weekly_alarms(streams[:weekly], python)
     return {PUPILA: ours} | {
-        method: [[(week + 1) * WEEK for week in weeks] for weeks in each] for method, each in weekly.items()
+        method: [[(week + 1) * WEEK for week in weeks] for weeks in each] for method, each in theirs.items()
     }
 
 
@@ -93,10 +98,12 @@ def _measure_quiet(populations: dict[str, Population], python: Path) -> dict[str
     rows: dict[str, Any] = {}
     for name, population in populations.items():
         streams = list(quiet_streams(population, STREAMS))
-        rows[name] = {"reference": len(streams[0].reference)} | _count(_alarms(streams, python))
+        rows[name] = {"reference": len(streams[0].reference)} | _count(_alarms(streams, python, STREAMS))
         print(f"  quiet, {name}: {rows[name]}", flush=True)
     simulated = [simulated_stream(np.random.default_rng(seed), 200, LENGTH) for seed in range(STREAMS)]
-    rows["simulated, one photo of each group"] = {"reference": 200} | _count(_alarms(simulated, python))
+    rows["simulated, one photo of each group"] = {"reference": 200} | _count(
+        _alarms(simulated, python, STREAMS)
+    )
     rows["simulated, every photo counted"] = {"reference": 200} | _count(
         run_ks([_by_photo(s) for s in simulated])
     )
@@ -119,7 +126,7 @@ def _measure_changes(population: Population, python: Path) -> dict[str, Any]:
     rows: dict[str, Any] = {}
     for change in CHANGES:
         streams = list(changed_streams(population, change, CHANGED))
-        rows[change] = {method: _delays(each) for method, each in _alarms(streams, python).items()}
+        rows[change] = {method: _delays(each) for method, each in _alarms(streams, python, WEEKLY).items()}
         rows[change]["groups"] = len(streams[0].observations) - QUIET
         print(f"  {change}: {rows[change]}", flush=True)
     return rows
@@ -131,8 +138,9 @@ def _delays(alarms: list[list[int]]) -> dict[str, Any]:
     delays = [float("inf") if at is None else at - QUIET for at in first if at is None or at > QUIET]
     median = statistics.median(delays) if delays else None
     return {
+        "streams": len(alarms),
         "early": early,
-        "detected": sum(np.isfinite(delays)) / max(1, len(delays)),
+        "detected": float(np.isfinite(delays).sum()) / max(1, len(delays)),
         "median": median if median is None or np.isfinite(median) else None,
     }
 

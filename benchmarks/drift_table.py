@@ -14,7 +14,7 @@ def write_tables(figures: dict[str, Any]) -> None:
     lines = ["# Drift: false alarms and delays", "", *_explain(figures)]
     lines += _tabulate_quiet(figures)
     for name, changes in figures["changes"].items():
-        lines += _tabulate_changes(name, changes, figures["changed streams"])
+        lines += _tabulate_changes(name, changes)
     lines += _tabulate_references(figures["reference sizes"])
     lines += _tabulate_long(figures["long"])
     lines += ["## Time of an update", ""]
@@ -58,26 +58,26 @@ def _tabulate_quiet(figures: dict[str, Any]) -> list[str]:
     ]
 
 
-def _tabulate_changes(name: str, changes: dict[str, Any], streams: int) -> list[str]:
+def _tabulate_changes(name: str, changes: dict[str, Any]) -> list[str]:
     rows = [
-        [change, row["groups"], *(_cell(row[method], streams) for method in _ALL)]
-        for change, row in changes.items()
+        [change, row["groups"], *(_cell(row[method]) for method in _ALL)] for change, row in changes.items()
     ]
     return [
         f"## {name}: median groups until the alarm, after 50 quiet groups",
         "",
-        f"In brackets the share of the {streams} streams that detect the change before they end, and the streams with",
-        "an alarm before it, which count in neither. A weekly method has an alarm at the end of a week at best.",
+        "In brackets the share of the streams that detect the change before they end, and the streams with an alarm",
+        "before it, which count in neither. A weekly method has an alarm at the end of a week at best.",
         "",
         *_table(["change", "groups", *_ALL], rows),
     ]
 
 
-def _cell(row: dict[str, Any], streams: int) -> str:
-    if row["early"] == streams:
-        return f"- ({streams} early)"
+def _cell(row: dict[str, Any]) -> str:
+    early = f"{row['early']} of {row['streams']} early"
+    if row["early"] == row["streams"]:
+        return early
     median = "not detected" if row["median"] is None else f"{row['median']:.0f}"
-    return f"{median} ({100 * row['detected']:.0f} %, {row['early']} early)"
+    return f"{median} ({100 * row['detected']:.0f} %, {early})"
 
 
 def _tabulate_references(rows: list[dict[str, Any]]) -> list[str]:

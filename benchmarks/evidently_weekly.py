@@ -2,7 +2,7 @@
 
 Reads `streams.npz` with references (N, S) and weeks (W, N, S), writes `drifted.json`: of each week of each stream
 how many columns drifted, and how many there are. Its preset draws every column, most of a second a week; the function
-that the preset calls for its tests is called here, and compared with the preset for the first weeks.
+that the preset calls for its tests is called here, and compared with the preset for one week.
 """
 
 import json
@@ -19,7 +19,7 @@ from evidently.legacy.pipeline.column_mapping import ColumnMapping
 from evidently.legacy.utils.data_operations import process_columns
 from evidently.presets import DataDriftPreset
 
-CHECKED = 2  # weeks that are compared with the preset
+CHECKED = 1  # streams whose first week is compared with the preset
 
 
 def count_drifted(reference: pd.DataFrame, week: pd.DataFrame) -> tuple[int, int]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from benchmarks import (
     budgets,
+    drift,
     duplicates,
     explaining,
     groups,
@@ -54,6 +55,7 @@ BENCHMARKS: dict[str, Callable[[], dict[str, Any]]] = {
     "recorded": recorded.run,
     "predicting": predicting.run,
     "explaining": explaining.run,
+    "drift": drift.run,
 }
 RESULTS = Path(__file__).parent / "results"
 LIBRARIES = (

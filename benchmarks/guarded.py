@@ -87,10 +87,10 @@ def compare_throughput(
     ratios = [with_them[0] / plain[0] for plain, with_them in rows]
     return {
         "plain_per_second": round(median(plain[0] for plain, _ in rows), 1),
-        "compared_per_second": round(median(other[0] for _, other in rows), 1),
+        "other_per_second": round(median(other[0] for _, other in rows), 1),
         "ratio": round(median(ratios), 3), "ratio_low": round(min(ratios), 3), "ratio_high": round(max(ratios), 3),
         "plain_processor_ms": round(median(plain[1] for plain, _ in rows), 2),
-        "compared_processor_ms": round(median(other[1] for _, other in rows), 2),
+        "other_processor_ms": round(median(other[1] for _, other in rows), 2),
         "processor_ratio": round(median(plain[1] / other[1] for plain, other in rows), 3),
     }  # fmt: skip
 

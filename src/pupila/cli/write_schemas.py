@@ -56,6 +56,12 @@ def _explain() -> Any:
     return ExplainReport
 
 
+def _predictions() -> Any:
+    from pupila.artifacts.predictions.log import PredictionRecord
+
+    return PredictionRecord
+
+
 def _feedback() -> Any:
     from pupila.artifacts.predictions.feedback import FeedbackRecord
 
@@ -140,6 +146,7 @@ SCHEMAS: dict[str, Callable[[], Any]] = {
     "fingerprint": _fingerprint,
     "learning-curve": _learning_curve,
     "plan": _plan,
+    "predictions": _predictions,
     "queue": _queue,
     "registry": _registry,
     "report": _report,

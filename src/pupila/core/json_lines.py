@@ -34,7 +34,7 @@ def list_rotated(path: Path) -> list[Path]:
 
 
 def read_dropped(line: bytes) -> int:
-    """The number of records that a line of the log says were dropped; 0: it says nothing of that."""
+    """The number of records that a line of the log says were dropped; 0: no such line."""
     try:
         match json.loads(line):
             case {"dropped": int(count)}:

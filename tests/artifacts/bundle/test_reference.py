@@ -35,15 +35,15 @@ def write(folder: Path, content: bytes) -> Any:
 
 def test_the_values_come_back_with_six_digits(tmp_path: Path) -> None:
     given = reference()
-    found = read_reference(write(tmp_path / "b", encode_reference(given)))
+    stored = read_reference(write(tmp_path / "b", encode_reference(given)))
     for name in Observations.__slots__:
-        values, expected = getattr(found.observations, name), getattr(given.observations, name)
+        values, expected = getattr(stored.observations, name), getattr(given.observations, name)
         assert values.tolist() == np.vectorize(to_digits)(expected).tolist()
-    np.testing.assert_array_equal(found.projection, given.projection)
-    assert project(np.array([1, 2, 3], np.float32), found) == pytest.approx(
+    np.testing.assert_array_equal(stored.projection, given.projection)
+    assert project(np.array([1, 2, 3], np.float32), stored) == pytest.approx(
         ([1, 2, 3] @ given.projection).tolist(), rel=1e-5
     )
-    assert project(np.zeros(4, np.float32), found) == project(np.zeros(3, np.float32), None) == []
+    assert project(np.zeros(4, np.float32), stored) == project(np.zeros(3, np.float32), None) == []
 
 
 def test_a_bundle_without_one_says_how_to_get_it(tmp_path: Path) -> None:

@@ -76,11 +76,11 @@ def test_a_folder_without_a_log_is_refused(tmp_path: Path) -> None:
 
 def test_observations_have_the_values_and_nan_for_unknown_ones() -> None:
     records = [record("a"), record("b", brightness=None, embedding=[], outputs={"green": 1.0})]
-    seen = observe_records(records, ["red", "green"])
-    assert seen.confidence.tolist() == [0.75, 0.75] and seen.sharpness.tolist() == [0.1, 0.1]
-    np.testing.assert_array_equal(seen.brightness, [0.5, np.nan])
-    np.testing.assert_array_equal(seen.embedding, [[1.0, -2.0], [np.nan, np.nan]])
-    np.testing.assert_array_equal(seen.outputs, [[0.75, 0.25], [np.nan, 1.0]])
+    observed = observe_records(records, ["red", "green"])
+    assert observed.confidence.tolist() == [0.75, 0.75] and observed.sharpness.tolist() == [0.1, 0.1]
+    np.testing.assert_array_equal(observed.brightness, [0.5, np.nan])
+    np.testing.assert_array_equal(observed.embedding, [[1.0, -2.0], [np.nan, np.nan]])
+    np.testing.assert_array_equal(observed.outputs, [[0.75, 0.25], [np.nan, 1.0]])
     assert len(observe_records([], ["red"])) == 0
 
 

@@ -9,7 +9,7 @@ import yaml
 
 import pupila
 from tests.artifacts.web.scrapes import Samples
-from tests.colours import write_colours, write_pointing
+from tests.colours import write_pointing
 from tests.conftest import REPOSITORY
 from tests.promtool import run_promtool
 from tests.stages.serve.monitoring import (
@@ -20,6 +20,7 @@ from tests.stages.serve.monitoring import (
     read_alerts,
     read_dashboard,
 )
+from tests.stages.serve.referenced import write_referenced
 from tests.stages.serve.test_metrics import RED, scrape, send
 
 PAGE = REPOSITORY / "docs/reference/operate.md"
@@ -31,10 +32,10 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> Samples:
     """What a service with and one without prompts expose."""
     root, samples = tmp_path_factory.mktemp("monitored"), {}
     for bundle, route in (
-        (write_colours(root / "a"), "/predict/single"),
+        (write_referenced(root / "a"), "/predict/single"),
         (write_pointing(root / "b"), "/segment"),
     ):
-        with pupila.serve(bundle.folder) as service:
+        with pupila.serve(bundle.folder, log_predictions=str(root / "log")) as service:
             address = service.url.removeprefix("http://")
             assert (
                 send(address, RED, route=route, fields=[("points", "[[3,3]]")] * (route == "/segment")) == 200

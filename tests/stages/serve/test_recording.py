@@ -11,49 +11,20 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from pupila.artifacts.bundle.folder import Bundle, read_bundle, write_bundle
+from pupila.artifacts.bundle.folder import Bundle, read_bundle
 from pupila.artifacts.bundle.predictor import Predictor
-from pupila.artifacts.bundle.reference import REFERENCE_FILE, Reference, encode_reference
-from pupila.artifacts.bundle.validation import DriftReference
 from pupila.artifacts.predictions.log import PredictionRecord, observe_records, read_predictions
 from pupila.core.errors import PupilaError
 from pupila.core.files import sha256
-from pupila.imaging.images.appearance import measure_appearance
 from pupila.stages.serve.app import Followed, make_service
 from pupila.stages.serve.drift import LiveMonitor
 from pupila.stages.serve.recording import ImageTrace, PredictionLog, RequestNote
 from pupila.stages.serve.settings import ServeSettings
 from pupila.stages.serve.stored_images import StoredImages
 from pupila.statistics.drift.detector import DriftDetector
-from pupila.statistics.drift.observations import Observations
-from tests.colours import CLASSES, colour_model, info, plain, write_colours, write_painted, write_pointing
+from tests.colours import CLASSES, plain, write_colours, write_painted, write_pointing
 from tests.pictures import encoded
-
-PROJECTION = np.arange(6, dtype=np.float32).reshape(3, 2)
-
-
-def colours(count: int, seed: int = 0, shift: int = 0) -> list[bytes]:
-    """PNG files of plain colours."""
-    values = np.random.default_rng(seed).integers(0, 120, (count, 3)) + shift
-    return [encoded(plain(*map(int, value))) for value in values]
-
-
-def write_referenced(folder: Path, scale: float = 1.0, images: list[bytes] | None = None) -> Bundle:
-    """A bundle whose reference is what it predicts for some images."""
-    plain_bundle = write_colours(folder, scale)
-    predictor = Predictor(plain_bundle)
-    read = [predictor.preprocess(content) for content in images or colours(60, seed=1)]
-    observed = predictor.observe_batch(read)
-    appearance = np.array([measure_appearance(image.inputs, predictor.info.preprocessing) for image in read])
-    own = Observations(
-        np.array([prediction.confidence for prediction, _ in observed]), appearance[:, 0], appearance[:, 1],
-        np.array([embedding for _, embedding in observed]) @ PROJECTION.astype(np.float64),
-        np.array([[prediction.probabilities[name] for name in CLASSES] for prediction, _ in observed]),
-    )  # fmt: skip
-    summary = DriftReference(groups=len(own), source="left-out", file=REFERENCE_FILE)
-    parts = {"model.onnx": colour_model(scale), "card.md": b"# By hand\n",
-             REFERENCE_FILE: encode_reference(Reference(own, PROJECTION))}  # fmt: skip
-    return write_bundle(folder, info(drift=summary), parts)
+from tests.stages.serve.referenced import PROJECTION, colours, write_referenced
 
 
 @contextmanager

@@ -83,7 +83,7 @@ def test_left_out_images_are_predicted_by_the_bundle_and_taught_it_nothing(
     np.testing.assert_allclose(reference.observations.outputs.sum(axis=1), 1, rtol=1e-5)
 
 
-def test_few_groups_are_all_trained_on_and_that_is_said(pets: Path, weights: str, tmp_path: Path) -> None:
+def test_few_groups_are_all_trained_on_with_the_reason(pets: Path, weights: str, tmp_path: Path) -> None:
     run, _ = train(pets, tmp_path / "run", weights)
     assert run.plan.reference_share == 0 and "no reference" in run.plan.reasons["reference_share"]
     assert find_reference(run.bundle) is None and run.bundle.info.drift is None

@@ -39,7 +39,7 @@ _EXAMPLE = example_response(
     prediction="bees", probabilities={"ants": 0.0269, "bees": 0.9731}, explanation=None
 )
 CLASSIFY = ResponseFormat(
-    ClassResponse, Batch[ClassResponse], _class_fields, _EXAMPLE, _class_names, class_names=_class_names
+    ClassResponse, Batch[ClassResponse], _class_fields, _EXAMPLE, class_names=_class_names
 )
 
 

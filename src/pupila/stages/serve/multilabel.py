@@ -50,7 +50,7 @@ _EXAMPLE = example_response(
     explanation=None,
 )  # fmt: skip
 MULTILABEL = ResponseFormat(
-    LabelsResponse, Batch[LabelsResponse], _fields, _EXAMPLE, _class_names, class_names=_class_names
+    LabelsResponse, Batch[LabelsResponse], _fields, _EXAMPLE, class_names=_class_names
 )
 
 

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from pupila.artifacts.bundle.predictor import Predictor
+from pupila.artifacts.predictions.outputs import RECORDED
 from pupila.artifacts.web.app import App, Request, Response, parsed_by
 from pupila.artifacts.web.description import IMAGE_REASONS, describe_body, describe_responses
 from pupila.artifacts.web.image_request import PNG, ImageBody, ImageRequest, SentImage
@@ -79,7 +80,7 @@ class _Responder:
         if isinstance(prediction, ExplainedPrediction):
             metrics.explanations.inc()
             prediction = prediction.prediction
-        metrics.count_prediction(prediction, self.format.predicted_classes(prediction))
+        metrics.count_prediction(prediction, RECORDED[self.batcher.predictor.info.task].classes(prediction))
 
     async def draw(
         self, prediction: Any, image: SentImage, predictor: Predictor, overlay: bool

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from pupila.artifacts.bundle.folder import Bundle
 from pupila.artifacts.predictions.log import PREDICTIONS_FILE, PredictionRecord
-from pupila.artifacts.predictions.outputs import OUTPUTS
+from pupila.artifacts.predictions.outputs import RECORDED
 from pupila.core.errors import PupilaError
 from pupila.core.files import sha256
 from pupila.core.json_lines import JsonLines
@@ -22,7 +22,6 @@ from pupila.core.messages import say
 from pupila.imaging.images.appearance import measure_appearance
 from pupila.imaging.images.preprocess import Preprocessing
 from pupila.stages.serve.settings import ServeSettings
-from pupila.stages.serve.shapes import RESPONSE_FORMATS
 from pupila.stages.serve.stored_images import StoredImages
 from pupila.statistics.drift.observations import to_digits
 from pupila.tasks.task import PreprocessedImage
@@ -98,22 +97,12 @@ class PredictionLog:
         """What is known of an image that waits for the model; in a thread."""
         appearance = measure_appearance(image.inputs, spec)
         digest = sha256(content)
-        return ImageTrace(
-            note, item, digest, self._select(digest, content), image.height, image.width, appearance
-        )
+        stored = content if self.stores(digest) else b""
+        return ImageTrace(note, item, digest, stored, image.height, image.width, appearance)
 
-    def trace_prompted(
-        self, note: RequestNote, digest: str, content: bytes, size: tuple[int, int]
-    ) -> ImageTrace:
-        """The same for an image with a prompt; its content is empty where it was sent before.
-
-        Args:
-            note: of the request.
-            digest: SHA-256 of the image file.
-            content: of the file.
-            size: height and width of the upright image, pixels.
-        """
-        return ImageTrace(note, 0, digest, self._select(digest, content), *size, None)
+    def stores(self, digest: str) -> bool:
+        """Whether the image file of this SHA-256 is stored."""
+        return self._images is not None and self._images.takes(digest)
 
     def write(self, trace: ImageTrace, prediction: Any, bundle: Bundle, embedding: list[float]) -> None:
         """Record a prediction; returns at once.
@@ -126,14 +115,13 @@ class PredictionLog:
         """
         if not isfinite(prediction.confidence):
             return
-        task, note = bundle.info.task, trace.note
-        predicted = RESPONSE_FORMATS[task].predicted_classes(prediction) if task in RESPONSE_FORMATS else ()
+        note, read = trace.note, RECORDED[bundle.info.task]
         brightness, sharpness = trace.appearance or (None, None)
         record = {
             "time": datetime.now(UTC).isoformat(timespec="milliseconds"), "request_id": note.request_id,
             "item": trace.item, "model_version": bundle.hash, "image": trace.sha256, "width": trace.width,
-            "height": trace.height, "group": note.group, "predicted": list(predicted),
-            "outputs": {name: to_digits(value) for name, value in OUTPUTS[task](prediction).items()},
+            "height": trace.height, "group": note.group, "predicted": list(read.classes(prediction)),
+            "outputs": {name: to_digits(value) for name, value in read.outputs(prediction).items()},
             "confidence": to_digits(prediction.confidence), "abstained": prediction.abstained,
             "brightness": brightness and to_digits(brightness), "sharpness": sharpness and to_digits(sharpness),
             "embedding": embedding, "seconds": round(time.perf_counter() - note.start, 6), "file": "",
@@ -152,9 +140,6 @@ class PredictionLog:
                 self._waiting.put(None, timeout=_PATIENCE)
                 self._thread.join(_PATIENCE)
         self._lines.close()
-
-    def _select(self, digest: str, content: bytes) -> bytes:
-        return content if content and self._images is not None and self._images.takes(digest) else b""
 
     def _work(self, monitor: Monitor | None) -> None:
         """In a thread: store images, write lines and have them monitored, until the end."""
@@ -193,7 +178,7 @@ class _Guarded:
             return
         try:
             work(self._monitor)
-        except Exception:  # noqa: BLE001 -- whatever fails, the log goes on
+        except Exception:  # noqa: BLE001 -- whatever fails, the log continues
             _log.exception(say("Drift is no longer monitored, for a fault of Pupila's own."))
             self._monitor = None
 
@@ -202,7 +187,7 @@ def open_log(settings: ServeSettings) -> PredictionLog | None:
     """The log; None: predictions are not recorded.
 
     Raises:
-        PupilaError: images are to be stored without a log, or the folder can't be written.
+        PupilaError: images can be stored beside a log alone, or the folder can't be written.
     """
     folder = settings.log_predictions
     if folder is None:

@@ -105,7 +105,6 @@ class ResponseFormat:
     batch: type[Batch[Any]]
     fields: Callable[[Any], dict[str, Any]]  # the task's own part of the response
     example: dict[str, Any]  # of a response
-    predicted_classes: Callable[[Any], tuple[str, ...]]  # which metrics count
     to_png: Callable[[Any], bytes] | None = None  # the mask as a PNG, for clients that accept image/png first
     class_names: Callable[[Any], tuple[str, ...]] = _no_class  # of the whole image, which heat maps are for
     boxes: Callable[[Any], dict[str, Any]] = _no_boxes  # what boxes=true adds to a mask

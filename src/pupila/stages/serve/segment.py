@@ -60,19 +60,12 @@ def _to_png(prediction: MaskPrediction) -> bytes:
     return encode_palette_png(prediction.mask, len(prediction.shares))
 
 
-def _predicted_classes(prediction: MaskPrediction) -> tuple[str, ...]:
-    """Those that a pixel has."""
-    return tuple(name for name, share in prediction.shares.items() if share > 0)
-
-
 _EXAMPLE = example_response(
     height=2, width=4, shares={"background": 0.75, "leaf": 0.25},
     masks={"background": {"size": [2, 4], "counts": "06"}, "leaf": {"size": [2, 4], "counts": "62"}},
     boxes={"leaf": [[3, 0, 4, 2]]},
 )  # fmt: skip
-SEGMENT = ResponseFormat(
-    MaskResponse, Batch[MaskResponse], _mask_fields, _EXAMPLE, _predicted_classes, _to_png, boxes=_boxes
-)
+SEGMENT = ResponseFormat(MaskResponse, Batch[MaskResponse], _mask_fields, _EXAMPLE, _to_png, boxes=_boxes)
 
 
 def _to_prediction(response: MaskResponse) -> MaskPrediction:

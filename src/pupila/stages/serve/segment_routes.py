@@ -12,7 +12,7 @@ from pupila.artifacts.bundle.prompter import EncodedImage
 from pupila.artifacts.predictions.prompt import RunLengths
 from pupila.artifacts.web.app import App, Request, Response, parsed_by
 from pupila.artifacts.web.description import IMAGE_REASONS, describe_body, describe_responses
-from pupila.artifacts.web.image_request import PNG, ImageBody, ImageRequest, Options
+from pupila.artifacts.web.image_request import PNG, ImageBody, ImageRequest, Options, SentImage
 from pupila.artifacts.web.refusals import Refusal
 from pupila.artifacts.web.scopes import needs
 from pupila.core.errors import PupilaError
@@ -24,9 +24,9 @@ from pupila.stages.serve.embeddings import Embeddings, ServedPrompter
 from pupila.stages.serve.options import GROUP, accepts_png, check_overlay, refuse_option
 from pupila.stages.serve.overlays import draw_overlay
 from pupila.stages.serve.prompt import EXAMPLE, PromptResponse
-from pupila.stages.serve.recording import PredictionLog, RequestNote
+from pupila.stages.serve.recording import ImageTrace, PredictionLog, RequestNote
 from pupila.stages.serve.responses import VERSION_HEADER
-from pupila.stages.serve.uploads import Read, check_finite, image_refused, refuse_not_finite
+from pupila.stages.serve.uploads import check_finite, image_refused, refuse_not_finite
 from pupila.tasks.prompt import Prompt, PromptPrediction, check_prompt_content
 
 _MOST_POINTS = 256  # of one kind; the decoder's memory grows with them
@@ -118,10 +118,8 @@ def add_segment(app: App, embeddings: Embeddings) -> None:
                 say("points=[[x,y],...] or box=[x0,y0,x1,y1], pixels"),
             ) from fault
         embeddings.metrics.count_prediction(prediction)
-        if embeddings.log is not None:
-            note = RequestNote(request.state.id, sent.options.group, start)
-            read = sent.images[0].read if new else None
-            await asyncio.to_thread(_record, embeddings.log, note, _Prompted(name, read, prediction, model))
+        note = RequestNote(request.state.id, sent.options.group, start)
+        await _record(embeddings.log, note, _Prompted(name, sent.images if new else [], prediction, model))
         return response
 
 
@@ -130,19 +128,21 @@ class _Prompted:
     """What was predicted for a prompt."""
 
     image_id: str
-    read: Read | None  # the image file's bytes; None: it was sent before
+    images: list[SentImage]  # the image; empty: it was sent before
     prediction: PromptPrediction
     model: ServedPrompter
 
 
-def _record(log: PredictionLog, note: RequestNote, prompted: _Prompted) -> None:
-    """In a thread."""
+async def _record(log: PredictionLog | None, note: RequestNote, prompted: _Prompted) -> None:
+    """Write the prediction to the log, where there is one."""
+    if log is None:
+        return
     height, width = prompted.prediction.mask.shape
     content = b""
-    if prompted.read is not None:
+    if prompted.images and log.stores(prompted.image_id):
         with contextlib.suppress(ImageFault, OSError):  # it was read before
-            content = prompted.read()
-    trace = log.trace_prompted(note, prompted.image_id, content, (height, width))
+            content = await asyncio.to_thread(prompted.images[0].read)
+    trace = ImageTrace(note, 0, prompted.image_id, content, height, width, None)
     log.write(trace, prompted.prediction, prompted.model.bundle, [])
 
 

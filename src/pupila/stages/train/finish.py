@@ -102,17 +102,21 @@ def write_run_bundle(
     )  # fmt: skip
     learned = {digests[row] for row in images.learned} | network.training_images
     learned_from = "".join(f"{digest}\n" for digest in sorted(learned))
-    monitored = {}
-    if images.reference is not None:
-        reference = measure_reference(info, Session(onnx[MODEL_FILE], threads=1), images.reference, data)
-        monitored[REFERENCE_FILE] = encode_reference(reference)
-        summary = DriftReference(
-            groups=len(reference.observations), source=images.reference.source, file=REFERENCE_FILE
-        )
-        info = info.model_copy(update={"drift": summary})
+    info, reference = _add_reference(info, onnx, images.reference, data)
     parts = {
         **{name: add_metadata(content, info) for name, content in onnx.items()},
         **encode_towers(network), CARD_FILE: render_card(info).encode(),
-        TRAINING_IMAGES_FILE: learned_from.encode(), **monitored,
+        TRAINING_IMAGES_FILE: learned_from.encode(), **reference,
     }  # fmt: skip
     return write_bundle(folder, info, parts)
+
+
+def _add_reference(
+    info: BundleInfo, onnx: dict[str, bytes], rows: ReferenceRows | None, data: Dataset
+) -> tuple[BundleInfo, dict[str, bytes]]:
+    """What `bundle.json` says of the reference, and its file; nothing where there is none."""
+    if rows is None:
+        return info, {}
+    reference = measure_reference(info, Session(onnx[MODEL_FILE], threads=1), rows, data)
+    summary = DriftReference(groups=len(reference.observations), source=rows.source, file=REFERENCE_FILE)
+    return info.model_copy(update={"drift": summary}), {REFERENCE_FILE: encode_reference(reference)}

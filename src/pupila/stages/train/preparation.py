@@ -35,7 +35,7 @@ from pupila.stages.train.plan import (
 )
 from pupila.stages.train.planning.planner import TaskPlanner
 from pupila.stages.train.recipe import TrainingRecipe
-from pupila.stages.train.reference import decide_share, leave_out_reference
+from pupila.stages.train.reference import leave_out_reference, settle_share
 from pupila.stages.train.settings import TrainPlan, TrainSettings, skips_training
 from pupila.stages.train.trials.trial import Trials
 
@@ -76,14 +76,10 @@ def prepare_training(
     preset = apply_recipe(requested, planner.recipes)
     settings, reasons = preset.settings, preset.reasons
     check_settings(settings, data, splits, task)
-    share, because = decide_share(settings, data, splits, task)
-    if settings.reference_share == "auto":
-        settings, reasons = settings.model_copy(update={"reference_share": share}), {
-            **reasons, "reference_share": because,
-        }  # fmt: skip
-    whole, splits = splits, leave_out_reference(data, splits, share, settings.seed)
+    settings, shared = settle_share(settings, data, splits, task)
+    whole, splits = splits, leave_out_reference(data, splits, settings.reference_share, settings.seed)
     settings, settled = planner.settle(settings, count_training(data, splits))
-    reasons = {**reasons, **settled}
+    reasons = {**reasons, **shared, **settled}
     if config.budget is not None and not skips_training(config):
         inputs = _Inputs(data, splits, recipe, pool or EncoderPool())
         if planner.choose_fit is not None and settings.fit == "auto":  # images are prepared before any trial

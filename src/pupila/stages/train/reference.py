@@ -16,7 +16,7 @@ from pupila.artifacts.bundle.validation import ReferenceSource
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.splits import SplitFile
 from pupila.artifacts.predictions.classify import logit_column
-from pupila.artifacts.predictions.outputs import OUTPUTS
+from pupila.artifacts.predictions.outputs import RECORDED
 from pupila.artifacts.predictions.segment import MASK
 from pupila.core import files
 from pupila.core.messages import percent, say, say_count
@@ -27,7 +27,7 @@ from pupila.imaging.images.appearance import measure_appearance
 from pupila.imaging.images.decode import Array, ImageFault
 from pupila.imaging.masks.codec import decode_png
 from pupila.stages.train.plan import list_folds
-from pupila.stages.train.settings import TrainPlan, TrainSettings, skips_training
+from pupila.stages.train.settings import TrainPlan, skips_training
 from pupila.statistics.drift.observations import Observations, stack_observations
 from pupila.statistics.stratified_order import order_groups
 from pupila.tasks import TASKS
@@ -53,8 +53,15 @@ class ReferenceRows:
     )  # row -> out-of-fold logits or mask; None: the model itself predicts
 
 
-def decide_share(settings: TrainSettings, data: Dataset, splits: SplitFile, task: str) -> tuple[float, str]:
-    """The share of the training groups that are left out, and the reason."""
+def settle_share(settings: Any, data: Dataset, splits: SplitFile, task: str) -> tuple[Any, dict[str, str]]:
+    """The settings with the share of the training groups that are left out, and the reason for it."""
+    if settings.reference_share != "auto":
+        return settings, {}
+    share, reason = _decide_share(settings, data, splits, task)
+    return settings.model_copy(update={"reference_share": share}), {"reference_share": reason}
+
+
+def _decide_share(settings: Any, data: Dataset, splits: SplitFile, task: str) -> tuple[float, str]:
     if TASKS[task].takes_prompts:
         return 0.0, say("predictions for prompts are not monitored")
     if list_folds(splits):
@@ -62,8 +69,6 @@ def decide_share(settings: TrainSettings, data: Dataset, splits: SplitFile, task
     if skips_training(settings):
         return 0.0, say("nothing is trained: all training images are the reference")
     groups = len({splits.images[row].component for row in _training_rows(data, splits)})
-    if settings.reference_share != "auto":
-        return settings.reference_share, say("given")
     if groups < FEW_GROUPS:
         return 0.0, say_count(
             "{n} training group, fewer than {few}: all are trained on, and the bundle has no reference for monitoring",
@@ -149,15 +154,15 @@ def _read_outputs(
     return dict(zip(rows, values, strict=True))
 
 
-def _pick(found: ReferenceRows, data: Dataset, splits: SplitFile, plan: TrainPlan) -> ReferenceRows:
+def _pick(candidates: ReferenceRows, data: Dataset, splits: SplitFile, plan: TrainPlan) -> ReferenceRows:
     """One image of each group, that with the least SHA-256, and not more groups than show anything."""
     digests = data.images["sha256"].to_list()
     by_group: dict[int, int] = {}
-    for row in found.rows:
+    for row in candidates.rows:
         group = splits.images[row].component
         by_group[group] = min(row, by_group.get(group, row), key=lambda own: digests[own])
     groups = np.random.default_rng(plan.seed).permutation(sorted(by_group))[:MOST_GROUPS]
-    return replace(found, rows=sorted(by_group[group] for group in groups.tolist()))
+    return replace(candidates, rows=sorted(by_group[group] for group in groups.tolist()))
 
 
 def measure_reference(info: BundleInfo, session: Session, picked: ReferenceRows, data: Dataset) -> Reference:
@@ -209,7 +214,7 @@ def _make_measure(
         else:
             logits = np.asarray(output)[None]
         prediction = task.predict(logits, image, info)
-        outputs = OUTPUTS[info.task](prediction)
+        outputs = RECORDED[info.task].outputs(prediction)
         return prediction.confidence, np.array([[outputs[name] for name in info.classes]])
 
     def measure(row: int, content: bytes) -> Observations | None:

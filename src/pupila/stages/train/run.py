@@ -224,10 +224,9 @@ class TrainingRun:
             self.recipe = find_training(self.data, config.model)
             self._watch = start_watch(config, self.clock, self._tell)
             plan, network = prepare_training(config, self.data, self.splits, self.pool, watch=self._watch)
-            self._leave_out_reference(plan)
             self._user_settings = config.model_dump(mode="json", exclude_unset=True)
             self._write_plan(plan, RUNNING)
-            self._use_watch(plan, network)
+            self._leave_out(plan, network)
             return plan, network
         if not resume:
             raise PupilaError(
@@ -242,19 +241,15 @@ class TrainingRun:
         if "workers" in config.model_fields_set:
             plan = plan.model_copy(update={"workers": config.workers})
         torch.set_num_threads(plan.threads)
-        self._leave_out_reference(plan)
         self._watch = resume_watch(stored.budget, self.clock, self._tell)
         network = build_network(plan, self.data, self.recipe, self.pool)
-        self._use_watch(plan, network)
+        self._leave_out(plan, network)
         return plan, network
 
-    def _leave_out_reference(self, plan: TrainPlan) -> None:
-        """Train without the images of the reference."""
+    def _leave_out(self, plan: TrainPlan, network: Network) -> None:
+        """Train without the images of the reference, and of a budget without those that it has no time for."""
         self.splits = leave_out_reference(self.data, self.splits, plan.reference_share, plan.seed)
         self._used = self.splits
-
-    def _use_watch(self, plan: TrainPlan, network: Network) -> None:
-        """Record the decisions of the watch in the plan, and train on the images that it has time for."""
         if self._watch is not None:
             prepare_watch(self._watch, plan, self._user_settings, network.pretrained)
             self._watch.on_change = lambda log: self._write_plan(plan, RUNNING)

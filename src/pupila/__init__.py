@@ -20,6 +20,7 @@ _FACE = {
     "label": "pupila.api.label",
     "list_versions": "pupila.api.versions",
     "load": "pupila.api.load",
+    "monitor": "pupila.api.monitor",
     "open": "pupila.api.open",
     "predict": "pupila.api.predict",
     "predict_files": "pupila.api.predict",
@@ -44,7 +45,7 @@ _FACE = {
 __all__ = [
     "AsyncClient", "Client", "PredictionFiles", "PupilaError", "ServiceError", "ServiceUnreachable",
     "__version__", "collect", "compress", "convert", "diff_data", "doctor",
-    "evaluate", "explain", "explore", "label", "list_versions", "load", "open", "predict", "predict_files", "registry",
+    "evaluate", "explain", "explore", "label", "list_versions", "load", "monitor", "open", "predict", "predict_files", "registry",
     "replay_table", "restore_data", "serve", "snapshot_data", "split", "sweep", "tokens", "track", "train",
 ]  # fmt: skip
 
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from pupila.api.explore import explore
     from pupila.api.label import label
     from pupila.api.load import load
+    from pupila.api.monitor import monitor
     from pupila.api.open import open
     from pupila.api.predict import PredictionFiles, predict, predict_files
     from pupila.api.registry import registry

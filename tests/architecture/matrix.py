@@ -22,6 +22,11 @@ REASONS: dict[tuple[str, str, str], str] = {
     ): "a mask is no word that a model could write",
     ("stages/serve/shapes.py", "RESPONSE_FORMATS", "prompt"): "`/segment` answers with a format of its own",
     (
+        "stages/monitor/tasks.py",
+        "MONITORED",
+        "prompt",
+    ): "what a prompt points at is chosen by a person: a promptable bundle has no reference",
+    (
         "stages/train/budget.py",
         "BUDGETS",
         "prompt",

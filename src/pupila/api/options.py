@@ -269,6 +269,13 @@ class CollectOptions(TypedDict, total=False):
     """use the sandbox of Chromium; not available to root and in some containers [default: True]."""
 
 
+class MonitorOptions(TypedDict, total=False):
+    """When an alarm is raised."""
+
+    false_alarm_every: float
+    """groups of related images in which a false alarm is expected once [default: 10000]."""
+
+
 class ServeOptions(TypedDict, total=False):
     """Limits, queue and threads of the service."""
 

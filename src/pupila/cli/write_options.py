@@ -38,6 +38,7 @@ OPTIONS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     "LabelOptions": ("Settings of the labellers.", ("LayoutOptions",), COMMANDS["label"]),
     "AuditOptions": ("How labels are audited, and how images are read.", ("ReadOptions",), ("label-audit",)),
     "CollectOptions": ("How a site is crawled.", (), ("collect",)),
+    "MonitorOptions": ("When an alarm is raised.", (), ("monitor",)),
     "ServeOptions": ("Limits, queue and threads of the service.", (), ("serve",)),
 }  # fmt: skip
 _HEAD = '''"""Keyword arguments of the functions: every setting with its type, its meaning and its default.

@@ -44,6 +44,12 @@ def _data_diff() -> Any:
     return VersionDiff
 
 
+def _drift() -> Any:
+    from pupila.artifacts.report.drift import DriftReport
+
+    return DriftReport
+
+
 def _explain() -> Any:
     from pupila.artifacts.report.explanation import ExplainReport
 
@@ -116,6 +122,7 @@ SCHEMAS: dict[str, Callable[[], Any]] = {
     "bundle": _bundle,
     "compress": _compress,
     "data-diff": _data_diff,
+    "drift": _drift,
     "explain": _explain,
     "fingerprint": _fingerprint,
     "learning-curve": _learning_curve,

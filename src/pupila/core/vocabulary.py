@@ -37,6 +37,8 @@ SUSPECTS_FILE: Final = "suspects.json"
 PATCH_FILE: Final = "label-patch.jsonl"
 DIFF_FILE: Final = "data-diff.json"
 DIFF_PAGE_FILE: Final = "data-diff.html"
+DRIFT_FILE: Final = "drift.json"
+DRIFT_PAGE_FILE: Final = "drift.html"
 VERSIONS_FOLDER: Final = ".versions"  # hidden: nothing in it is taken for a class, a table or an image
 _OWN_FILES: Final = frozenset(
     {

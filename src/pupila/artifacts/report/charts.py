@@ -170,6 +170,35 @@ def lines(title: str, series: dict[str, list[tuple[float, float]]], labels: tupl
     return out[0]
 
 
+def threshold_curve(
+    title: str,
+    points: Sequence[tuple[float, float]],
+    threshold: float,
+    marks: Mapping[str, float],
+    labels: tuple[str, str],
+) -> Markup:
+    """A curve on a logarithmic scale that may reach a threshold; what is far above it leaves the chart.
+
+    Args:
+        title: of the chart.
+        points: (x, value); values below 1 are drawn at 1.
+        threshold: a value.
+        marks: name of an event -> its x.
+        labels: of the horizontal and of the vertical axis.
+    """
+    with draw_figure(title, 7.2, 3.4) as (axes, out):
+        axes.plot([x for x, _ in points], [max(y, 1.0) for _, y in points], color=COLOURS[0], linewidth=1.6)
+        axes.axhline(threshold, color=COLOURS[7], linewidth=1, linestyle="--", label=say("threshold"))
+        for index, (name, x) in enumerate(marks.items()):
+            axes.axvline(x, color=COLOURS[8 - 7 * index], linewidth=1.2, linestyle=":", label=shorten(name))
+        axes.set_yscale("log")
+        axes.set_ylim(1, 100 * threshold)
+        axes.set_xlabel(labels[0])
+        axes.set_ylabel(labels[1])
+        axes.legend(frameon=False, fontsize=8, loc="upper left")
+    return out[0]
+
+
 def intervals(title: str, estimates: Mapping[str, Estimate]) -> Markup:
     """Points in 0..1 or -1..1 with their 95 % CI; without one for too few groups; undefined ones are left out."""
     known = {name: (row.value, row.low, row.high) for name, row in estimates.items() if row.value is not None}

@@ -1,0 +1,120 @@
+"""`drift.json`: whether the images of a log still look like the reference of their bundle, and what changed."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from pupila.core.records import Record
+from pupila.statistics.drift.cbpe import EstimatedAccuracy
+from pupila.statistics.estimate import Estimate
+
+DRIFT_SCHEMA: Literal[1] = 1
+
+
+class LogCounts(Record):
+    """What the log holds, and what of it was left out."""
+
+    lines: int
+    images: int = Field(description="predictions of this bundle")
+    groups: int = Field(description="of related images, each monitored by one of them")
+    damaged_lines: int = Field(description="that are no record; left out")
+    dropped: int = Field(description="predictions that the service could not write, by its own count")
+    other_versions: dict[str, int] = Field(description="predictions of other bundles, by hash; left out")
+    late_images: int = Field(description="that came when their group was closed, or the same file again; left out")
+    first: str = Field(description="time of the first group, ISO 8601 in UTC")
+    last: str = Field(description="time of the last group")
+
+
+class EvidencePoint(Record):
+    """The evidence after a group."""
+
+    group: int = Field(description="number, from 1")
+    evidence: float
+
+
+class Alarm(Record):
+    """An alarm, and since when the images have changed."""
+
+    group: int = Field(description="number of the group that raised it, from 1")
+    time: str
+    since_group: int = Field(description="number of the first group after the most likely change")
+    since: str = Field(description="time of that group")
+
+
+class StreamChange(Record):
+    """A stream of values on the reference and on the log, since the change where there was one."""
+
+    name: str
+    title: str = Field(description="in words")
+    changed: bool = Field(description="whether its own evidence raised an alarm")
+    evidence: float = Field(description="of its own, the largest of the log")
+    reference: float | None = Field(description="mean of the reference; null: unknown")
+    stream: float | None = Field(description="mean of the log; null: unknown")
+    shift: Estimate = Field(description="of the mean, in standard deviations of the reference")
+    edges: list[float] = Field(description="of the histogram's bins")
+    reference_shares: list[float] = Field(description="of the groups in each bin, 0..1")
+    stream_shares: list[float]
+
+
+class ClassShare(Record):
+    """A class on the reference and on the log, since the change where there was one."""
+
+    name: str
+    reference: float = Field(description="0..1")
+    predicted: float = Field(description="mean output on the log, 0..1")
+    estimated: Estimate = Field(
+        description="share that explains the outputs best; undefined where none is estimated"
+    )
+
+
+class SampleComparison(Record):
+    """A classifier that tells groups of the log from those of the reference."""
+
+    auc: float = Field(description="on groups that it was not fitted to; 0.5: it can't tell them apart")
+    p_value: float = Field(description="of a permutation test")
+    after_alarm: bool = Field(
+        description="whether only groups after the alarm were used; else those that raised it, "
+        "which biases the p-value downwards"
+    )
+    reference_groups: int
+    stream_groups: int
+
+
+class UnlikeImage(Record):
+    """An image of the log that is least like the reference."""
+
+    image: str = Field(description="SHA-256 of the file")
+    file: str = Field(description="path beside the log; empty: it was not stored")
+    time: str
+    request_id: str
+    item: int = Field(description="number of the image in its request, from 0")
+    predicted: list[str]
+    confidence: float
+    score: float = Field(description="of the classifier on a group that it was not fitted to")
+
+
+class DriftReport(Record):
+    """`drift.json`."""
+
+    schema_version: Literal[1] = Field(default=DRIFT_SCHEMA, alias="schema")
+    bundle: str = Field(description="name of the model")
+    version: str = Field(description="hash of the bundle")
+    task: str
+    false_alarm_every: float = Field(
+        description="groups in which a false alarm is expected once; an alarm is raised where the evidence reaches it"
+    )
+    reference_groups: int
+    counts: LogCounts
+    evidence: float = Field(description="at the end of the log")
+    alarm: Alarm | None = Field(description="null: there was none")
+    smallest_shift: float = Field(
+        description="in one stream, that so many groups show about half of the time, standard deviations"
+    )
+    history: list[EvidencePoint] = Field(description="at most a few hundred groups, evenly")
+    streams: list[StreamChange] = Field(description="the most evidence first")
+    classes: list[ClassShare]
+    accuracy: EstimatedAccuracy
+    comparison: SampleComparison | None = Field(
+        description="null: no alarm, or too few groups since the change"
+    )
+    unlike: list[UnlikeImage] = Field(description="the least like the reference first, and of those that were stored as many; empty: no alarm")

@@ -1,0 +1,29 @@
+"""Monitor classification."""
+
+from pupila.artifacts.report.drift import ClassShare
+from pupila.core.messages import mark
+from pupila.stages.monitor.task import MonitoredTask, estimate_shares, expect_confidence, known_rows
+from pupila.statistics.drift.observations import Observations
+
+
+def _shares(classes: list[str], reference: Observations, stream: Observations) -> list[ClassShare]:
+    before, outputs = known_rows(reference), known_rows(stream)
+    estimates = estimate_shares(outputs, before)
+    return [
+        ClassShare(name=name, reference=float(usual), predicted=float(mean), estimated=estimate)
+        for name, usual, mean, estimate in zip(
+            classes, before.mean(axis=0), outputs.mean(axis=0), estimates, strict=True
+        )
+    ]
+
+
+CLASSIFY = MonitoredTask(
+    expect_confidence,
+    mark("Estimated accuracy"),
+    _shares,
+    mark("Class shares"),
+    mark(
+        "The estimated share corrects the mean probability by expectation maximisation. It assumes that images of a "
+        "class look as they did and that only the shares have changed."
+    ),
+)

@@ -1,0 +1,144 @@
+"""The page of monitoring."""
+
+from pathlib import Path, PurePosixPath
+
+from markupsafe import Markup
+
+from pupila.artifacts.report import charts
+from pupila.artifacts.report.drift import DriftReport, StreamChange, UnlikeImage
+from pupila.artifacts.report.gallery import load_image
+from pupila.artifacts.report.page import Page, PageImage, Section, Table
+from pupila.core.messages import integer, number, percent, say, translate
+from pupila.stages.monitor.sentences import describe_evidence, sentences, show_time
+from pupila.stages.monitor.tasks import MONITORED
+
+_CHARTS = 6  # streams that are drawn
+_ROWS = 40  # classes in a table
+_MUCH = 1_000_000_000  # evidence
+
+
+def drift_page(report: DriftReport, home: Path) -> Page:
+    """The report as a page.
+
+    Args:
+        report: of a log.
+        home: folder of the log, beside which stored images lie.
+    """
+    sections = [
+        Section(say("Evidence over time"), _explain_evidence(report), [_draw_evidence(report)]),
+        Section(say("What is monitored"), charts=_draw_streams(report), tables=[_tabulate_streams(report)]),
+        _class_section(report),
+    ]
+    if report.unlike:
+        sections.insert(2, _image_section(report.unlike, home))
+    return Page(
+        title=say("Monitoring of {model}", model=report.bundle), verdict=sentences(report), sections=sections,
+        footnote=say("Bundle {version}; {groups} groups in its reference.", version=report.version[:12],
+                     groups=integer(report.reference_groups)),
+    )  # fmt: skip
+
+
+def _explain_evidence(report: DriftReport) -> list[str]:
+    texts = [
+        say("An alarm is raised where the evidence (a Shiryaev-Roberts statistic over all streams) reaches the "
+            "threshold. It counts groups of related images, not images.")
+    ]  # fmt: skip
+    return texts if report.alarm else [*texts, describe_evidence(report)]
+
+
+def _draw_evidence(report: DriftReport) -> Markup:
+    alarm = report.alarm
+    marks = {} if alarm is None else {say("change"): alarm.since_group, say("alarm"): alarm.group}
+    return charts.threshold_curve(
+        say("Evidence of a change"), [(point.group, point.evidence) for point in report.history],
+        report.false_alarm_every, marks, (say("Group"), say("Evidence")),
+    )  # fmt: skip
+
+
+def _draw_streams(report: DriftReport) -> list[Markup]:
+    """The changed streams; without an alarm those that are no projections of the embedding."""
+    chosen = [stream for stream in report.streams if _is_drawn(stream, report)]
+    after = say("log") if report.alarm is None else say("since the change")
+    return [
+        charts.histograms(
+            stream.title, stream.edges,
+            {say("reference"): [100 * share for share in stream.reference_shares],
+             after: [100 * share for share in stream.stream_shares]},
+            say("Value (share of the groups in percent)"),
+        )
+        for stream in chosen[:_CHARTS]
+    ]  # fmt: skip
+
+
+def _is_drawn(stream: StreamChange, report: DriftReport) -> bool:
+    return stream.changed if report.alarm else " " not in stream.name
+
+
+def _tabulate_streams(report: DriftReport) -> Table:
+    header = [say("Stream"), say("reference"), say("log") if report.alarm is None else say("since the change"),
+              say("shift (sd)"), say("95 % CI"), say("evidence")]  # fmt: skip
+    rows = [
+        [stream.title, _figure(stream.reference), _figure(stream.stream), *map(_join, stream.shift.cells(2)),
+         _evidence(stream.evidence)]
+        for stream in report.streams[:_ROWS]
+    ]  # fmt: skip
+    return Table(header, rows)
+
+
+def _join(cell: str) -> str:
+    """The cell in one line, also on a narrow screen."""
+    return cell.replace(" ", "\u00a0")
+
+
+def _figure(value: float | None) -> str:
+    return "" if value is None else number(value)
+
+
+def _evidence(value: float) -> str:
+    return say("over {limit}", limit=integer(_MUCH)) if value > _MUCH else integer(round(value))
+
+
+def _class_section(report: DriftReport) -> Section:
+    task = MONITORED[report.task]
+    is_estimated = any(row.estimated.value is not None for row in report.classes)
+    header = [say("Class"), say("reference"), say("predicted")]
+    header += [say("estimated"), say("95 % CI")] if is_estimated else []
+    rows = []
+    for row in report.classes[:_ROWS]:
+        cells = [_join(row.estimated.percent_text()), _join(row.estimated.percent_interval_text())] if is_estimated else []
+        rows.append([row.name, _join(percent(row.reference)), _join(percent(row.predicted)), *cells])
+    return Section(translate(task.shares_title), [translate(task.shares_note)], tables=[Table(header, rows)])
+
+
+def _image_section(unlike: list[UnlikeImage], home: Path) -> Section:
+    """Stored images as pictures, the others as rows."""
+    pictures = [(image, file) for image in unlike if (file := _find_file(image, home)) is not None]
+    drawn = {image.image for image, _ in pictures}
+    rest = [image for image in unlike if image.image not in drawn]
+    galleries = [(say("Stored images"), [_show(image, file) for image, file in pictures])] if pictures else []
+    rows = [
+        [image.image[:12], _join(show_time(image.time)), image.request_id, ", ".join(image.predicted),
+         _join(percent(image.confidence))]
+        for image in rest
+    ]  # fmt: skip
+    header = [say("SHA-256"), say("Time"), say("Request"), say("Prediction"), say("Confidence")]
+    texts = [say("The groups that a classifier tells most easily from the reference, the least alike first.")]
+    if rest:
+        texts.append(say("Images that the service did not store have a row in the table."))
+    return Section(
+        say("Most unlike images"), texts, galleries=galleries, tables=[Table(header, rows)] if rows else []
+    )
+
+
+def _find_file(image: UnlikeImage, home: Path) -> Path | None:
+    """The stored file, which lies below the folder of the log."""
+    if not image.file or ".." in PurePosixPath(image.file).parts:
+        return None
+    file = home / image.file
+    return file if file.is_relative_to(home) and file.is_file() else None
+
+
+def _show(image: UnlikeImage, file: Path) -> PageImage:
+    caption = say("{predicted} ({confidence}), {time}", predicted=", ".join(image.predicted) or say("nothing"),
+                  confidence=percent(image.confidence), time=show_time(image.time))  # fmt: skip
+    return load_image(str(file), caption)

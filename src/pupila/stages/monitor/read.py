@@ -1,0 +1,123 @@
+"""Read what is monitored out of a log: one image for each group, of the bundle's own predictions."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pupila.artifacts.bundle.folder import Bundle
+from pupila.artifacts.bundle.reference import Reference
+from pupila.artifacts.predictions.groups import GroupPicker
+from pupila.artifacts.predictions.log import LogReading, PredictionRecord, observe_records, read_predictions
+from pupila.artifacts.report.drift import LogCounts
+from pupila.core.errors import PupilaError
+from pupila.core.messages import integer, listing, say, say_images
+from pupila.core.progress import progress
+from pupila.statistics.drift.observations import Observations, stack_observations
+
+_AT_ONCE = 1000  # records in memory
+
+
+@dataclass(frozen=True, slots=True)
+class MonitoredImage:
+    """The image that stands for a group."""
+
+    time: str
+    image: str  # SHA-256
+    file: str  # path beside the log; empty: it was not stored
+    request_id: str
+    item: int
+    predicted: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class MonitoredLog:
+    """The groups of a log, the first one that was closed first."""
+
+    observations: Observations
+    images: list[MonitoredImage]
+    counts: LogCounts
+
+
+def read_log(path: str | Path, bundle: Bundle, reference: Reference) -> MonitoredLog:
+    """The groups of a log that a bundle predicted.
+
+    Args:
+        path: of `predictions.jsonl`, or of its folder.
+        bundle: whose predictions count.
+        reference: of the bundle.
+
+    Raises:
+        PupilaError: no log, none of its predictions is of the bundle, or they have another form.
+    """
+    reading, picker, others = LogReading(), GroupPicker(), Counter[str]()
+    images: list[MonitoredImage] = []
+    parts: list[Observations] = []
+    waiting: list[PredictionRecord] = []
+
+    def take(records: Iterator[PredictionRecord]) -> None:
+        waiting.extend(records)
+        if len(waiting) >= _AT_ONCE:
+            observe()
+
+    def observe() -> None:
+        parts.append(observe_records(waiting, bundle.info.classes))
+        images.extend(map(_describe, waiting))
+        waiting.clear()
+
+    with progress(say("reading the log"), None) as advance:
+        for record in read_predictions(path, reading):
+            advance(1)
+            if record.model_version != bundle.hash:
+                others[record.model_version] += 1
+                continue
+            _check_form(record, bundle, reference)
+            take(picker.add(record))
+        take(picker.finish())
+    if waiting:
+        observe()
+    if not images:
+        raise _name_versions(path, bundle, others, reading)
+    counts = LogCounts(
+        lines=reading.lines, images=picker.images, groups=len(images), damaged_lines=reading.damaged,
+        dropped=reading.dropped, other_versions=dict(others.most_common()), late_images=picker.late,
+        first=min(image.time for image in images), last=max(image.time for image in images),
+    )  # fmt: skip
+    return MonitoredLog(stack_observations(parts), images, counts)
+
+
+def _describe(record: PredictionRecord) -> MonitoredImage:
+    return MonitoredImage(
+        record.time, record.image, record.file, record.request_id, record.item, record.predicted
+    )
+
+
+def _check_form(record: PredictionRecord, bundle: Bundle, reference: Reference) -> None:
+    """Refuse a prediction that the bundle can't have made."""
+    expected = reference.observations.embedding.shape[1]
+    if len(record.embedding) == expected and record.outputs.keys() <= set(bundle.info.classes):
+        return
+    classes = listing(list(record.outputs))
+    raise PupilaError(
+        say("The prediction {request} of the log does not fit the bundle {folder}", request=record.request_id,
+            folder=bundle.folder),
+        actual=say("{n} projections of the embedding, classes {classes}", n=len(record.embedding), classes=classes),
+        expected=say("{n} projections, classes {classes}", n=expected, classes=listing(bundle.info.classes)),
+        remedy=say("monitor with the bundle that made the predictions"),
+    )  # fmt: skip
+
+
+def _name_versions(
+    path: str | Path, bundle: Bundle, others: Counter[str], reading: LogReading
+) -> PupilaError:
+    """The error of a log without a prediction of the bundle."""
+    named = [
+        say("{images} of {version}", images=say_images(n), version=name[:12]) for name, n in others.items()
+    ]
+    damaged = say("{n} damaged lines", n=integer(reading.damaged)) if reading.damaged else ""
+    return PupilaError(
+        say("The log {path} has no prediction of this bundle", path=str(path)),
+        actual=", ".join(filter(None, [listing(named), damaged])) or say("an empty log"),
+        expected=say("predictions of {version}", version=bundle.hash[:12]),
+        remedy=say("name the bundle that was served"),
+    )

@@ -1,0 +1,24 @@
+"""Monitor segmentation."""
+
+from pupila.artifacts.report.drift import ClassShare
+from pupila.core.messages import mark
+from pupila.stages.monitor.task import MonitoredTask, expect_confidence, known_rows
+from pupila.statistics.drift.observations import Observations
+from pupila.statistics.estimate import Estimate
+
+
+def _shares(classes: list[str], reference: Observations, stream: Observations) -> list[ClassShare]:
+    before, after = (known_rows(own).mean(axis=0) for own in (reference, stream))
+    return [
+        ClassShare(name=name, reference=float(usual), predicted=float(mean), estimated=Estimate(value=None))
+        for name, usual, mean in zip(classes, before, after, strict=True)
+    ]
+
+
+SEGMENT = MonitoredTask(
+    expect_confidence,
+    mark("Estimated accuracy of pixels"),
+    _shares,
+    mark("Shares of the pixels"),
+    mark("The shares are those of the predicted masks; they are not corrected for errors of the model."),
+)

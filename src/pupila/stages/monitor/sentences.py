@@ -1,0 +1,171 @@
+"""What monitoring shows, in sentences."""
+
+from pupila.artifacts.report.drift import Alarm, DriftReport, StreamChange
+from pupila.core.messages import (
+    integer,
+    listing,
+    mark,
+    number,
+    percent,
+    say,
+    say_count,
+    say_images,
+    signed_number,
+    translate,
+)
+from pupila.stages.monitor.tasks import MONITORED
+from pupila.statistics.estimate import p_text
+
+MOST_STREAMS = 4  # that a sentence names
+# Stream -> what more and less of it is called.
+_DIRECTIONS = {
+    "confidence": (mark("confidence is higher by {shift} sd"), mark("confidence is lower by {shift} sd")),
+    "brightness": (mark("images are brighter by {shift} sd"), mark("images are darker by {shift} sd")),
+    "sharpness": (mark("images are sharper by {shift} sd"), mark("images are less sharp by {shift} sd")),
+    "embedding": (mark("{title} is shifted by +{shift} sd"), mark("{title} is shifted by -{shift} sd")),
+    "outputs": (mark("{title} is predicted more by {shift} sd"), mark("{title} is predicted less by {shift} sd")),
+}
+
+
+def sentences(report: DriftReport) -> list[str]:
+    """The summary, most important first."""
+    if report.alarm is None:
+        texts = [_describe_quiet(report), _describe_power(report)]
+    else:
+        texts = [_describe_alarm(report, report.alarm), _describe_changes(report)]
+        texts.append(_describe_confidence(report, report.alarm))
+        texts += _describe_comparison(report)
+    return [*texts, describe_accuracy(report), *describe_left_out(report)]
+
+
+def show_time(time: str) -> str:
+    """A time of ISO 8601 in UTC, to the minute."""
+    return say("{day} {time} UTC", day=time[:10], time=time[11:16])
+
+
+def _describe_quiet(report: DriftReport) -> str:
+    counts = report.counts
+    return say_count(
+        "No alarm in {n} group ({images}, {first} to {last}).",
+        "No alarm in {groups} groups ({images}, {first} to {last}).",
+        counts.groups, groups=integer(counts.groups), images=say_images(counts.images), first=show_time(counts.first),
+        last=show_time(counts.last),
+    )  # fmt: skip
+
+
+def _describe_power(report: DriftReport) -> str:
+    return say(
+        "Approximately, {groups} groups of the log beside {reference} of the reference show a lasting shift of {shift} "
+        "standard deviations in one stream half of the time; smaller or shorter changes can be missed.",
+        groups=integer(report.counts.groups), reference=integer(report.reference_groups),
+        shift=number(report.smallest_shift, 2),
+    )  # fmt: skip
+
+
+def _describe_alarm(report: DriftReport, alarm: Alarm) -> str:
+    return say(
+        "Alarm: the images have changed since about {since}, group {group} of {groups}.",
+        since=show_time(alarm.since), group=integer(alarm.since_group), groups=integer(report.counts.groups),
+    )  # fmt: skip
+
+
+def _describe_changes(report: DriftReport) -> str:
+    changed = [_describe_change(stream) for stream in report.streams if stream.changed]
+    return say("What changed: {changes}.", changes=listing(changed, MOST_STREAMS))
+
+
+def _describe_change(stream: StreamChange) -> str:
+    """The direction and size of a shift; a stream whose mean stayed has another spread."""
+    shift = stream.shift
+    if shift.value is None:
+        return say("{title} is unknown since then", title=stream.title)
+    if shift.low is not None and shift.high is not None and shift.low <= 0 <= shift.high:
+        return say("the distribution of {title} differs, with the same mean", title=stream.title)
+    up, down = _DIRECTIONS[stream.name.partition(" ")[0]]
+    sentence = translate(up if shift.value > 0 else down)
+    return sentence.format(title=stream.title, shift=number(abs(shift.value), 1))
+
+
+def _describe_confidence(report: DriftReport, alarm: Alarm) -> str:
+    return say(
+        "The alarm was raised {after} groups later, at {time}. While images look like the reference, a false alarm is "
+        "expected once in {every} groups.",
+        after=integer(alarm.group - alarm.since_group), time=show_time(alarm.time), every=_every(report),
+    )  # fmt: skip
+
+
+def _every(report: DriftReport) -> str:
+    return integer(round(report.false_alarm_every))
+
+
+def _describe_comparison(report: DriftReport) -> list[str]:
+    own = report.comparison
+    if own is None:
+        return [say("The groups since then are too few for a classifier test.")]
+    values = {"auc": number(own.auc), "p": p_text(own.p_value), "groups": integer(own.stream_groups)}
+    if own.after_alarm:
+        return [
+            say(
+                "A classifier tells the {groups} groups after the alarm from the reference with an area under the ROC "
+                "curve of {auc} ({p}).",
+                **values,
+            )
+        ]
+    return [
+        say(
+            "A classifier tells the {groups} groups since then from the reference with an area under the ROC curve of "
+            "{auc} ({p}, optimistically biased: the same groups raised the alarm).",
+            **values,
+        )
+    ]
+
+
+def describe_accuracy(report: DriftReport) -> str:
+    """The estimated accuracy beside that of the reference, and what it assumes."""
+    own = report.accuracy
+    values = {"title": translate(MONITORED[report.task].accuracy), "value": own.stream.percent_text(),
+              "interval": own.stream.percent_interval_text(), "reference": own.reference.percent_text(),
+              "change": signed_number(100 * (own.difference.first - own.difference.other), 1)}  # fmt: skip
+    return say(
+        "{title} without labels: {value} (95 % CI {interval}), {reference} on the reference: {change} points. It "
+        "assumes that the confidence is still calibrated and that the same image would still get the same label "
+        "(no concept drift).",
+        **values,
+    )
+
+
+def describe_left_out(report: DriftReport) -> list[str]:
+    """What of the log was not monitored."""
+    own, texts = report.counts, []
+    if own.other_versions:
+        total = sum(own.other_versions.values())
+        named = [f"{name[:12]} ({integer(n)})" for name, n in own.other_versions.items()]
+        texts.append(
+            say_count("{n} prediction of another bundle was left out: {named}.",
+                      "{n} predictions of other bundles were left out: {named}.", total, named=listing(named, 3))
+        )  # fmt: skip
+    if own.damaged_lines:
+        texts.append(
+            say_count("{n} damaged line was left out.", "{n} damaged lines were left out.", own.damaged_lines)
+        )
+    if own.dropped:
+        texts.append(
+            say_count("{n} prediction is missing: the service could not write it.",
+                      "{n} predictions are missing: the service could not write them.", own.dropped)
+        )  # fmt: skip
+    if own.late_images:
+        texts.append(
+            say_count("{n} image was left out: it came after its group was closed, or is the same file again.",
+                      "{n} images were left out: they came after their group was closed, or are the same file again.", own.late_images)
+        )  # fmt: skip
+    return texts
+
+
+def describe_evidence(report: DriftReport) -> str:
+    """How much evidence there is, as a share of what raises an alarm."""
+    share = report.evidence / report.false_alarm_every
+    most = max(point.evidence for point in report.history) / report.false_alarm_every
+    return say(
+        "The evidence at the end is {share} of the threshold of {every}; its largest value was {most}.",
+        share=percent(share), every=_every(report), most=percent(most),
+    )  # fmt: skip

@@ -1,0 +1,56 @@
+"""What a task adds to monitoring: how accurate its predictions are expected to be, and how its classes have shifted."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pupila.artifacts.bundle.schema import BundleInfo
+from pupila.artifacts.report.drift import ClassShare
+from pupila.statistics.drift.label_shift import estimate_priors, prior_interval
+from pupila.statistics.drift.observations import Observations
+from pupila.statistics.estimate import Estimate
+from pupila.statistics.intervals import MIN_GROUPS
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class MonitoredTask:
+    """One task; the texts are marked for translation."""
+
+    correctness: Callable[[Observations, BundleInfo], Array]  # (G,) probability of a correct prediction
+    accuracy: str  # what is estimated
+    shares: Callable[[list[str], Observations, Observations], list[ClassShare]]  # classes, reference, log
+    shares_title: str
+    shares_note: str  # how the shares are estimated, and what that assumes
+
+
+def expect_confidence(observations: Observations, info: BundleInfo) -> Array:
+    """The calibrated confidence itself."""
+    return observations.confidence
+
+
+def estimate_shares(probabilities: Array, reference: Array) -> list[Estimate]:
+    """The share of each class by expectation maximisation, with its interval where there are enough groups.
+
+    Args:
+        probabilities: (G, C) of the log, rows add up to one.
+        reference: (H, C) of the reference.
+    """
+    shares = estimate_priors(probabilities, reference.mean(axis=0))
+    if min(len(probabilities), len(reference)) < MIN_GROUPS:
+        return [Estimate(value=float(share)) for share in shares]
+    low, high = prior_interval(probabilities, reference, shares)
+    return [
+        Estimate(value=float(share), low=min(float(a), float(share)), high=max(float(b), float(share)))
+        for share, a, b in zip(shares, low, high, strict=True)
+    ]
+
+
+def known_rows(observations: Observations) -> Array:
+    """(G, C) outputs of the groups in which all of them are known."""
+    outputs = observations.outputs
+    return outputs[~np.isnan(outputs).any(axis=1)]

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pupila.artifacts.report.drift import StreamChange
-from pupila.core.messages import say
+from pupila.core.messages import listing, say
 from pupila.stages.monitor.watch import Watch
 from pupila.statistics.drift.observations import Observations
 from pupila.statistics.drift.streams import OUTPUT_STREAMS, choose_streams
@@ -31,9 +31,7 @@ def describe_streams(
     """
     chosen = choose_streams(reference)
     columns = zip(chosen.names, chosen.extract(reference).T, chosen.extract(since).T, strict=True)
-    described = [
-        _describe(name, before, after, watched, classes) for name, before, after in columns
-    ]
+    described = [_describe(name, before, after, watched, classes) for name, before, after in columns]
     return sorted(described, key=lambda stream: -stream.evidence)
 
 
@@ -74,6 +72,8 @@ def title_stream(name: str, classes: list[str]) -> str:
     if family == "outputs":
         shared = classes[int(index) :: OUTPUT_STREAMS]
         if len(shared) > 1:
-            return say("{name} and {n} other classes", name=shared[0], n=len(shared) - 1)
+            return say("classes {names}", names=listing(shared, 1))
         return say("class {name}", name=shared[0])
-    return {"confidence": say("confidence"), "brightness": say("brightness"), "sharpness": say("sharpness")}[family]
+    return {"confidence": say("confidence"), "brightness": say("brightness"), "sharpness": say("sharpness")}[
+        family
+    ]

@@ -45,8 +45,8 @@ _FACE = {
 __all__ = [
     "AsyncClient", "Client", "PredictionFiles", "PupilaError", "ServiceError", "ServiceUnreachable",
     "__version__", "collect", "compress", "convert", "diff_data", "doctor",
-    "evaluate", "explain", "explore", "label", "list_versions", "load", "monitor", "open", "predict", "predict_files", "registry",
-    "replay_table", "restore_data", "serve", "snapshot_data", "split", "sweep", "tokens", "track", "train",
+    "evaluate", "explain", "explore", "label", "list_versions", "load", "monitor", "open", "predict", "predict_files",
+    "registry", "replay_table", "restore_data", "serve", "snapshot_data", "split", "sweep", "tokens", "track", "train",
 ]  # fmt: skip
 
 if TYPE_CHECKING:

@@ -23,6 +23,7 @@ class LogCounts(Record):
     late_images: int = Field(
         description="that came when their group was closed, or the same file again; left out"
     )
+    without_embedding: int = Field(description="groups whose content could not be compared")
     first: str = Field(description="time of the first group, ISO 8601 in UTC")
     last: str = Field(description="time of the last group")
 

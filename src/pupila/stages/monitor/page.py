@@ -8,7 +8,7 @@ from pupila.artifacts.report import charts
 from pupila.artifacts.report.drift import DriftReport, StreamChange, UnlikeImage
 from pupila.artifacts.report.gallery import load_image
 from pupila.artifacts.report.page import Page, PageImage, Section, Table
-from pupila.core.messages import integer, number, percent, say, translate
+from pupila.core.messages import integer, number, percent, say, say_count, translate
 from pupila.stages.monitor.sentences import describe_evidence, sentences, show_time
 from pupila.stages.monitor.tasks import MONITORED
 
@@ -33,8 +33,9 @@ def drift_page(report: DriftReport, home: Path) -> Page:
         sections.insert(2, _image_section(report.unlike, home))
     return Page(
         title=say("Monitoring of {model}", model=report.bundle), verdict=sentences(report), sections=sections,
-        footnote=say("Bundle {version}; {groups} groups in its reference.", version=report.version[:12],
-                     groups=integer(report.reference_groups)),
+        footnote=say_count("Bundle {version}; {n} group in its reference.",
+                           "Bundle {version}; {n} groups in its reference.",
+                           report.reference_groups, version=report.version[:12]),
     )  # fmt: skip
 
 

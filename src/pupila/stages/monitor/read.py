@@ -2,8 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
+
+import numpy as np
 
 from pupila.artifacts.bundle.folder import Bundle
 from pupila.artifacts.bundle.reference import Reference
@@ -50,40 +53,39 @@ def read_log(path: str | Path, bundle: Bundle, reference: Reference) -> Monitore
     Raises:
         PupilaError: no log, none of its predictions is of the bundle, or they have another form.
     """
+    expected = reference.observations.embedding.shape[1]
     reading, picker, others = LogReading(), GroupPicker(), Counter[str]()
     images: list[MonitoredImage] = []
     parts: list[Observations] = []
-    waiting: list[PredictionRecord] = []
 
-    def take(records: Iterator[PredictionRecord]) -> None:
-        waiting.extend(records)
-        if len(waiting) >= _AT_ONCE:
-            observe()
+    def pick_groups() -> Iterator[PredictionRecord]:
+        with progress(say("reading the log"), None) as advance:
+            for record in read_predictions(path, reading):
+                advance(1)
+                if record.model_version != bundle.hash:
+                    others[record.model_version] += 1
+                    continue
+                _check_form(record, bundle, expected)
+                yield from picker.add(record)
+        yield from picker.finish()
 
-    def observe() -> None:
-        parts.append(observe_records(waiting, bundle.info.classes))
-        images.extend(map(_describe, waiting))
-        waiting.clear()
-
-    with progress(say("reading the log"), None) as advance:
-        for record in read_predictions(path, reading):
-            advance(1)
-            if record.model_version != bundle.hash:
-                others[record.model_version] += 1
-                continue
-            _check_form(record, bundle, reference)
-            take(picker.add(record))
-        take(picker.finish())
-    if waiting:
-        observe()
+    groups = pick_groups()
+    while batch := list(islice(groups, _AT_ONCE)):
+        own = observe_records(batch, bundle.info.classes)
+        if not own.embedding.shape[1]:
+            own = replace(own, embedding=np.full((len(own), expected), np.nan))
+        parts.append(own)
+        images.extend(map(_describe, batch))
     if not images:
         raise _name_versions(path, bundle, others, reading)
+    observations = stack_observations(parts)
     counts = LogCounts(
         lines=reading.lines, images=picker.images, groups=len(images), damaged_lines=reading.damaged,
         dropped=reading.dropped, other_versions=dict(others.most_common()), late_images=picker.late,
+        without_embedding=int(np.isnan(observations.embedding).all(axis=1).sum()) if expected else 0,
         first=min(image.time for image in images), last=max(image.time for image in images),
     )  # fmt: skip
-    return MonitoredLog(stack_observations(parts), images, counts)
+    return MonitoredLog(observations, images, counts)
 
 
 def _describe(record: PredictionRecord) -> MonitoredImage:
@@ -92,10 +94,9 @@ def _describe(record: PredictionRecord) -> MonitoredImage:
     )
 
 
-def _check_form(record: PredictionRecord, bundle: Bundle, reference: Reference) -> None:
-    """Refuse a prediction that the bundle can't have made."""
-    expected = reference.observations.embedding.shape[1]
-    if len(record.embedding) == expected and record.outputs.keys() <= set(bundle.info.classes):
+def _check_form(record: PredictionRecord, bundle: Bundle, expected: int) -> None:
+    """Refuse a prediction that the bundle can't have made, by its classes and the number of its projections."""
+    if len(record.embedding) in (0, expected) and record.outputs.keys() <= set(bundle.info.classes):
         return
     classes = listing(list(record.outputs))
     raise PupilaError(

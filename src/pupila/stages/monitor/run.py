@@ -11,6 +11,7 @@ from pupila.artifacts.run.source import PredictingSource
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
+from pupila.core.progress import progress
 from pupila.core.vocabulary import DRIFT_FILE, DRIFT_PAGE_FILE
 from pupila.stages.monitor.compare import compare_with_reference
 from pupila.stages.monitor.page import drift_page
@@ -46,16 +47,20 @@ def monitor_log(path: str | Path, source: PredictingSource, settings: MonitorSet
     watched = watch(own, log.observations, settings.false_alarm_every)
     since = log.observations.select(np.arange(watched.since, len(log.images)))
     streams = describe_streams(own, since, watched, classes)
-    comparison, unlike = compare_with_reference(own, log, watched)
     correctness = [task.correctness(each, bundle.info) for each in (own, since)]
+    with progress(say("estimating"), 3) as advance:
+        comparison, unlike = compare_with_reference(own, log, watched)
+        advance(1)
+        accuracy = estimate_accuracy(*(each[~np.isnan(each)] for each in correctness))
+        advance(1)
+        shares = task.shares(classes, own, since)
+        advance(1)
     return DriftReport(
         bundle=source.name, version=bundle.hash, task=bundle.info.task, counts=log.counts,
         false_alarm_every=settings.false_alarm_every, reference_groups=len(own), evidence=watched.evidence,
         alarm=_describe_alarm(log, watched), history=watched.history, streams=streams,
         smallest_shift=smallest_shift(len(own), len(log.images), settings.false_alarm_every, len(streams)),
-        classes=task.shares(classes, own, since),
-        accuracy=estimate_accuracy(*(each[~np.isnan(each)] for each in correctness)), comparison=comparison,
-        unlike=unlike,
+        classes=shares, accuracy=accuracy, comparison=comparison, unlike=unlike,
     )  # fmt: skip
 
 

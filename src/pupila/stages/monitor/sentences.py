@@ -58,8 +58,9 @@ def _describe_quiet(report: DriftReport) -> str:
 
 def _describe_power(report: DriftReport) -> str:
     return say(
-        "Approximately, {groups} groups of the log beside {reference} of the reference show a lasting shift of {shift} "
-        "standard deviations in one stream half of the time; smaller or shorter changes can be missed.",
+        "Approximately, the groups of the log (n = {groups}) and of the reference (n = {reference}) show a lasting "
+        "shift of {shift} standard deviations in one stream half of the time; smaller or shorter changes can be "
+        "missed.",
         groups=integer(report.counts.groups), reference=integer(report.reference_groups),
         shift=number(report.smallest_shift, 2),
     )  # fmt: skip
@@ -109,15 +110,15 @@ def _describe_comparison(report: DriftReport) -> list[str]:
     if own.after_alarm:
         return [
             say(
-                "A classifier tells the {groups} groups after the alarm from the reference with an area under the ROC "
-                "curve of {auc} ({p}).",
+                "A classifier tells the groups after the alarm (n = {groups}) from the reference with an area under "
+                "the ROC curve of {auc} ({p}).",
                 **values,
             )
         ]
     return [
         say(
-            "A classifier tells the {groups} groups since then from the reference with an area under the ROC curve of "
-            "{auc} ({p}, optimistically biased: the same groups raised the alarm).",
+            "A classifier tells the groups since then (n = {groups}) from the reference with an area under the ROC "
+            "curve of {auc} ({p}, optimistically biased: the same groups raised the alarm).",
             **values,
         )
     ]
@@ -158,9 +159,20 @@ def describe_left_out(report: DriftReport) -> list[str]:
         )  # fmt: skip
     if own.late_images:
         texts.append(
-            say_count("{n} image was left out: it came after its group was closed, or is the same file again.",
-                      "{n} images were left out: they came after their group was closed, or are the same file again.", own.late_images)
-        )  # fmt: skip
+            say_count(
+                "{n} image was left out: it came after its group was closed, or is the same file again.",
+                "{n} images were left out: they came after their group was closed, or are the same file again.",
+                own.late_images,
+            )
+        )
+    if own.without_embedding:
+        texts.append(
+            say_count(
+                "{n} group has no embedding in the log: its content was not compared.",
+                "{n} groups have no embedding in the log: their content was not compared.",
+                own.without_embedding,
+            )
+        )
     return texts
 
 

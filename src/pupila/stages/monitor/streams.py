@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pupila.artifacts.report.drift import StreamChange
-from pupila.core.messages import say
+from pupila.core.messages import listing, say
 from pupila.stages.monitor.watch import Watch
 from pupila.statistics.drift.observations import Observations
 from pupila.statistics.drift.streams import OUTPUT_STREAMS, choose_streams
@@ -72,7 +72,7 @@ def title_stream(name: str, classes: list[str]) -> str:
     if family == "outputs":
         shared = classes[int(index) :: OUTPUT_STREAMS]
         if len(shared) > 1:
-            return say("{name} and {n} other classes", name=shared[0], n=len(shared) - 1)
+            return say("classes {names}", names=listing(shared, 1))
         return say("class {name}", name=shared[0])
     return {"confidence": say("confidence"), "brightness": say("brightness"), "sharpness": say("sharpness")}[
         family

@@ -1,0 +1,243 @@
+"""`pupila monitor`: planted changes are named and dated, quiet logs stay quiet, and nothing is left out silently."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import sync_playwright
+
+import pupila
+from pupila.artifacts.bundle.folder import Bundle
+from pupila.artifacts.report.drift import DriftReport
+from pupila.cli.run import run
+from pupila.core.errors import PupilaError
+from tests.colours import write_colours, write_pointing
+from tests.pictures import encoded
+from tests.stages.monitor.logs import (
+    NONE,
+    Change,
+    draw,
+    make_records,
+    write_changed,
+    write_log,
+    write_monitored,
+)
+
+CHROMIUM = shutil.which("chromium")
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    return write_monitored(tmp_path_factory.mktemp("shop") / "bundle")
+
+
+def changed_streams(report: DriftReport) -> set[str]:
+    return {stream.name for stream in report.streams if stream.changed}
+
+
+@pytest.mark.parametrize(
+    ("change", "streams", "sentence"),
+    [
+        (Change(brightness=-1.0), {"brightness"}, "images are darker by"),
+        (Change(sharpness=-1.0), {"sharpness"}, "images are less sharp by"),
+        (
+            Change(embedding={2: 1.2, 5: -1.2}),
+            {"embedding 2", "embedding 5"},
+            "content (projection 6) is shifted by -",
+        ),
+        (Change(priors=np.array([0.8, 0.1, 0.1])), {"outputs 0"}, "class red is predicted more by"),
+    ],
+)
+def test_a_planted_change_is_named_and_dated(
+    bundle: Bundle, tmp_path: Path, change: Change, streams: set[str], sentence: str
+) -> None:
+    result = pupila.monitor(write_changed(tmp_path, bundle.hash, 200, 100, change), bundle)
+    report = result.report
+    assert report.alarm is not None and report.alarm == result.alarm
+    assert abs(report.alarm.since_group - 201) <= 15
+    assert 200 < report.alarm.group <= 280
+    assert streams <= changed_streams(report) and changed_streams(report) - streams <= {
+        "outputs 1",
+        "outputs 2",
+    }
+    text = " ".join(result.sentences())
+    assert "Alarm: the images have changed since about 2026-11-02" in text
+    assert sentence in text
+    assert report.comparison is not None and report.comparison.p_value == pytest.approx(0.001)
+    assert not report.unlike[0].file and report.unlike[0].score >= report.unlike[-1].score
+    assert repr(result).startswith("<MonitorResult: Alarm")
+
+
+def test_a_quiet_log_raises_no_alarm_and_names_what_it_could_show(bundle: Bundle, tmp_path: Path) -> None:
+    result = pupila.monitor(write_changed(tmp_path, bundle.hash, 150, 0, NONE), bundle)
+    report = result.report
+    assert result.alarm is None and not changed_streams(report)
+    assert report.comparison is None and report.unlike == [] and result.page == ""
+    first, power, *_ = result.sentences()
+    assert first == "No alarm in 150 groups (150 images, 2026-11-01 00:00 UTC to 2026-11-02 00:50 UTC)."
+    assert "the log (n = 150) and of the reference (n = 300) show a lasting shift of 0.49" in power
+    low, high = report.accuracy.difference.low, report.accuracy.difference.high
+    assert low is not None and high is not None and low < 0 < high
+
+
+def test_more_images_of_a_group_are_one_group(bundle: Bundle, tmp_path: Path) -> None:
+    records = make_records(bundle.hash, draw(120, 3, Change(brightness=3.0)))
+    related = [record.model_copy(update={"group": "one product"}) for record in records]
+    report = pupila.monitor(write_log(tmp_path, related), bundle).report
+    assert report.counts.images == 120 and report.counts.groups == 1
+    assert report.alarm is None
+    assert report.accuracy.stream.low is None
+
+
+def test_rare_false_alarms_need_more_evidence(bundle: Bundle, tmp_path: Path) -> None:
+    log = write_changed(tmp_path, bundle.hash, 100, 60, Change(brightness=-0.8))
+    often = pupila.monitor(log, bundle, false_alarm_every=100).alarm
+    seldom = pupila.monitor(log, bundle, false_alarm_every=10_000).alarm
+    assert often is not None and seldom is not None and often.group < seldom.group
+    assert pupila.monitor(log, bundle, false_alarm_every=1e30).alarm is None
+    with pytest.raises(PupilaError, match="false_alarm_every"):
+        pupila.monitor(log, bundle, false_alarm_every=0)
+
+
+def test_nothing_is_left_out_without_a_word(bundle: Bundle, tmp_path: Path) -> None:
+    records = make_records(bundle.hash, draw(60, 4))
+    write_log(tmp_path, records[:30], "predictions.jsonl.1")
+    others = [record.model_copy(update={"model_version": "f" * 64}) for record in records[30:35]]
+    repeated = [record.model_copy(update={"group": ""}) for record in (records[40], records[40])]
+    bare = [record.model_copy(update={"embedding": []}) for record in records[50:]]
+    write_log(tmp_path, [*others, *records[35:40], *repeated, *bare])
+    with (tmp_path / "predictions.jsonl").open("a") as log:
+        log.write('{"dropped": 4, "time": "2026-11-02T00:00:00+00:00"}\nno JSON\n{"time": "cut o')
+    result = pupila.monitor(tmp_path / "predictions.jsonl", bundle)
+    counts = result.report.counts
+    assert (counts.groups, counts.images, counts.late_images) == (46, 47, 1)
+    assert counts.other_versions == {"f" * 64: 5}
+    assert (counts.dropped, counts.without_embedding) == (4, 10)
+    assert counts.first == records[0].time and counts.last == records[-1].time
+    text = " ".join(result.sentences())
+    for sentence in (
+        "5 predictions of other bundles were left out: ffffffffffff (5).",
+        "1 damaged line was left out.",
+        "4 predictions are missing: the service could not write them.",
+        "1 image was left out: it came after its group was closed, or is the same file again.",
+        "10 groups have no embedding in the log: their content was not compared.",
+    ):
+        assert sentence in text
+
+
+def test_a_log_that_does_not_fit_is_refused(bundle: Bundle, tmp_path: Path) -> None:
+    with pytest.raises(PupilaError, match="No log in"):
+        pupila.monitor(tmp_path, bundle)
+    (tmp_path / "predictions.jsonl").write_text("")
+    with pytest.raises(PupilaError, match="has no prediction of this bundle") as fault:
+        pupila.monitor(tmp_path, bundle)
+    assert "an empty log" in str(fault.value)
+    records = make_records("e" * 64, draw(3, 5))
+    with pytest.raises(PupilaError) as fault:
+        pupila.monitor(write_log(tmp_path, records), bundle)
+    assert "3 images of eeeeeeeeeeee" in str(fault.value)
+    short = [
+        record.model_copy(update={"model_version": bundle.hash, "embedding": [0.0] * 5}) for record in records
+    ]
+    with pytest.raises(PupilaError, match="prediction r0 of the log does not fit") as fault:
+        pupila.monitor(write_log(tmp_path, short), bundle)
+    assert "5 projections" in str(fault.value) and "8 projections" in str(fault.value)
+    alien = [
+        record.model_copy(update={"model_version": bundle.hash, "outputs": {"cat": 1.0}})
+        for record in records
+    ]
+    with pytest.raises(PupilaError, match="classes cat"):
+        pupila.monitor(write_log(tmp_path, alien), bundle)
+
+
+def test_a_bundle_without_a_reference_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(PupilaError, match="has no reference to monitor against"):
+        pupila.monitor(tmp_path, write_colours(tmp_path / "colours"))
+    with pytest.raises(PupilaError, match="A promptable model can't be monitored"):
+        pupila.monitor(tmp_path, write_pointing(tmp_path / "pointing"))
+
+
+@pytest.mark.parametrize(
+    ("task", "title", "estimated"),
+    [
+        ("classify", "Estimated accuracy without labels", True),
+        ("multilabel", "Estimated accuracy per label without labels", True),
+        ("segment", "Estimated accuracy of pixels without labels", False),
+    ],
+)
+def test_every_task_has_its_accuracy_and_shares(
+    tmp_path: Path, task: str, title: str, estimated: bool
+) -> None:
+    own = write_monitored(tmp_path / "bundle", task)
+    report = pupila.monitor(
+        log := write_changed(tmp_path / "log", own.hash, 60, 0, NONE), own, out=tmp_path / "drift"
+    ).report
+    assert any(title in sentence for sentence in pupila.monitor(log, own).sentences())
+    assert [row.name for row in report.classes] == ["red", "green", "blue"]
+    for row in report.classes:
+        assert abs(row.predicted - row.reference) < 0.15
+        assert (row.estimated.value is not None) == estimated
+    value = report.accuracy.stream.value
+    observed = draw(60, 1)
+    expected = np.where(observed.outputs >= 0.5, observed.outputs, 1 - observed.outputs).mean()
+    assert value == pytest.approx(expected if task == "multilabel" else observed.confidence.mean())
+    stored = json.loads((tmp_path / "drift" / "drift.json").read_text())
+    assert DriftReport.model_validate(stored) == report
+
+
+def test_the_estimated_shares_are_those_that_were_planted(bundle: Bundle, tmp_path: Path) -> None:
+    priors = np.array([0.7, 0.2, 0.1])
+    report = pupila.monitor(
+        write_changed(tmp_path, bundle.hash, 0, 400, Change(priors=priors)), bundle
+    ).report
+    assert report.alarm is not None and report.alarm.since_group <= 20
+    for row, planted in zip(report.classes, priors, strict=True):
+        assert row.estimated.value == pytest.approx(planted, abs=0.12)
+
+
+def test_the_command_exits_with_1_after_an_alarm(
+    bundle: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = write_changed(tmp_path / "log", bundle.hash, 60, 60, Change(brightness=-2.0))
+    assert run(["monitor", str(log), bundle.folder, "--out", str(tmp_path / "drift")]) == 1
+    printed = capsys.readouterr().out
+    assert printed.startswith("Alarm: the images have changed") and printed.rstrip().endswith("drift.html")
+    assert run(["monitor", str(log), bundle.folder, "--false-alarm-every", "1e30", "--json"]) == 0
+    report = DriftReport.model_validate_json(capsys.readouterr().out)
+    assert report.alarm is None and report.false_alarm_every == 1e30
+    assert (Path(bundle.folder).parent / "drift" / "drift.html").is_file()
+    assert run(["monitor", str(tmp_path), bundle.folder]) == 2
+    assert "No log in" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium")
+def test_the_page_is_whole_in_a_browser_on_a_desktop_and_a_phone(bundle: Bundle, tmp_path: Path) -> None:
+    log = write_changed(tmp_path, bundle.hash, 60, 60, Change(brightness=-2.0))
+    lines = (log / "predictions.jsonl").read_text().splitlines()
+    records = [json.loads(line) for line in lines]
+    (log / "images").mkdir()
+    (log / "images" / "a.png").write_bytes(encoded(np.zeros((20, 30, 3), np.uint8)))
+    (tmp_path.parent / "secret.png").write_bytes(encoded(np.full((9, 9, 3), 255, np.uint8)))
+    for record in records[70:]:
+        record["file"] = "images/a.png"
+    records[-1]["file"], records[-2]["file"] = "../secret.png", "images/gone.png"
+    (log / "predictions.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    result = pupila.monitor(log, bundle, out=tmp_path / "drift")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        for width in (1200, 390):
+            page = browser.new_page(viewport={"width": width, "height": 800})
+            requests: list[str] = []
+            page.on("request", lambda request, own=requests: own.append(request.url))
+            page.goto(f"file://{result.page}")
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            assert [url for url in requests if not url.startswith(("file:", "data:"))] == []
+            assert "Alarm: the images have changed" in page.inner_text(".verdict")
+            assert 1 <= page.locator("figure img").count() <= 12
+            assert page.locator("svg[role=img]").count() >= 2
+        browser.close()
+    stored = [image for image in result.report.unlike if image.file == "../secret.png"]
+    assert not stored or re.search(stored[0].image[:12], Path(result.page).read_text())

@@ -20,7 +20,9 @@ class LogCounts(Record):
     damaged_lines: int = Field(description="that are no record; left out")
     dropped: int = Field(description="predictions that the service could not write, by its own count")
     other_versions: dict[str, int] = Field(description="predictions of other bundles, by hash; left out")
-    late_images: int = Field(description="that came when their group was closed, or the same file again; left out")
+    late_images: int = Field(
+        description="that came when their group was closed, or the same file again; left out"
+    )
     first: str = Field(description="time of the first group, ISO 8601 in UTC")
     last: str = Field(description="time of the last group")
 
@@ -117,4 +119,6 @@ class DriftReport(Record):
     comparison: SampleComparison | None = Field(
         description="null: no alarm, or too few groups since the change"
     )
-    unlike: list[UnlikeImage] = Field(description="the least like the reference first, and of those that were stored as many; empty: no alarm")
+    unlike: list[UnlikeImage] = Field(
+        description="the least like the reference first, and of those that were stored as many; empty: no alarm"
+    )

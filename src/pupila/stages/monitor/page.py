@@ -105,7 +105,11 @@ def _class_section(report: DriftReport) -> Section:
     header += [say("estimated"), say("95 % CI")] if is_estimated else []
     rows = []
     for row in report.classes[:_ROWS]:
-        cells = [_join(row.estimated.percent_text()), _join(row.estimated.percent_interval_text())] if is_estimated else []
+        cells = (
+            [_join(row.estimated.percent_text()), _join(row.estimated.percent_interval_text())]
+            if is_estimated
+            else []
+        )
         rows.append([row.name, _join(percent(row.reference)), _join(percent(row.predicted)), *cells])
     return Section(translate(task.shares_title), [translate(task.shares_note)], tables=[Table(header, rows)])
 

@@ -23,7 +23,10 @@ _DIRECTIONS = {
     "brightness": (mark("images are brighter by {shift} sd"), mark("images are darker by {shift} sd")),
     "sharpness": (mark("images are sharper by {shift} sd"), mark("images are less sharp by {shift} sd")),
     "embedding": (mark("{title} is shifted by +{shift} sd"), mark("{title} is shifted by -{shift} sd")),
-    "outputs": (mark("{title} is predicted more by {shift} sd"), mark("{title} is predicted less by {shift} sd")),
+    "outputs": (
+        mark("{title} is predicted more by {shift} sd"),
+        mark("{title} is predicted less by {shift} sd"),
+    ),
 }
 
 

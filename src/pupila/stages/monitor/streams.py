@@ -31,9 +31,7 @@ def describe_streams(
     """
     chosen = choose_streams(reference)
     columns = zip(chosen.names, chosen.extract(reference).T, chosen.extract(since).T, strict=True)
-    described = [
-        _describe(name, before, after, watched, classes) for name, before, after in columns
-    ]
+    described = [_describe(name, before, after, watched, classes) for name, before, after in columns]
     return sorted(described, key=lambda stream: -stream.evidence)
 
 
@@ -76,4 +74,6 @@ def title_stream(name: str, classes: list[str]) -> str:
         if len(shared) > 1:
             return say("{name} and {n} other classes", name=shared[0], n=len(shared) - 1)
         return say("class {name}", name=shared[0])
-    return {"confidence": say("confidence"), "brightness": say("brightness"), "sharpness": say("sharpness")}[family]
+    return {"confidence": say("confidence"), "brightness": say("brightness"), "sharpness": say("sharpness")}[
+        family
+    ]

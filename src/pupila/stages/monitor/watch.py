@@ -52,7 +52,9 @@ def watch(reference: Observations, observations: Observations, false_alarm_every
             advance(1)
     if detector.alarm_at is None:
         return Watch(history, detector.evidence, None, largest, [], 0)
-    since = _find_start(reference, observations, _list_changed(at_alarm, false_alarm_every), detector.alarm_at)
+    since = _find_start(
+        reference, observations, _list_changed(at_alarm, false_alarm_every), detector.alarm_at
+    )
     changed = _list_changed(largest, false_alarm_every)
     return Watch(history, detector.evidence, detector.alarm_at, largest, changed, since)
 

@@ -11,7 +11,7 @@ from PIL import Image, ImageFilter
 from pupila.core import files
 from pupila.demo.packages import Product, draw_products, photograph
 
-_LIGHT = (0.5, 0.32, 0.2)  # of the new studio, by colour: dark and warm
+_LIGHT = (0.4, 0.24, 0.14)  # of the new studio, by colour: dark and warm
 _BLUR, _NOISE = 2.2, 6.0  # of its camera: pixels, levels
 
 

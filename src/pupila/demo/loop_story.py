@@ -26,10 +26,10 @@ from pupila.demo.steps import prepare_folder, print_step, train_from_scratch
 from pupila.stages.evaluate.sentences import sentences as evaluation_sentences
 from pupila.stages.label.review.queue_sentences import describe_queue, describe_result
 
-TRAINED, QUIET, CHANGED, FRESH = 140, 50, 90, 40  # products
-EACH = 3  # photos of a product in training, and of the new studio
+TRAINED, QUIET, CHANGED, FRESH = 140, 50, 240, 100  # products
+EACH = 3  # photos of a product in training; the service gets one of each
 FALSE_ALARM_EVERY = 1_000  # groups
-QUEUED, AT_RANDOM = 200, 0.5  # images to review, and the share that is drawn at random
+QUEUED, AT_RANDOM = 240, 0.6  # images to review, and the share that is drawn at random
 _MODEL, _BY = "octagons", r"p(\d+)_"
 _SEED, _TEST = 23, 0.2
 _SETTINGS: TrainOptions = {
@@ -57,9 +57,9 @@ def loop(out: str) -> None:
         _send_quiet(client, log, first, quiet)
         _change(client, log, first, changed)
         _review(folder, log, first, [*quiet, *changed])
-        second = _retrain(folder, Path(out), first)
+        _retrain(folder, Path(out), models)
         before = send_photos(client, fresh)
-        _swap(address, token, models, second, fresh)
+        _swap(address, token, models, fresh)
         after = send_photos(client, fresh)
     figures = {"images": say_images(len(fresh)), "before": percent(before), "after": percent(after)}
     print(
@@ -78,8 +78,9 @@ def _train_first(folder: Path, out: Path, products: list[Product], models: Model
     print_step(f"pupila split {folder} --by '{_BY}' --test {_TEST}")
     print(split(folder, by=_BY, test=_TEST, replace=True))
     bundle = train_from_scratch(folder, out / "synthetic_loop_first", _SETTINGS).bundle.folder
-    _evaluate(bundle, folder, None)
-    _promote(models, bundle)
+    _add(models, bundle)
+    _evaluate(f"registry:{models.uri}#{_MODEL}@1", folder, None)
+    _promote(models, 1)
     return bundle
 
 
@@ -88,8 +89,8 @@ def _take_live_photos(products: list[Product]) -> tuple[list[Photo], list[Photo]
     quiet, rest = products[:QUIET], products[QUIET:]
     return (
         list(take_photos(quiet, 1, _SEED + 1)),
-        list(take_photos(rest[:CHANGED], EACH, _SEED + 1, new_studio=True)),
-        list(take_photos(rest[CHANGED:], 2, _SEED + 1, new_studio=True)),
+        list(take_photos(rest[:CHANGED], 1, _SEED + 1, new_studio=True)),
+        list(take_photos(rest[CHANGED:], 1, _SEED + 1, new_studio=True)),
     )
 
 
@@ -110,8 +111,8 @@ def _change(client: Client, log: Path, bundle: str, photos: list[Photo]) -> None
     print_step(
         say("The shop moves: another camera in dark, warm light; {images}", images=say_images(len(photos)))
     )
-    told, rest = photos[: len(photos) // 6], photos[len(photos) // 6 :]
-    corrections = correct_predictions(client, told, "a customer")
+    reviewed, rest = photos[: len(photos) // 6], photos[len(photos) // 6 :]
+    corrections = correct_predictions(client, reviewed, "a customer")
     print(
         say_count("Customers corrected {n} prediction.", "Customers corrected {n} predictions.", corrections)
     )
@@ -157,11 +158,13 @@ def _know_photos(folder: Path, label_of: dict[str, str]) -> GroundTruth:
     return nearest_label(data, [label_of.get(digest, str(target)) for digest, target in rows])
 
 
-def _retrain(folder: Path, out: Path, first: str) -> str:
-    """The bundle of the second model, compared with the first one on the test split, in which new photos are."""
-    bundle = train_from_scratch(folder, out / "synthetic_loop_second", _SETTINGS).bundle.folder
-    _evaluate(bundle, folder, first)
-    return bundle
+def _retrain(folder: Path, out: Path, models: ModelRegistry) -> None:
+    """Train the second version, and compare it with the first on the test split, in which new photos are."""
+    _add(models, train_from_scratch(folder, out / "synthetic_loop_second", _SETTINGS).bundle.folder)
+    first, second = (f"registry:{models.uri}#{_MODEL}@{number}" for number in (1, 2))
+    _evaluate(first, folder, None)
+    _promote(models, 1)  # by its report on the test split as it is now
+    _evaluate(second, folder, first)
 
 
 def _evaluate(bundle: str, folder: Path, against: str | None) -> None:
@@ -170,18 +173,22 @@ def _evaluate(bundle: str, folder: Path, against: str | None) -> None:
     print("\n".join(evaluation_sentences(result.evaluation)))
 
 
-def _promote(models: ModelRegistry, bundle: str) -> None:
-    print_step(f"pupila registry add {bundle} {_MODEL}; pupila registry promote {_MODEL}@N")
-    version = models.add(bundle, _MODEL)
-    event = models.promote(f"{_MODEL}@{version.number}")
+def _add(models: ModelRegistry, bundle: str) -> None:
+    print_step(f"pupila registry add {bundle} {_MODEL} --registry {models.uri}")
+    print(models.add(bundle, _MODEL))
+
+
+def _promote(models: ModelRegistry, version: int) -> None:
+    print_step(f"pupila registry promote {_MODEL}@{version} --registry {models.uri}")
+    event = models.promote(f"{_MODEL}@{version}")
     if event is not None:
         print(describe_event(event))
 
 
-def _swap(address: str, token: str, models: ModelRegistry, bundle: str, photos: list[Photo]) -> None:
+def _swap(address: str, token: str, models: ModelRegistry, photos: list[Photo]) -> None:
     """Promote while requests are sent."""
     with run_load(address, token, photos) as load:
-        _promote(models, bundle)
+        _promote(models, 2)
         load.changed.wait(_PATIENCE)
         time.sleep(1)
     total = load.versions.total() + len(load.lost)

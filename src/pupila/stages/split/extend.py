@@ -55,9 +55,9 @@ def extend_split(data: Dataset, old: SplitFile) -> SplitFile:
     free = np.array([place is None for place in places])
     drawn = _find_random(data, free, components)
     _share_out(data, old, places, components, drawn)
-    found: list[_Place] = [place or (TRAIN, None) for place in places]
-    _give_folds(data, old, found, components, is_new)
-    assigned, folds = [split for split, _ in found], [fold for _, fold in found]
+    given: list[_Place] = [place or (TRAIN, None) for place in places]
+    _give_folds(data, old, given, components, is_new)
+    assigned, folds = [split for split, _ in given], [fold for _, fold in given]
     parts = name_parts(assigned, folds)
     leaks = find_leaks(data, names, parts)
     new = Counter(assigned[row] for row in np.flatnonzero(is_new))
@@ -66,7 +66,7 @@ def extend_split(data: Dataset, old: SplitFile) -> SplitFile:
         origin=f"{old.origin} {_describe(new, joined, int(drawn.sum()), components[is_new])}",
         balance=measure_balance(data, assigned, parts, components.tolist()),
         images=[Assignment(image, digest, split, fold, part) for (image, digest), (split, fold), part in
-                zip(rows, found, components.tolist(), strict=True)],
+                zip(rows, given, components.tolist(), strict=True)],
         made_by=f"pupila {__version__}",
     )  # fmt: skip
 

@@ -66,7 +66,7 @@ def give(folder: Path, **fields: Any) -> None:
 
 
 def label_all(
-    data: Dataset, queue: Queue, truth: dict[str, str | None], most: int = 1000
+    data: Dataset, queue: Queue, labels: dict[str, str | None], most: int = 1000
 ) -> queues.QueueResult:
     """Label images of the queue, in the place of its page."""
 
@@ -75,7 +75,7 @@ def label_all(
             super().__init__(*args)
             for _ in range(most):
                 if (number := self.current) is not None:
-                    target = truth[self.items[number].sha256]
+                    target = labels[self.items[number].sha256]
                     self.answer(number, None if target is None else self.task.choices.index(target))
 
     with pytest.MonkeyPatch.context() as patch:
@@ -122,21 +122,21 @@ def test_reviewed_images_enter_the_data_set_once_with_group_and_label(data: Data
     (log / again.file).write_bytes(known)
     with (log / PREDICTIONS_FILE).open("a") as stream:
         stream.write(again.model_dump_json() + "\n")
-    truth: dict[str, str | None] = {each.image: CLASSES[n % 2] for n, each in enumerate(records)}
-    truth |= {again.image: "cow", records[3].image: None}
+    labels: dict[str, str | None] = {each.image: CLASSES[n % 2] for n, each in enumerate(records)}
+    labels |= {again.image: "cow", records[3].image: None}
     queue = make_queue(data, str(log), None, QueueSettings(limit=13, random_share=1))
     assert (queue.added, len(queue.items)) == (12, 13)
-    first = label_all(data, queue, truth, most=5)
+    first = label_all(data, queue, labels, most=5)
     assert len(first.answers) == 5
     assert "Run the same command to resume." in describe_result(first)
     assert make_queue(reopen(data), str(log), None, QueueSettings()) == queue  # resumed
-    result = label_all(data, queue, truth)
+    result = label_all(data, queue, labels)
     assert len(result.answers) == 13
     opened = pupila.open(tmp_path / "data")
     rows = {digest: (target, group) for digest, target, group in
             opened.images.select("sha256", "target", "group").iter_rows()}  # fmt: skip
     assert len(opened) == len(rows) == 24
-    assert all(rows[each.image] == (truth[each.image], each.group) for each in records)
+    assert all(rows[each.image] == (labels[each.image], each.group) for each in records)
     history = read_history(opened.home)
     assert set(history["labeller"]) == {"annotator:ana"} and set(history["note"]) == {"queue"}
     (live,) = result.live
@@ -156,12 +156,12 @@ def test_the_random_part_is_unbiased_where_the_chosen_one_is_not(data: Dataset, 
     records = write_log(
         tmp_path / "log", count, start=5000, confidence=[0.6 if own else 0.95 for own in wrong]
     )
-    truth: dict[str, str | None] = {
+    labels: dict[str, str | None] = {
         each.image: "dog" if own else "cow" for each, own in zip(records, wrong, strict=True)
     }
     first = make_queue(data, str(tmp_path / "log"), None, QueueSettings(limit=60, random_share=0.5))
-    label_all(data, first, truth)
-    chosen = [truth[item.sha256] == "cow" for item in first.items if item.part != "random"]
+    label_all(data, first, labels)
+    chosen = [labels[item.sha256] == "cow" for item in first.items if item.part != "random"]
     assert np.mean(chosen) == 0.5  # uncertain ones, all wrong, and others in turns
     # Drawn again, larger: images that the first queue chose are drawn as often as others, and are not asked again.
     again = make_queue(
@@ -170,7 +170,7 @@ def test_the_random_part_is_unbiased_where_the_chosen_one_is_not(data: Dataset, 
         None,
         QueueSettings(limit=200, random_share=1, again=True, seed=1),
     )
-    result = label_all(data, again, truth)
+    result = label_all(data, again, labels)
     (live,) = result.live
     assert (live.reviewed, live.correct, live.groups) == (200, 150, 200)
     assert live.accuracy.value == 0.75

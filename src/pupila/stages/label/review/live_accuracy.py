@@ -20,7 +20,7 @@ class LiveAccuracy(Record):
 
     model_version: str = Field(description="hash of the bundle")
     drawn: int = Field(description="images of the random part that it predicted")
-    reviewed: int = Field(description="of them those with a label of a person")
+    reviewed: int = Field(description="of them those with an annotator's label")
     unsure: int = Field(description="of them those whose reviewer was unsure; they are left out")
     correct: int
     groups: int = Field(description="of related images, among the reviewed")
@@ -34,7 +34,7 @@ def measure_live_accuracy(
 
     Args:
         items: of the queue.
-        answers: of persons, by the hash of the image.
+        answers: of reviewers, by the hash of the image.
         rows: of the data set, by the hash of the image.
         components: number of the group of each row.
         task: how the labels are reviewed.

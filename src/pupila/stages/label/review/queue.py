@@ -78,7 +78,7 @@ def make_queue(data: Dataset, log_folder: str, bundle: Bundle | None, settings: 
     Raises:
         PupilaError: data without labels or with masks, no log, or one without image files.
     """
-    _check_target(data)
+    _check_task(data, review_task(data))
     require_history(data.home)
     uri = files.join(data.home, QUEUE_FILE)
     log_folder = files.absolute(log_folder)
@@ -115,15 +115,15 @@ def _check_resumed(settings: QueueSettings) -> None:
         )  # fmt: skip
 
 
-def _check_target(data: Dataset) -> None:
-    """Refuse data whose targets a log can't propose.
+def _check_task(data: Dataset, task: ReviewTask) -> None:
+    """Refuse data whose review shows a label, which a log does not have.
 
     Raises:
-        PupilaError: they are masks.
+        PupilaError: they have masks.
     """
-    if data.target is not None and data.label_map is not None:
+    if task.shows_label:
         raise PupilaError(
-            say("The log of a service has no masks to review"), actual=say("a data set of masks"),
+            say("The log of a service has no masks to review"), actual=data.layout,
             expected=say("a data set of classes"),
             remedy=say("copy the stored images into the data set, then: {command}",
                        command="pupila label export DATA --without-label"),
@@ -219,7 +219,7 @@ def review_queue(
     page: tuple[int, Callable[[str], None]] | None,
     further: tuple[str, ...] = (),
 ) -> QueueResult:
-    """Review the queue until all of its images have a label of a person or Ctrl-C, then estimate the live accuracy.
+    """Review the queue until all of its images have an annotator's label or Ctrl-C, then estimate the live accuracy.
 
     Args:
         data: opened after the images of the queue were added.
@@ -255,13 +255,13 @@ def _read_labels(data: Dataset, queue: Queue, rows: int | None = None) -> dict[s
         queue: of images.
         rows: of the history that count; None: all.
     """
-    wanted = {item.sha256 for item in queue.items}
+    expected = {item.sha256 for item in queue.items}
     history = read_settled_history(data)
     labels = current_labels(history if rows is None else history.head(rows)).filter("annotator")
     columns = labels.select("sha256", "target", "labeller", "time")
     return {
         digest: Answer(target, False, labeller, time)
-        for digest, target, labeller, time in columns.iter_rows() if digest in wanted
+        for digest, target, labeller, time in columns.iter_rows() if digest in expected
     }  # fmt: skip
 
 

@@ -63,11 +63,11 @@ def choose_images(
             free = (
                 image for image in queues[part] if image.record.image not in chosen.keys() | others.keys()
             )
-            found = next(free, None)
-            if found is None:
+            following = next(free, None)
+            if following is None:
                 del queues[part]
             elif len(others) < sizes.others:
-                others[found.record.image] = found, part
+                others[following.record.image] = following, part
     return [*chosen.values(), *others.values()]
 
 

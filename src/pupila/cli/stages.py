@@ -37,6 +37,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "explain": ("explain",),
     "predict": ("predict",),
     "serve": ("serve",),
+    "page": ("page",),
 }
 COMMANDS["sweep"] = ("sweep", *COMMANDS["train"])
 LABELLER = "label-"  # what the stages of `label` begin with; the kind of labeller follows
@@ -102,6 +103,12 @@ def _serve() -> "type[Settings]":
     return ServeSettings
 
 
+def _page() -> "type[Settings]":
+    from pupila.stages.page.settings import PageSettings
+
+    return PageSettings
+
+
 def _audit() -> "type[Settings]":
     from pupila.stages.label.review.audit import AuditSettings
 
@@ -135,6 +142,6 @@ def _table() -> "type[Settings]":
 STAGES: dict[str, "Callable[[], type[Settings]]"] = {
     "collect": _collect, "read": _read, "split": _split, "train": _train, "sweep": _sweep, "evaluate": _evaluate,
     "compress": _compress, "explain": _explain,
-    "predict": _predict, "serve": _serve, "label-audit": _audit, "label-vlm": _vlm, "label-roboflow": _roboflow,
+    "predict": _predict, "serve": _serve, "page": _page, "label-audit": _audit, "label-vlm": _vlm, "label-roboflow": _roboflow,
     "label-bundle": _bundle, "label-csv": _table,
 }  # fmt: skip

@@ -142,6 +142,7 @@ def _table() -> "type[Settings]":
 STAGES: dict[str, "Callable[[], type[Settings]]"] = {
     "collect": _collect, "read": _read, "split": _split, "train": _train, "sweep": _sweep, "evaluate": _evaluate,
     "compress": _compress, "explain": _explain,
-    "predict": _predict, "serve": _serve, "page": _page, "label-audit": _audit, "label-vlm": _vlm, "label-roboflow": _roboflow,
+    "predict": _predict, "serve": _serve, "page": _page,
+    "label-audit": _audit, "label-vlm": _vlm, "label-roboflow": _roboflow,
     "label-bundle": _bundle, "label-csv": _table,
 }  # fmt: skip

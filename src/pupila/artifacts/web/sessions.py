@@ -35,7 +35,7 @@ _HEADERS = {
     "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'",
     "x-frame-options": "DENY",
     "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
+    "referrer-policy": "same-origin",
 }  # fmt: skip -- of the page: Gradio fills its templates with `new Function`
 _FORM_POLICY = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'"
 
@@ -115,12 +115,14 @@ class PageGuard:
             _check_local(headers)
         elif path == LOGIN:
             return await self._log_in(Request(scope, receive)) if method == "POST" else _show_form()
-        elif self._find_session(headers) is None:
+        elif (session := self._find_session(headers)) is None:
             if path == "/" and method in ("GET", "HEAD"):
                 return RedirectResponse(LOGIN, 303)
             raise Refusal("unauthenticated", say("Log in first"), remedy=LOGIN)
         elif path == LOGOUT and method == "POST":
             return self._log_out(headers)
+        else:
+            scope.setdefault("state", {})["visitor"] = session.name
         if not self.is_open(path):
             raise Refusal("not-found", say("Page not found"), path)
         return None

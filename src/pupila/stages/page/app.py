@@ -17,7 +17,8 @@ _TICK = 0.2  # seconds between two questions whether the server is stopping
 _SWEEP, _OLD = 60, 900  # seconds between two searches for uploads that nobody used, and their age
 # What the page needs of Gradio's routes; the others (its API, files of the server, proxies, monitoring) are closed.
 _PATHS = ("/", "/config", "/theme.css", "/manifest.json", "/favicon.ico", "/gradio_api/upload",
-          "/gradio_api/queue/join", "/gradio_api/queue/data", "/gradio_api/startup-events", "/gradio_api/upload_progress",
+          "/gradio_api/queue/join", "/gradio_api/queue/data", "/gradio_api/startup-events",
+          "/gradio_api/upload_progress",
           "/gradio_api/cancel", "/gradio_api/reset", "/gradio_api/app_id")  # fmt: skip
 _FOLDERS = ("/assets/", "/static/", "/svelte/", "/gradio_api/heartbeat/")
 

@@ -10,19 +10,21 @@ import gradio as gr
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 from pupila.imaging.images.decode import ImageLimits
-from pupila.stages.page import single
+from pupila.stages.page import feedback, single
 from pupila.stages.page.connection import Connection
 from pupila.stages.page.many import predict_many
+from pupila.stages.page.markup import describe_error
 from pupila.stages.page.settings import PageSettings
 from pupila.stages.page.single import Result, Shown
 from pupila.stages.page.status import describe_health, describe_model, describe_title
 from pupila.stages.page.uploads import take
-from pupila.stages.page.views import TASK_VIEWS
+from pupila.stages.page.views import find_view
 
 _FOLDER = Path(__file__).parent
 _STATE_SECONDS = 3600  # after which an open image is forgotten
 _AT_ONCE = 4  # events of one kind
-_PRIVATE: Any = {"api_visibility": "private", "concurrency_limit": _AT_ONCE}
+_EVENT: Any = {"api_visibility": "private", "concurrency_limit": _AT_ONCE, "show_progress": "hidden"}
+_NO_FEEDBACK = (False, False, False, list[str]())
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +39,15 @@ class _Single:
     details: Any
     state: Any
 
-    def results(self) -> list[Any]:
-        """What an opened image fills."""
-        return [self.upload, self.verdict, self.stage, self.layer, self.details, self.state]
+
+@dataclass(frozen=True, slots=True)
+class _Feedback:
+    """The components for feedback on the open image."""
+
+    box: Any
+    one: Any  # the right class
+    several: Any  # the right classes
+    note: Any
 
 
 def build_page(connection: Connection, settings: PageSettings) -> Any:
@@ -49,45 +57,57 @@ def build_page(connection: Connection, settings: PageSettings) -> Any:
         connection: to the service.
         settings: its limits.
     """
-    with gr.Blocks(title="Pupila", analytics_enabled=False, delete_cache=None, fill_width=False) as page:
-        title = _html("pp-title")
-        notice = _html("pp-notice")
+    with gr.Blocks(title="Pupila", analytics_enabled=False) as page:
+        title, notice = _html("pp-title"), _html("pp-notice")
         retry = gr.Button(say("Try again"), visible=False, elem_id="pp-retry")
         with gr.Tab(say("One image"), id="single"):
             parts = _build_single(connection, settings)
+            opinion = _build_feedback(connection, parts)
         with gr.Tab(say("Many images"), id="many"):
             _build_many(connection, settings)
         with gr.Tab(say("Model"), id="model"):
-            card = gr.Markdown(elem_id="pp-card")
-            facts = _html("pp-facts")
+            card, facts = gr.Markdown(elem_id="pp-card"), _html("pp-facts")
         with gr.Tab(say("Health"), id="health") as tab:
             health = _html("pp-health")
             check = gr.Button(say("Check again"))
 
         def refresh() -> tuple[Any, ...]:
-            text, fault = describe_model(connection)
-            failed = not text and "pp-alert" in fault
+            """What depends on the model that the service has now."""
+            fault, explains, controls, model = "", False, _NO_FEEDBACK, ("", "")
+            try:
+                info = connection.info()
+                explains, controls = find_view(info.task).explains, feedback.find_controls(info)
+                model = describe_model(info)
+            except PupilaError as error:
+                fault = describe_error(error)
+            takes, one, several, classes = controls
             return (
-                describe_title(connection, settings.login is not None), fault if failed else "", gr.Button(visible=failed),
-                gr.Checkbox(visible=_explains(connection) if not failed else False), text, fault,
+                describe_title(connection, settings.login is not None), fault, gr.Button(visible=bool(fault)), *model,
+                gr.Checkbox(visible=explains), gr.Group(visible=takes), gr.Dropdown(choices=classes, visible=one),
+                gr.CheckboxGroup(choices=classes, visible=several),
             )  # fmt: skip
 
-        outputs = [title, notice, retry, parts.explain, card, facts]
-        page.load(refresh, None, outputs, show_progress="hidden", **_PRIVATE)
-        retry.click(refresh, None, outputs, show_progress="hidden", **_PRIVATE)
+        outputs = [
+            title,
+            notice,
+            retry,
+            card,
+            facts,
+            parts.explain,
+            opinion.box,
+            opinion.one,
+            opinion.several,
+        ]
+        page.load(refresh, None, outputs, **_EVENT)
+        retry.click(refresh, None, outputs, **_EVENT)
         for event in (tab.select, check.click):
-            event(lambda: describe_health(connection), None, health, show_progress="hidden", **_PRIVATE)
+            event(lambda: describe_health(connection), None, health, **_EVENT)
     return page
 
 
 def _html(elem_id: str, **options: Any) -> Any:
     """HTML of our own, without Gradio's style of texts."""
     return gr.HTML(elem_id=elem_id, apply_default_css=False, **options)
-
-
-def _explains(connection: Connection) -> bool:
-    view = TASK_VIEWS.get(connection.info().task)
-    return view is not None and view.explains
 
 
 def _build_single(connection: Connection, settings: PageSettings) -> _Single:
@@ -103,49 +123,82 @@ def _build_single(connection: Connection, settings: PageSettings) -> _Single:
     )
 
     def open_image(path: str, explain: bool) -> tuple[Any, ...]:
-        shown, result = None, None
+        shown: Shown | None = None
         try:
             shown = single.open_image(connection, take(path), limits)
-            if single.takes_prompts(shown):
-                result = single.invite_prompt(shown)
-            else:
-                result = single.predict(connection, shown, explain)
+            result = single.invite_prompt(shown) if single.takes_prompts(shown) else _predict(shown, explain)
         except PupilaError as fault:
-            result = single.show_error(fault)
+            result = Result(describe_error(fault))
         return None, result.verdict, result.stage, "", result.details, shown
 
     def explain_again(shown: Shown | None, explain: bool) -> tuple[Any, ...]:
         if shown is None or single.takes_prompts(shown):
             return gr.skip(), gr.skip(), gr.skip(), gr.skip()
-        result: Result
-        try:
-            result = single.predict(connection, shown, explain)
-        except PupilaError as fault:
-            result = single.show_error(fault)
+        result = _predict(shown, explain)
         return result.verdict, result.stage, result.details, shown
 
+    def _predict(shown: Shown, explain: bool) -> Result:
+        try:
+            return single.predict(connection, shown, explain)
+        except PupilaError as fault:
+            return Result(describe_error(fault))
+
     def segment(shown: Shown | None, event: gr.EventData) -> tuple[Any, ...]:
-        prompt = {name: getattr(event, name) for name in ("points", "negatives", "box")}
         if shown is None or event.key != shown.key:
             return gr.skip(), gr.skip(), gr.skip(), gr.skip()
         try:
+            prompt = {name: getattr(event, name) for name in ("points", "negatives", "box")}
             segmented = single.segment(connection, shown, prompt)
         except PupilaError as fault:
-            return single.show_error(fault).verdict, "", "", shown
+            return describe_error(fault), "", "", shown
         return segmented.verdict, segmented.layer, segmented.details, shown
 
+    shown = [parts.verdict, parts.stage, parts.details, parts.state]
+    inputs = [parts.upload, parts.explain]
     parts.upload.upload(
-        open_image, [parts.upload, parts.explain], parts.results(), show_progress="minimal", **_PRIVATE
+        open_image,
+        inputs,
+        [parts.upload, parts.verdict, parts.stage, parts.layer, parts.details, parts.state],
+        **_EVENT,
     )
     parts.explain.input(
-        explain_again, [parts.state, parts.explain], [parts.verdict, parts.stage, parts.details, parts.state],
-        show_progress="hidden", trigger_mode="always_last", **_PRIVATE,
-    )  # fmt: skip
+        explain_again, [parts.state, parts.explain], shown, trigger_mode="always_last", **_EVENT
+    )
     parts.stage.select(
-        segment, parts.state, [parts.verdict, parts.layer, parts.details, parts.state],
-        show_progress="hidden", trigger_mode="always_last", **_PRIVATE,
+        segment, parts.state, [parts.verdict, parts.layer, parts.details, parts.state], trigger_mode="always_last",
+        **_EVENT,
     )  # fmt: skip
     return parts
+
+
+def _build_feedback(connection: Connection, parts: _Single) -> _Feedback:
+    with gr.Group(visible=False) as box:
+        one = gr.Dropdown(
+            [], label=say("If it is wrong: the right class (optional)"), value=None, visible=False
+        )
+        several = gr.CheckboxGroup(
+            [], label=say("If it is wrong: the right classes (optional)"), visible=False
+        )
+        with gr.Row():
+            right, wrong = gr.Button(say("Right")), gr.Button(say("Wrong"))
+        note = _html("pp-feedback")
+
+    def send_right(shown: Shown | None, request: gr.Request) -> str:
+        return feedback.send(connection, shown, True, None, _find_visitor(request))
+
+    def send_wrong(shown: Shown | None, label: str | None, labels: list[str], request: gr.Request) -> str:
+        return feedback.send(connection, shown, False, label or labels, _find_visitor(request))
+
+    right.click(send_right, parts.state, note, **_EVENT)
+    wrong.click(send_wrong, [parts.state, one, several], note, **_EVENT)
+    parts.verdict.change(lambda: ("", None, []), None, [note, one, several], **_EVENT)
+    return _Feedback(box, one, several, note)
+
+
+def _find_visitor(request: gr.Request) -> str | None:
+    """The name with which the visitor has logged in; None: the page has no login."""
+    name: str | None = getattr(getattr(request.request, "state", None), "visitor", None)
+    return name
 
 
 def _build_many(connection: Connection, settings: PageSettings) -> None:
@@ -158,7 +211,7 @@ def _build_many(connection: Connection, settings: PageSettings) -> None:
         for text in predict_many(connection, paths, settings.max_files):
             yield None, text
 
-    upload.upload(predict, upload, [upload, result], show_progress="hidden", **_PRIVATE)
+    upload.upload(predict, upload, [upload, result], **_EVENT)
 
 
 def _read(name: str) -> str:

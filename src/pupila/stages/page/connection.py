@@ -27,3 +27,8 @@ class Connection(Protocol):
         self, image: Any = None, *, image_id: str | None = None, points: Any = (), negatives: Any = (), box: Any = None
     ) -> Any:  # fmt: skip
         """The mask for a prompt."""
+
+    def feedback(
+        self, prediction: Any, *, correct: bool | None = None, label: Any = None, who: str | None = None
+    ) -> None:
+        """Record whether a prediction is correct, or its true label."""

@@ -2,6 +2,7 @@
 watch("value", () => {
   const image = document.querySelector("#pp-picture .pp-layer");
   if (!image) return;
-  image.hidden = !props.value;
+  const prompted = document.querySelector("#pp-picture .pp-marks :is(.pp-point, .pp-box)"); // not cleared meanwhile
+  image.hidden = !props.value || !prompted;
   if (props.value) image.src = props.value;
 });

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
-from pupila.artifacts.web.client_errors import ServiceError, ServiceUnreachable
+from pupila.artifacts.web.client_errors import ServiceUnreachable
 from pupila.core.csv_text import csv_text
 from pupila.core.errors import PupilaError
 from pupila.core.messages import percent, say, say_count, say_images
@@ -20,9 +20,9 @@ from pupila.stages.page.markup import (
     draw_table,
     draw_verdict,
 )
-from pupila.stages.page.uploads import take
+from pupila.stages.page.uploads import drop, take
 from pupila.stages.page.view import TaskView
-from pupila.stages.page.views import TASK_VIEWS
+from pupila.stages.page.views import find_view
 from pupila.tasks import TASKS
 
 BATCH = 16  # images between two reports of progress
@@ -37,7 +37,7 @@ class Row:
     prediction: str = ""
     confidence: float | None = None
     abstained: bool = False
-    counted: tuple[str, ...] = ()
+    class_names: tuple[str, ...] = ()
     error: str = ""
 
 
@@ -87,39 +87,44 @@ def predict_many(connection: Connection, paths: Sequence[str], most: int) -> Ite
         most: files at once.
     """
     try:
-        task = connection.info().task
-        _check(task, len(paths), most)
+        view = _find_view(connection, len(paths), most)
+        yield from _predict(connection, view, paths)
     except PupilaError as fault:
         yield describe_error(fault)
-        return
+    finally:
+        for path in paths:
+            drop(path)
+
+
+def _predict(connection: Connection, view: TaskView, paths: Sequence[str]) -> Iterator[str]:
     batch = Batch(len(paths))
-    stopped = ""
+    stopped = text = ""  # why the rest is not sent, and why the latest part has no predictions
     for start in range(0, len(paths), BATCH):
         yield draw_progress(start, batch.total)
         uploads = [take(path) for path in paths[start : start + BATCH]]
-        names = [upload.name for upload in uploads]
-        if stopped:
-            batch.rows += [Row(name, error=stopped) for name in names]
-            continue
         try:
-            predictions = connection.predict_batch([upload.data for upload in uploads])
-        except (ServiceError, ServiceUnreachable) as fault:
-            text = _describe(fault)
+            predictions = (
+                connection.predict_batch([upload.data for upload in uploads]) if not stopped else None
+            )
+        except PupilaError as fault:
+            predictions, text = None, _describe(fault)
             stopped = text if isinstance(fault, ServiceUnreachable) else ""
-            batch.rows += [Row(name, error=text) for name in names]
-            continue
-        batch.rows += [
-            _read_row(TASK_VIEWS[task], name, prediction)
-            for name, prediction in zip(names, predictions, strict=True)
-        ]
+        if predictions is None:
+            batch.rows += [Row(upload.name, error=stopped or text) for upload in uploads]
+        else:
+            pairs = zip(uploads, predictions, strict=True)
+            batch.rows += [_read_row(view, upload.name, prediction) for upload, prediction in pairs]
     yield batch.draw()
 
 
-def _check(task: str, count: int, most: int) -> None:
-    if task not in TASK_VIEWS:
-        raise PupilaError(
-            say("The service has a task that this page does not know"), task, remedy=say("update Pupila")
-        )
+def _find_view(connection: Connection, count: int, most: int) -> TaskView:
+    """How the predictions are shown.
+
+    Raises:
+        PupilaError: a promptable model, too many files, or the service does not respond.
+    """
+    task = connection.info().task
+    view = find_view(task)
     if TASKS[task].takes_prompts:
         raise PupilaError(
             say("The service's model needs a prompt for each image"),
@@ -129,22 +134,21 @@ def _check(task: str, count: int, most: int) -> None:
         raise PupilaError(
             say("Too many files"), str(count), say("at most {n}", n=most), say("choose fewer files")
         )
+    return view
 
 
 def _read_row(view: TaskView, name: str, prediction: Any) -> Row:
     if prediction.value is None:
         return Row(name, error=_describe(prediction.fault))
     value = prediction.value
-    return Row(name, view.text(value), value.confidence, value.abstained, view.counted(value))
+    return Row(name, view.text(value), value.confidence, value.abstained, view.class_names(value))
 
 
 def _describe(fault: Any) -> str:
     """The fault on one line."""
-    return (
-        " ".join(str(getattr(fault, "reason", "") or fault).split())
-        if not isinstance(fault, PupilaError)
-        else (fault.problem + (f": {fault.actual}" if fault.actual else ""))
-    )
+    if isinstance(fault, PupilaError):
+        return ": ".join(filter(None, (fault.problem, fault.actual)))
+    return str(fault.reason)
 
 
 def _cells(row: Row) -> tuple[str, ...]:
@@ -153,7 +157,7 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 
 def _draw_summary(rows: Sequence[Row], failed: int) -> str:
-    counts = Counter(name for row in rows for name in row.counted)
+    counts = Counter(name for row in rows for name in row.class_names)
     errors = say_count("{n} error", "{n} errors", failed)
     headline = f"{say_images(len(rows))}, {errors}" if failed else say_images(len(rows))
     confidences = [row.confidence for row in rows if row.confidence is not None]

@@ -5,7 +5,7 @@ import html
 from collections.abc import Iterable, Sequence
 
 from pupila.core.errors import PupilaError
-from pupila.core.messages import percent, say, say_count
+from pupila.core.messages import percent, say, say_count, say_images
 from pupila.stages.page.view import Figure
 
 _MOST_FIGURES = 20  # rows of a table of figures
@@ -88,7 +88,7 @@ def draw_table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str
 
 def draw_progress(part: int, total: int) -> str:
     """How many images of how many are predicted."""
-    text = say("{n} of {total} images predicted", n=part, total=total)
+    text = say("Predicted {n} of {images}", n=part, images=say_images(total))
     return (
         f"<div class='pp-progress' role='status'><progress max='{total}' value='{part}'></progress> "
         f"{escape(text)}</div>"

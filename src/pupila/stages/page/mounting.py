@@ -28,7 +28,8 @@ def mount(app: App, connection: Connection, settings: PageSettings) -> Callable[
     gr.mount_gradio_app(
         app, page, "/", footer_links=[], run_history=False, max_file_size=settings.max_bytes, ssr_mode=False,
         mcp_server=False, enable_monitoring=False, pwa=False, show_error=True, theme=theme,
-        css_paths=Path(__file__).with_name("page.css"), app_kwargs={"docs_url": None, "redoc_url": None, "openapi_url": None},
+        css_paths=Path(__file__).with_name("page.css"),
+        app_kwargs={"docs_url": None, "redoc_url": None, "openapi_url": None},
     )  # fmt: skip
     mounted: Any = app.router.routes[-1]
     stop: Callable[[], None] = mounted.app.stop_event.set

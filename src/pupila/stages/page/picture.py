@@ -46,7 +46,7 @@ def draw_picture(data: bytes, limits: ImageLimits) -> Picture:
 
 def draw_mask(mask: Array, classes: int) -> str:
     """The mask, (H, W) uint8 class indices, as the `data:` URI of a layer."""
-    height, width = fit_size(*mask.shape, LONGEST)  # type: ignore[misc]
+    height, width = fit_size(mask.shape[0], mask.shape[1], LONGEST)
     return _to_uri("png", encode_png(mask_layer(resize_mask(mask, height, width), classes)))
 
 

@@ -9,12 +9,12 @@ from pupila.core.errors import PupilaError
 from pupila.core.messages import say, translate
 from pupila.imaging.images.decode import ImageFault, ImageLimits
 from pupila.stages.page.connection import Connection
-from pupila.stages.page.markup import describe_error, draw_figures, draw_note, draw_verdict
+from pupila.stages.page.markup import draw_figures, draw_note, draw_verdict
 from pupila.stages.page.picture import Picture, draw_heat, draw_mask, draw_picture
 from pupila.stages.page.stage import draw_prompt_stage, draw_stage
 from pupila.stages.page.uploads import Upload
 from pupila.stages.page.view import TaskView
-from pupila.stages.page.views import TASK_VIEWS
+from pupila.stages.page.views import find_view
 from pupila.tasks import TASKS
 
 
@@ -47,10 +47,7 @@ def open_image(connection: Connection, upload: Upload, limits: ImageLimits) -> S
         PupilaError: the service does not respond, or the file is no image.
     """
     task = connection.info().task
-    if task not in TASK_VIEWS:
-        raise PupilaError(
-            say("The service has a task that this page does not know"), task, remedy=say("update Pupila")
-        )
+    find_view(task)
     try:
         picture = draw_picture(upload.data, limits)
     except ImageFault as fault:
@@ -83,7 +80,7 @@ def predict(connection: Connection, shown: Shown, explain: bool) -> Result:
     Raises:
         PupilaError: the service refuses it, or does not respond.
     """
-    view, note = TASK_VIEWS[shown.task], ""
+    view, note = find_view(shown.task), ""
     try:
         prediction = connection.predict(shown.upload.data, explain=explain and view.explains)
     except ServiceError as fault:
@@ -104,7 +101,7 @@ class Segmented:
     """The mask for a prompt."""
 
     verdict: str
-    layer: str  # a `data:` URI
+    layer: str  # a `data:` URI, unlike that of every other request
     details: str
 
 
@@ -130,14 +127,11 @@ def segment(connection: Connection, shown: Shown, prompt: dict[str, Any]) -> Seg
         prediction = connection.segment(shown.upload.data, **prompt)
     shown.prediction, shown.request_id = prediction, prediction.request_id
     shown.image_id = prediction.image_id
-    view = TASK_VIEWS[shown.task]
-    layer, _ = _draw_layer(view, prediction)
+    view = find_view(shown.task)
+    layer = (
+        f"{_draw_layer(view, prediction)[0]}#{prediction.request_id}"  # an equal value would not be noticed
+    )
     return Segmented(_draw_verdict(prediction, shown, ""), layer, _draw_details(view, prediction))
-
-
-def show_error(fault: PupilaError) -> Result:
-    """The error in the place of the prediction."""
-    return Result(describe_error(fault))
 
 
 def _draw_verdict(prediction: Any, shown: Shown, note: str) -> str:

@@ -48,12 +48,12 @@ def describe_health(connection: Connection) -> str:
     ])  # fmt: skip
 
 
-def describe_model(connection: Connection) -> tuple[str, str]:
-    """The model card as Markdown, and facts or an error as HTML."""
-    try:
-        info = connection.info()
-    except PupilaError as fault:
-        return "", describe_error(fault)
+def describe_model(info: Any) -> tuple[str, str]:
+    """The model card as Markdown, and further facts as HTML.
+
+    Args:
+        info: of the service.
+    """
     fields = info.model_dump()
     try:
         bundle = BundleInfo.model_validate({name: value for name, value in fields.items() if name in _KNOWN})
@@ -66,7 +66,8 @@ def describe_model(connection: Connection) -> tuple[str, str]:
         (say("input size"), say("{width} x {height} pixels", width=bundle.preprocessing.width,
                                 height=bundle.preprocessing.height)),
         (say("parameters"), integer(bundle.parameters)),
-        (say("abstains below a confidence of"), percent(limits.abstain_below) if limits.abstain_below else say("never")),
+        (say("abstains below a confidence of"),
+         percent(limits.abstain_below) if limits.abstain_below else say("never")),
         (say("parent"), (bundle.parent or "")[:_SHORT]),
     ]  # fmt: skip
     return render_card(bundle), draw_facts(facts)

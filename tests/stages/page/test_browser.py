@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,12 +118,8 @@ def test_one_image_its_feedback_and_no_trace_of_it(site: Site) -> None:
 
 def test_many_images_one_bad_file_and_no_formula(site: Site) -> None:
     good = [(f"{name}.png", encoded(plain(*(255 * (name == each) for each in NAMES)))) for name in NAMES]
-    files = [
-        *good,
-        *[(f"more {n}.png", good[0][1]) for n in range(20)],
-        ("=SUM(1).png", good[2][1]),
-        ("a.txt", b"hello"),
-    ]
+    more = [(f"more {n}.png", good[0][1]) for n in range(20)]
+    files = [*good, *more, ("=SUM(1).png", good[2][1]), ("a.txt", b"hello")]
     with open_page(site, site.colours) as tab:
         tab.get_by_role("tab", name="Many images").click()
         upload(tab, *files, place="#pp-files")
@@ -321,7 +317,11 @@ CLOSED = ["config", "theme.css", "assets/index.js", "gradio_api/info", "gradio_a
 
 def test_all_of_gradio_is_behind_the_login(site: Site) -> None:
     with open_page(site, site.colours, login=False) as tab:
-        fetch: Callable[[str], int] = lambda path: tab.request.get(site.colours.url + path).status
+
+        def fetch(path: str) -> int:
+            status: int = tab.request.get(site.colours.url + path).status
+            return status
+
         assert {path: fetch(path) for path in CLOSED} == dict.fromkeys(CLOSED, 401)
         assert tab.request.post(site.colours.url + "gradio_api/upload").status == 403  # no origin
         for name, password in (("ana", "wrong password"), ("bob", PASSWORD)):

@@ -86,23 +86,29 @@ def read_logins(path: str) -> dict[str, str]:
     try:
         if not Path(path).is_file() or Path(path).stat().st_size > _MOST_BYTES:
             raise PupilaError(say("No file of logins: {path}", path=path), remedy=remedy)
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as fault:
-        reason = getattr(fault, "strerror", None) or say("bytes that are no text")
-        raise PupilaError(say("Can't read {path}", path=path), reason, remedy=remedy) from None
+        content = Path(path).read_bytes()
+    except OSError as fault:
+        raise PupilaError(
+            say("Can't read {path}", path=path), fault.strerror or str(fault), remedy=remedy
+        ) from None
+    hashes = _parse(path, content)
+    if not hashes:
+        raise PupilaError(say("No names in the file of logins: {path}", path=path), remedy=remedy)
+    return hashes
+
+
+def _parse(path: str, content: bytes) -> dict[str, str]:
     hashes: dict[str, str] = {}
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(content.decode("utf-8", "replace").splitlines(), 1):
         if not line.strip() or line.startswith("#"):
             continue
         match = _LINE.fullmatch(line.strip())
         if match is None:  # it may be a password: it is not shown
             raise PupilaError(
                 say("Damaged file of logins: {path}", path=path), say("line {n}", n=number),
-                say("name:salt$hash"), remedy,
+                say("name:salt$hash"), f"pupila page login NAME --login {path}",
             )  # fmt: skip
         hashes[match["name"]] = f"{match['salt']}${match['key']}"
-    if not hashes:
-        raise PupilaError(say("No names in the file of logins: {path}", path=path), remedy=remedy)
     return hashes
 
 
@@ -124,20 +130,22 @@ def set_login(path: str, name: str, password: str) -> bool:
         )  # fmt: skip
     salt = secrets.token_bytes(_SALT)
     parts = (base64.b64encode(part).decode() for part in (salt, _hash(password, salt)))
-    line = f"{name}:{'$'.join(parts)}"
-    created = not Path(path).exists()
-    known = {} if created else read_logins(path)
+    text, is_new = "$".join(parts), True
+
+    def replace(content: bytes) -> bytes:
+        nonlocal is_new
+        hashes = _parse(path, content)
+        is_new = name not in hashes
+        return "".join(f"{other}:{known}\n" for other, known in {**hashes, name: text}.items()).encode()
+
     try:
-        if created:
-            os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
-        others = {other: text for other, text in known.items() if other != name}
-        lines = [*(f"{other}:{text}" for other, text in others.items()), line]
-        files.update(path, lambda _: ("\n".join(lines) + "\n").encode())
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+        files.update(path, replace)
     except OSError as fault:
         raise PupilaError(
             say("Can't write {path}", path=path), fault.strerror or str(fault), say("a writable folder")
         ) from fault
-    return name not in known
+    return is_new
 
 
 def _hash(password: str, salt: bytes) -> bytes:

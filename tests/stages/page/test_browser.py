@@ -46,7 +46,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     services = {"colours": pupila.serve(bundle, log_predictions=str(log)), "pointing": pupila.serve(pointing)}
     commands = ((services["colours"].url, "--login", str(logins)), (services["pointing"].url,))
     with run_pages(folder, *commands) as pages, run_browser() as browser:
-        yield Site(browser, *pages, log, services, bundle, [])
+        yield Site(browser, pages[0], pages[1], log, services, bundle, [])
     for service in services.values():
         service.stop()
 

@@ -83,7 +83,7 @@ def build_page(connection: Connection, settings: PageSettings) -> Any:
             takes, one, several, classes = controls
             return (
                 describe_title(connection, settings.login is not None), fault, gr.Button(visible=bool(fault)), *model,
-                gr.Checkbox(visible=explains), gr.Group(visible=takes), gr.Dropdown(choices=classes, visible=one),
+                gr.Checkbox(visible=explains), gr.Column(visible=takes), gr.Dropdown(choices=classes, visible=one),
                 gr.CheckboxGroup(choices=classes, visible=several),
             )  # fmt: skip
 
@@ -154,13 +154,8 @@ def _build_single(connection: Connection, settings: PageSettings) -> _Single:
         return segmented.verdict, segmented.layer, segmented.details, shown
 
     shown = [parts.verdict, parts.stage, parts.details, parts.state]
-    inputs = [parts.upload, parts.explain]
-    parts.upload.upload(
-        open_image,
-        inputs,
-        [parts.upload, parts.verdict, parts.stage, parts.layer, parts.details, parts.state],
-        **_EVENT,
-    )
+    opened = [parts.upload, parts.verdict, parts.stage, parts.layer, parts.details, parts.state]
+    parts.upload.upload(open_image, [parts.upload, parts.explain], opened, **_EVENT)
     parts.explain.input(
         explain_again, [parts.state, parts.explain], shown, trigger_mode="always_last", **_EVENT
     )
@@ -172,7 +167,7 @@ def _build_single(connection: Connection, settings: PageSettings) -> _Single:
 
 
 def _build_feedback(connection: Connection, parts: _Single) -> _Feedback:
-    with gr.Group(visible=False) as box:
+    with gr.Column(visible=False, elem_id="pp-opinion") as box:
         one = gr.Dropdown(
             [], label=say("If it is wrong: the right class (optional)"), value=None, visible=False
         )

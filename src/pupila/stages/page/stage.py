@@ -4,6 +4,8 @@ from pupila.core.messages import say
 from pupila.stages.page.markup import escape
 from pupila.stages.page.picture import Picture
 
+_LEAST = 240  # CSS pixels of the longer side: a smaller image is enlarged
+
 
 def draw_stage(picture: Picture, layer: str, key: str, caption: str = "") -> str:
     """The image with its layer.
@@ -61,8 +63,10 @@ def _wrap(picture: Picture, key: str, content: str, more: str = "") -> str:
 
 def _draw_images(picture: Picture, layer: str) -> str:
     shown = f" src='{escape(layer)}'" if layer else " hidden"
+    longest = max(picture.height, picture.width)
+    enlarged = f" style='width:{picture.width * _LEAST / longest:.0f}px'" if longest < _LEAST else ""
     return (
-        f"<img class='pp-image' alt='' draggable='false' width='{picture.width}' height='{picture.height}' "
+        f"<img class='pp-image'{enlarged} alt='' draggable='false' width='{picture.width}' height='{picture.height}' "
         f"src='{escape(picture.uri)}'><img class='pp-layer' alt='' draggable='false'{shown}>"
     )
 

@@ -87,8 +87,8 @@ def call(
         sent.append(message)
 
     asyncio.run(guard(scope, receive, send))
-    found = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
-    return sent[0]["status"], found, b"".join(each.get("body", b"") for each in sent[1:]).decode()
+    received = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
+    return sent[0]["status"], received, b"".join(each.get("body", b"") for each in sent[1:]).decode()
 
 
 LOCAL, OWN = {"host": "127.0.0.1:80"}, {"host": "page.example", "origin": "https://page.example"}

@@ -291,7 +291,7 @@ def test_a_phone_scrolls_down_alone(site: Site) -> None:
         assert tab.locator("footer").is_hidden() or tab.locator("footer").count() == 0
 
 
-def test_a_wrong_file_and_a_stopped_service_are_said_in_words(site: Site) -> None:
+def test_a_wrong_file_and_a_stopped_service_are_described(site: Site) -> None:
     port = int(site.services["colours"].url.rpartition(":")[2])
     with open_page(site, site.colours) as tab:
         upload(tab, ("notes.txt", b"hello"))

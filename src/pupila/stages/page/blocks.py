@@ -45,8 +45,8 @@ class _Feedback:
     """The components for feedback on the open image."""
 
     box: Any
-    one: Any  # the right class
-    several: Any  # the right classes
+    label: Any  # the right class
+    labels: Any  # the right classes
     note: Any
 
 
@@ -80,11 +80,11 @@ def build_page(connection: Connection, settings: PageSettings) -> Any:
                 model = describe_model(info)
             except PupilaError as error:
                 fault = describe_error(error)
-            takes, one, several, classes = controls
+            takes, has_label, has_labels, classes = controls
             return (
                 describe_title(connection, settings.login is not None), fault, gr.Button(visible=bool(fault)), *model,
-                gr.Checkbox(visible=explains), gr.Column(visible=takes), gr.Dropdown(choices=classes, visible=one),
-                gr.CheckboxGroup(choices=classes, visible=several),
+                gr.Checkbox(visible=explains), gr.Column(visible=takes), gr.Dropdown(choices=classes, visible=has_label),
+                gr.CheckboxGroup(choices=classes, visible=has_labels),
             )  # fmt: skip
 
         outputs = [
@@ -95,8 +95,8 @@ def build_page(connection: Connection, settings: PageSettings) -> Any:
             facts,
             parts.explain,
             opinion.box,
-            opinion.one,
-            opinion.several,
+            opinion.label,
+            opinion.labels,
         ]
         page.load(refresh, None, outputs, **_EVENT)
         retry.click(refresh, None, outputs, **_EVENT)
@@ -168,10 +168,10 @@ def _build_single(connection: Connection, settings: PageSettings) -> _Single:
 
 def _build_feedback(connection: Connection, parts: _Single) -> _Feedback:
     with gr.Column(visible=False, elem_id="pp-opinion") as box:
-        one = gr.Dropdown(
+        label = gr.Dropdown(
             [], label=say("If it is wrong: the right class (optional)"), value=None, visible=False
         )
-        several = gr.CheckboxGroup(
+        labels = gr.CheckboxGroup(
             [], label=say("If it is wrong: the right classes (optional)"), visible=False
         )
         with gr.Row():
@@ -185,9 +185,9 @@ def _build_feedback(connection: Connection, parts: _Single) -> _Feedback:
         return feedback.send(connection, shown, False, label or labels, _find_visitor(request))
 
     right.click(send_right, parts.state, note, **_EVENT)
-    wrong.click(send_wrong, [parts.state, one, several], note, **_EVENT)
-    parts.verdict.change(lambda: ("", None, []), None, [note, one, several], **_EVENT)
-    return _Feedback(box, one, several, note)
+    wrong.click(send_wrong, [parts.state, label, labels], note, **_EVENT)
+    parts.verdict.change(lambda: ("", None, []), None, [note, label, labels], **_EVENT)
+    return _Feedback(box, label, labels, note)
 
 
 def _find_visitor(request: gr.Request) -> str | None:

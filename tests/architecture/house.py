@@ -55,6 +55,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "cleanlab": ("stages/label", "stages/doctor"),
     "fastapi": ("artifacts/web",),
     "fsspec": ("core/stores",),
+    "gradio": ("stages/page",),
     "httptools": ("artifacts/web",),
     "httpcore": ("stages/collect",),
     "huggingface_hub": ("learning/models",),
@@ -139,6 +140,7 @@ SECRET_VARIABLE = "KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL|AUTH|URI|URL"  # 
 ENVIRONMENT: dict[str, str] = {
     SECRETS_FILE: "secrets, or the files that hold them",
     "artifacts/registry/names.py": "where the registry lies",
+    "stages/page/folder.py": "switches of Gradio, and the folder of its uploads",
     "core/files.py": "where caches and weights lie",
     "core/installation.py": "which environment is active",
     "stages/track/live.py": "passed on to the process beside a training",

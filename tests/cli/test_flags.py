@@ -31,6 +31,7 @@ SAME = {
     "--resume": "goes on", "--retries": "of what failed",
     "--to": "what becomes of it, a format or a place", "--yes": "does without asking what was listed",
     "--finetune-epochs": "passes after a first training",
+    "--host": "address to listen on", "--max-files": "images at once", "--login": "file of logins",
     "--folds": "of cross-validation", "--max-bytes": "largest file", "--port": "of the page",
     "--name": "what the result is called: a site, a model",
     "--label": "who labels in collect, and the class in explain", "--split": "a split of the data",

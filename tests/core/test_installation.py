@@ -80,3 +80,8 @@ def test_an_environment_that_is_not_active_is_named(tmp_path: Path, monkeypatch:
 
 def test_an_extra_that_is_there_is_not_named_twice() -> None:
     assert Installation("uv tool", extras=("data",)).install("data") == "uv tool install 'pupila[data]'"
+
+
+def test_the_page_comes_in_two_steps_for_no_resolver_takes_it_in_one() -> None:
+    assert Installation().install("ui") == "pip install gradio && pip install 'pupila[client]'"
+    assert Installation("uv pip").install("ui") == "uv pip install gradio && uv pip install 'pupila[client]'"

@@ -17,6 +17,7 @@ from pupila.cli import (
     explore,
     label,
     monitor,
+    page,
     predict,
     queue,
     registry,
@@ -86,6 +87,8 @@ app.command("explain", cls=Command, help=explain.HELP)(explain.explain)
 app.command("predict", cls=Command, help=predict.HELP)(predict.predict)
 app.command("serve", cls=Command, help=serve.HELP)(serve.serve)
 app.command("monitor", cls=Command, help=monitor.HELP)(monitor.monitor)
+app.command("page", cls=Command, help=page.HELP)(page.page)
+app.command("page login", cls=Command, help=page.LOGIN)(page.login)
 app.command("token new", cls=Command, help=token.NEW)(token.new)
 app.command("token rotate", cls=Command, help=token.ROTATE)(token.rotate)
 app.command("token revoke", cls=Command, help=token.REVOKE)(token.revoke)

@@ -39,6 +39,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "predict": ("predict",),
     "serve": ("serve",),
     "monitor": ("monitor",),
+    "page": ("page",),
 }
 COMMANDS["sweep"] = ("sweep", *COMMANDS["train"])
 LABELLER = "label-"  # what the stages of `label` begin with; the kind of labeller follows
@@ -110,6 +111,12 @@ def _monitor() -> "type[Settings]":
     return MonitorSettings
 
 
+def _page() -> "type[Settings]":
+    from pupila.stages.page.settings import PageSettings
+
+    return PageSettings
+
+
 def _audit() -> "type[Settings]":
     from pupila.stages.label.review.audit import AuditSettings
 
@@ -149,7 +156,6 @@ def _table() -> "type[Settings]":
 STAGES: dict[str, "Callable[[], type[Settings]]"] = {
     "collect": _collect, "read": _read, "split": _split, "train": _train, "sweep": _sweep, "evaluate": _evaluate,
     "compress": _compress, "explain": _explain,
-    "predict": _predict, "serve": _serve, "monitor": _monitor, "label-audit": _audit, "label-queue": _queue,
-    "label-vlm": _vlm, "label-roboflow": _roboflow,
-    "label-bundle": _bundle, "label-csv": _table,
+    "predict": _predict, "serve": _serve, "monitor": _monitor, "page": _page, "label-audit": _audit,
+    "label-queue": _queue, "label-vlm": _vlm, "label-roboflow": _roboflow, "label-bundle": _bundle, "label-csv": _table,
 }  # fmt: skip

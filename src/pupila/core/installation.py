@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 NAME = "pupila"
 PIP, UV_PIP, UV_TOOL, PIPX = "pip", "uv pip", "uv tool", "pipx"
+_UI = "ui"  # the extra that no resolver accepts
 UV_RECEIPT, PIPX_RECEIPT = "uv-receipt.toml", "pipx_metadata.json"  # in the environments of these tools
 
 
@@ -31,6 +32,11 @@ class Installation:
 
     def install(self, extra: str) -> str:
         """The command that adds an extra."""
+        if extra == _UI and self.tool in (
+            PIP,
+            UV_PIP,
+        ):  # Gradio refuses the Pillow that Pupila needs, and runs with it
+            return f"{self._verb()} gradio && {self.install('client')}"
         names = ",".join(dict.fromkeys([*self.extras, extra]))
         if self.folder:
             source = f"{self.folder}[{names}]"

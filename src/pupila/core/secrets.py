@@ -84,7 +84,21 @@ def read_secret(variable: str) -> str:
             say("Both {variable} and {file} are set", variable=variable, file=file_variable),
             expected=say("the secret in one of them"), remedy=f"unset {variable}",
         )  # fmt: skip
-    expected = say("a text file with the secret alone, as {variable} names it", variable=file_variable)
+    return read_secret_file(
+        path, say("a text file with the secret alone, as {variable} names it", variable=file_variable)
+    )
+
+
+def read_secret_file(path: str, expected: str) -> str:
+    """The secret that is the whole content of a file, without white space around it.
+
+    Args:
+        path: of the file.
+        expected: of the error: what the file should be.
+
+    Raises:
+        PupilaError: the file can't be read or is empty; it names the file, and never its content.
+    """
     try:
         with Path(path).open("rb") as file:
             content = file.read(_MOST + 1)

@@ -22,9 +22,10 @@ from tests.colours import colour_model, info, write_colours
 
 def reference(groups: int = 5, classes: int = 3, embedding: int = 3) -> Reference:
     rng = np.random.default_rng(0)
+    confidence, brightness, sharpness = rng.random((3, groups))
     own = Observations(
-        *rng.random((3, groups)), rng.standard_normal((groups, 2)), rng.random((groups, classes))
-    )  # fmt: skip
+        confidence, brightness, sharpness, rng.standard_normal((groups, 2)), rng.random((groups, classes))
+    )
     return Reference(own, rng.standard_normal((embedding, 2)).astype(np.float32))
 
 

@@ -91,3 +91,20 @@ def check_proxies(proxies: Sequence[str]) -> None:
             raise PupilaError(
                 say("Invalid trusted proxy"), repr(proxy), say("an address or a network, such as 10.0.0.0/8")
             ) from fault
+
+
+def pair_certificate(chain: str | None, key: str | None) -> Certificate | None:
+    """The files of TLS as settings name them; None: plain HTTP.
+
+    Raises:
+        PupilaError: one of them is missing, can't be read, or they do not fit.
+    """
+    if chain is None and key is None:
+        return None
+    if chain is None or key is None:
+        raise PupilaError(
+            say("TLS needs a certificate and its key"),
+            say("only the setting {name}", name="key" if chain is None else "certificate"),
+            remedy="--certificate chain.pem --key key.pem",
+        )
+    return Certificate(chain, key)

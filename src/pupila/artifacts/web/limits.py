@@ -26,6 +26,7 @@ class ConnectionLimits:
     )
     linger_bytes: int = 67_108_864  # of a refused client that are read, likewise
     drain_seconds: float = 0.0  # after SIGTERM in which requests are still taken
+    grace_seconds: int = 30  # that accepted requests have after that
     lingering: int = 128  # connections that are refused above the limit and linger; the oldest one is reset
 
 

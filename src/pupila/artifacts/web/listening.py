@@ -23,7 +23,6 @@ from pupila.artifacts.web.protocol import bound_protocol
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 
-GRACE = 30  # seconds that accepted requests have after SIGTERM
 _LAST_PORT = 65_535
 _UNAVAILABLE = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
@@ -149,7 +148,7 @@ def make_server(app: App, limits: ConnectionLimits, certificate: Certificate | N
     )  # it warns of what is refused with an answer
     config = uvicorn.Config(
         app, http=bound_protocol(limits, app.state.listeners), ws="none", log_level="warning", access_log=False,
-        timeout_graceful_shutdown=GRACE, proxy_headers=False, server_header=False,
+        timeout_graceful_shutdown=limits.grace_seconds, proxy_headers=False, server_header=False,
         ssl_certfile=certificate.chain if certificate else None, ssl_keyfile=certificate.key if certificate else None,
     )  # fmt: skip
     app.state.server = server = Server(config, limits.drain_seconds, limits.head_seconds)

@@ -37,7 +37,7 @@ def shrink(rgb: Array, longest: int) -> Array:
 
 
 def encode_png(rgb: Array) -> bytes:
-    """The (H, W, 3) uint8 picture as PNG, without any metadata."""
+    """The (H, W, 3) uint8 picture, or (H, W, 4) with its opacity, as PNG, without any metadata."""
     buffer = io.BytesIO()
     Image.fromarray(rgb).save(buffer, "PNG")
     return buffer.getvalue()

@@ -31,6 +31,21 @@ def overlay_heat(rgb: Array, heat: Array, limit: float) -> Array:
     return np.asarray(drawn.round().astype(np.uint8))
 
 
+def heat_layer(heat: Array, limit: float) -> Array:
+    """(H, W, 4) uint8: the colours of `overlay_heat` alone, whose opacity is the share of the scale.
+
+    Args:
+        heat: (H, W) evidence.
+        limit: end of the scale.
+    """
+    share = np.clip(heat / limit, -1, 1)[..., None] if limit > 0 else np.zeros((*heat.shape, 1))
+    return (
+        np.concatenate([np.where(share > 0, FOR, AGAINST), 255 * np.abs(share)], axis=2)
+        .round()
+        .astype(np.uint8)
+    )
+
+
 def place_heat(cells: Array, height: int, width: int, box: tuple[float, float, float, float]) -> Array:
     """(height, width) float32: the evidence, stretched smoothly over its box of an image; 0 outside of it.
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from pupila.core.vocabulary import IGNORE
 from pupila.imaging.masks.label_map import class_colours
 
 Array = NDArray[Any]
@@ -31,6 +32,17 @@ def overlay(rgb: Array, mask: Array, classes: int, strength: float = 0.5) -> Arr
     laid = (1 - strength) * rgb + strength * colour_mask(mask, classes)
     bare = (mask == 0) & (classes == 2)
     return np.where(bare[..., None], rgb, laid + 0.5).astype(np.uint8)
+
+
+def mask_layer(mask: Array, classes: int) -> Array:
+    """(H, W, 4) uint8: the colours of `overlay` alone; the background of two classes and IGNORE are transparent.
+
+    Args:
+        mask: (H, W) uint8 class indices.
+        classes: C.
+    """
+    bare = (mask == IGNORE) | ((mask == 0) & (classes == 2))
+    return np.dstack([colour_mask(mask, classes), np.where(bare, 0, 255).astype(np.uint8)])
 
 
 def draw_prompt(

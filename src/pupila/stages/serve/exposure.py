@@ -4,7 +4,13 @@ import logging
 from dataclasses import dataclass
 
 from pupila.artifacts.web.access import AccessPolicy
-from pupila.artifacts.web.exposure import Certificate, Exposure, check_origins, check_proxies
+from pupila.artifacts.web.exposure import (
+    Certificate,
+    Exposure,
+    check_origins,
+    check_proxies,
+    pair_certificate,
+)
 from pupila.artifacts.web.listening import is_loopback
 from pupila.artifacts.web.logs import ServiceLogs
 from pupila.artifacts.web.rates import parse_rate
@@ -42,7 +48,7 @@ def open_gate(settings: ServeSettings, host: str) -> Gate:
     rate = parse_rate(settings.address_rate)
     check_origins(settings.cors)
     check_proxies(settings.trusted_proxy)
-    certificate = _find_certificate(settings)
+    certificate = pair_certificate(settings.certificate, settings.key)
     if (
         settings.tokens is not None
         and certificate is None
@@ -79,15 +85,3 @@ def _check_tokens(settings: ServeSettings, host: str) -> None:
             remedy="pupila token new --scopes predict --tokens tokens.json; pupila serve ... --tokens tokens.json "
             f"({say('or --open')})",
         )  # fmt: skip
-
-
-def _find_certificate(settings: ServeSettings) -> Certificate | None:
-    if settings.certificate is None and settings.key is None:
-        return None
-    if settings.certificate is None or settings.key is None:
-        raise PupilaError(
-            say("TLS needs a certificate and its key"),
-            say("only the setting {name}", name="key" if settings.certificate is None else "certificate"),
-            remedy="--certificate chain.pem --key key.pem",
-        )  # fmt: skip
-    return Certificate(settings.certificate, settings.key)

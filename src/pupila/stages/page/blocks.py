@@ -1,0 +1,213 @@
+"""The tabs of the page, in Gradio: the room's only file that knows it, with `mounting`."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from pupila.core.errors import PupilaError
+from pupila.core.messages import say
+from pupila.imaging.images.decode import ImageLimits
+from pupila.stages.page import feedback, single
+from pupila.stages.page.connection import Connection
+from pupila.stages.page.many import predict_many
+from pupila.stages.page.markup import describe_error
+from pupila.stages.page.settings import PageSettings
+from pupila.stages.page.single import Result, Shown
+from pupila.stages.page.status import describe_health, describe_model, describe_title
+from pupila.stages.page.uploads import take
+from pupila.stages.page.views import find_view
+
+_FOLDER = Path(__file__).parent
+_STATE_SECONDS = 3600  # after which an open image is forgotten
+_AT_ONCE = 4  # events of one kind
+_EVENT: Any = {"api_visibility": "private", "concurrency_limit": _AT_ONCE, "show_progress": "hidden"}
+_NO_FEEDBACK = (False, False, False, list[str]())
+
+
+@dataclass(frozen=True, slots=True)
+class _Single:
+    """The components of the tab for one image."""
+
+    upload: Any
+    explain: Any
+    verdict: Any
+    stage: Any
+    layer: Any
+    details: Any
+    state: Any
+
+
+@dataclass(frozen=True, slots=True)
+class _Feedback:
+    """The components for feedback on the open image."""
+
+    box: Any
+    label: Any  # the right class
+    labels: Any  # the right classes
+    note: Any
+
+
+def build_page(connection: Connection, settings: PageSettings) -> Any:
+    """The page as `gr.Blocks`.
+
+    Args:
+        connection: to the service.
+        settings: its limits.
+    """
+    with gr.Blocks(title="Pupila", analytics_enabled=False) as page:
+        title, notice = _html("pp-title"), _html("pp-notice")
+        retry = gr.Button(say("Try again"), visible=False, elem_id="pp-retry")
+        with gr.Tab(say("One image"), id="single"):
+            parts = _build_single(connection, settings)
+            opinion = _build_feedback(connection, parts)
+        with gr.Tab(say("Many images"), id="many"):
+            _build_many(connection, settings)
+        with gr.Tab(say("Model"), id="model"):
+            card, facts = gr.Markdown(elem_id="pp-card"), _html("pp-facts")
+        with gr.Tab(say("Health"), id="health") as tab:
+            health = _html("pp-health")
+            check = gr.Button(say("Check again"))
+
+        def refresh() -> tuple[Any, ...]:
+            """What depends on the model that the service has now."""
+            fault, explains, controls, model = "", False, _NO_FEEDBACK, ("", "")
+            try:
+                info = connection.info()
+                explains, controls = find_view(info.task).explains, feedback.find_controls(info)
+                model = describe_model(info)
+            except PupilaError as error:
+                fault = describe_error(error)
+            takes, has_label, has_labels, classes = controls
+            return (
+                describe_title(connection, settings.login is not None), fault, gr.Button(visible=bool(fault)), *model,
+                gr.Checkbox(visible=explains), gr.Column(visible=takes), gr.Dropdown(choices=classes, visible=has_label),
+                gr.CheckboxGroup(choices=classes, visible=has_labels),
+            )  # fmt: skip
+
+        outputs = [
+            title,
+            notice,
+            retry,
+            card,
+            facts,
+            parts.explain,
+            opinion.box,
+            opinion.label,
+            opinion.labels,
+        ]
+        page.load(refresh, None, outputs, **_EVENT)
+        retry.click(refresh, None, outputs, **_EVENT)
+        for event in (tab.select, check.click):
+            event(lambda: describe_health(connection), None, health, **_EVENT)
+    return page
+
+
+def _html(elem_id: str, **options: Any) -> Any:
+    """HTML of our own, without Gradio's style of texts."""
+    return gr.HTML(elem_id=elem_id, apply_default_css=False, **options)
+
+
+def _build_single(connection: Connection, settings: PageSettings) -> _Single:
+    limits = ImageLimits(max_bytes=settings.max_bytes)
+    parts = _Single(
+        gr.File(label=say("Image"), file_count="single", type="filepath", height=130, elem_id="pp-file"),
+        gr.Checkbox(label=say("Heat map: where the model sees evidence for its prediction"), visible=False),
+        _html("pp-verdict"),
+        _html("pp-picture", js_on_load=_read("stage.js")),
+        _html("pp-layer", html_template="", js_on_load=_read("layer.js")),
+        _html("pp-details"),
+        gr.State(time_to_live=_STATE_SECONDS),
+    )
+
+    def open_image(path: str, explain: bool) -> tuple[Any, ...]:
+        shown: Shown | None = None
+        try:
+            shown = single.open_image(connection, take(path), limits)
+            result = single.invite_prompt(shown) if single.takes_prompts(shown) else _predict(shown, explain)
+        except PupilaError as fault:
+            result = Result(describe_error(fault))
+        return None, result.verdict, result.stage, "", result.details, shown
+
+    def explain_again(shown: Shown | None, explain: bool) -> tuple[Any, ...]:
+        if shown is None or single.takes_prompts(shown):
+            return gr.skip(), gr.skip(), gr.skip(), gr.skip()
+        result = _predict(shown, explain)
+        return result.verdict, result.stage, result.details, shown
+
+    def _predict(shown: Shown, explain: bool) -> Result:
+        try:
+            return single.predict(connection, shown, explain)
+        except PupilaError as fault:
+            return Result(describe_error(fault))
+
+    def segment(shown: Shown | None, event: gr.EventData) -> tuple[Any, ...]:
+        if shown is None or event.key != shown.key:
+            return gr.skip(), gr.skip(), gr.skip(), gr.skip()
+        try:
+            prompt = {name: getattr(event, name) for name in ("points", "negatives", "box")}
+            segmented = single.segment(connection, shown, prompt)
+        except PupilaError as fault:
+            return describe_error(fault), "", "", shown
+        return segmented.verdict, segmented.layer, segmented.details, shown
+
+    shown = [parts.verdict, parts.stage, parts.details, parts.state]
+    opened = [parts.upload, parts.verdict, parts.stage, parts.layer, parts.details, parts.state]
+    parts.upload.upload(open_image, [parts.upload, parts.explain], opened, **_EVENT)
+    parts.explain.input(
+        explain_again, [parts.state, parts.explain], shown, trigger_mode="always_last", **_EVENT
+    )
+    parts.stage.select(
+        segment, parts.state, [parts.verdict, parts.layer, parts.details, parts.state], trigger_mode="always_last",
+        **_EVENT,
+    )  # fmt: skip
+    return parts
+
+
+def _build_feedback(connection: Connection, parts: _Single) -> _Feedback:
+    with gr.Column(visible=False, elem_id="pp-opinion") as box:
+        label = gr.Dropdown(
+            [], label=say("If it is wrong: the right class (optional)"), value=None, visible=False
+        )
+        labels = gr.CheckboxGroup(
+            [], label=say("If it is wrong: the right classes (optional)"), visible=False
+        )
+        with gr.Row():
+            right, wrong = gr.Button(say("Right")), gr.Button(say("Wrong"))
+        note = _html("pp-feedback")
+
+    def send_right(shown: Shown | None, request: gr.Request) -> str:
+        return feedback.send(connection, shown, True, None, _find_visitor(request))
+
+    def send_wrong(shown: Shown | None, label: str | None, labels: list[str], request: gr.Request) -> str:
+        return feedback.send(connection, shown, False, label or labels, _find_visitor(request))
+
+    right.click(send_right, parts.state, note, **_EVENT)
+    wrong.click(send_wrong, [parts.state, label, labels], note, **_EVENT)
+    parts.verdict.change(lambda: ("", None, []), None, [note, label, labels], **_EVENT)
+    return _Feedback(box, label, labels, note)
+
+
+def _find_visitor(request: gr.Request) -> str | None:
+    """The name with which the visitor has logged in; None: the page has no login."""
+    name: str | None = getattr(getattr(request.request, "state", None), "visitor", None)
+    return name
+
+
+def _build_many(connection: Connection, settings: PageSettings) -> None:
+    upload = gr.File(
+        label=say("Images"), file_count="multiple", type="filepath", height=130, elem_id="pp-files"
+    )
+    result = _html("pp-many")
+
+    def predict(paths: Sequence[str]) -> Iterator[tuple[Any, str]]:
+        for text in predict_many(connection, paths, settings.max_files):
+            yield None, text
+
+    upload.upload(predict, upload, [upload, result], **_EVENT)
+
+
+def _read(name: str) -> str:
+    return (_FOLDER / name).read_text(encoding="utf-8")

@@ -1,0 +1,36 @@
+"""Gradio mounted in our app, with fonts of the system and nothing from other hosts."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from pupila.artifacts.web.app import App
+from pupila.stages.page.blocks import build_page
+from pupila.stages.page.connection import Connection
+from pupila.stages.page.settings import PageSettings
+
+_FONTS = ("system-ui", "sans-serif")
+_CODE_FONTS = ("ui-monospace", "monospace")
+_MOST_STATES = 100  # visitors whose image is in memory
+
+
+def mount(app: App, connection: Connection, settings: PageSettings) -> Callable[[], None]:
+    """Mount the page at the root of the app.
+
+    Returns:
+        A function for the event loop that ends the connection which each visitor's browser keeps open.
+    """
+    page = build_page(connection, settings)
+    page.state_session_capacity = _MOST_STATES
+    theme = gr.themes.Default(primary_hue="blue", font=_FONTS, font_mono=_CODE_FONTS)
+    gr.mount_gradio_app(
+        app, page, "/", footer_links=[], run_history=False, max_file_size=settings.max_bytes, ssr_mode=False,
+        mcp_server=False, enable_monitoring=False, pwa=False, show_error=True, theme=theme,
+        css_paths=Path(__file__).with_name("page.css"),
+        app_kwargs={"docs_url": None, "redoc_url": None, "openapi_url": None},
+    )  # fmt: skip
+    mounted: Any = app.router.routes[-1]
+    stop: Callable[[], None] = mounted.app.stop_event.set
+    return stop

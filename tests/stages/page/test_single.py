@@ -1,0 +1,184 @@
+"""One image and many, with a service that is written by hand."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pupila.artifacts.web.client_errors import RefusedRequest, ServiceError, ServiceUnreachable
+from pupila.core.errors import PupilaError
+from pupila.imaging.images.decode import ImageFault, ImageLimits
+from pupila.imaging.images.heat import FOR, heat_layer
+from pupila.imaging.masks.drawing import mask_layer
+from pupila.stages.page import single
+from pupila.stages.page.feedback import find_controls
+from pupila.stages.page.many import BATCH, predict_many
+from pupila.stages.page.markup import draw_verdict
+from pupila.stages.page.status import describe_health
+from pupila.stages.page.uploads import Upload
+from pupila.tasks.classify import ClassPrediction
+from pupila.tasks.prompt import PromptPrediction
+from tests.colours import plain
+from tests.pictures import encoded
+
+PHOTO = encoded(plain(255, 0, 0))
+
+
+def refuse(reason: str) -> ServiceError:
+    return ServiceError("No", "why", "", "", RefusedRequest(400, "r", reason))
+
+
+@dataclass
+class Service:
+    """Records what it is asked; `faults` are raised first, one for each call."""
+
+    task: str = "classify"
+    faults: list[PupilaError] = field(default_factory=list)
+    calls: list[dict[str, Any]] = field(default_factory=list)
+    url: str = "http://127.0.0.1:1"
+
+    def info(self) -> Any:
+        return SimpleNamespace(task=self.task, classes=["a", "b"])
+
+    def health(self) -> Any:
+        self._fail()
+
+    def feedback(self, prediction: Any, **given: Any) -> None:
+        self.calls.append(given)
+
+    def predict(self, image: Any, *, explain: bool = False) -> Any:
+        self.calls.append({"explain": explain})
+        self._fail()
+        return self._wrap(ClassPrediction("<b>", 0.9, {"<b>": 0.9, "a": 0.1}, True, np.zeros(0)))
+
+    def predict_batch(self, images: Any, *, explain: bool = False) -> Any:
+        self.calls.append({"images": len(images)})
+        self._fail()
+        good = ClassPrediction("a", 0.9, {"a": 0.9, "b": 0.1}, False, np.zeros(0))
+        return [
+            self._wrap(good) if data == PHOTO else SimpleNamespace(value=None, fault=ImageFault("truncated", "cut"))
+            for data in images
+        ]  # fmt: skip
+
+    def segment(self, image: Any = None, *, image_id: str | None = None, **prompt: Any) -> Any:
+        self.calls.append({"image": image is not None, "image_id": image_id})
+        self._fail()
+        return self._wrap(PromptPrediction(np.eye(16, dtype=np.uint8), 0.8, 0.1, 0.9, False))
+
+    def _fail(self) -> None:
+        if self.faults:
+            raise self.faults.pop(0)
+
+    def _wrap(self, value: Any) -> Any:
+        return SimpleNamespace(
+            value=value, abstained=value.abstained, request_id=f"r{len(self.calls)}", image_id="i",
+            processing_time=0.01, response=SimpleNamespace(),
+        )  # fmt: skip
+
+
+def open_photo(service: Service, data: bytes = PHOTO) -> single.Shown:
+    return single.open_image(service, Upload("a.png", data), ImageLimits())
+
+
+def test_a_model_without_heat_maps_predicts_and_says_so() -> None:
+    service = Service(faults=[refuse("no-heat-map")])
+    result = single.predict(service, open_photo(service), True)
+    assert service.calls == [{"explain": True}, {"explain": False}]
+    assert "no heat map" in result.verdict and "abstains" in result.verdict
+    assert "<b>" not in result.verdict + result.details and "&lt;b&gt;" in result.details
+
+
+def test_the_second_click_sends_no_image_unless_it_is_forgotten() -> None:
+    service = Service("prompt")
+    shown = open_photo(service)
+    layers = [single.segment(service, shown, {"points": [[1, 2]]}).layer for _ in range(2)]
+    service.faults = [refuse("unknown-image-id")]
+    single.segment(service, shown, {"points": [[1, 2]]})
+    first, later = {"image": True, "image_id": None}, {"image": False, "image_id": "i"}
+    assert service.calls == [first, later, later, first]
+    assert layers[0] != layers[1]  # or the page would not notice the second
+
+
+def test_other_refusals_and_other_files_are_errors() -> None:
+    service = Service(faults=[refuse("queue-full")])
+    with pytest.raises(ServiceError):
+        single.predict(service, open_photo(service), True)
+    with pytest.raises(PupilaError, match="can't be used"):
+        open_photo(service, b"hello")
+    with pytest.raises(PupilaError, match="does not know"):
+        open_photo(Service("detect"))
+
+
+def write_files(folder: Path, contents: list[bytes]) -> list[str]:
+    paths = []
+    for number, data in enumerate(contents):
+        own = folder / str(number)
+        own.mkdir()
+        (own / f"{number}.png").write_bytes(data)
+        paths.append(str(own / f"{number}.png"))
+    return paths
+
+
+def test_many_images_come_in_parts_and_are_deleted(tmp_path: Path) -> None:
+    service = Service()
+    paths = write_files(tmp_path, [PHOTO] * BATCH + [b"no", PHOTO])
+    *progress, result = predict_many(service, paths, 100)
+    assert [call["images"] for call in service.calls] == [BATCH, 2]
+    assert f"value='{BATCH}'" in progress[-1]
+    assert "17 images, 1 error" in result and "cut" in result
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_part_that_fails_leaves_the_others(tmp_path: Path) -> None:
+    service = Service(faults=[refuse("queue-full")])
+    *_, result = predict_many(service, write_files(tmp_path, [PHOTO] * (BATCH + 1)), 100)
+    assert "1 image, 16 errors" in result and len(service.calls) == 2
+
+
+def test_a_service_that_stops_is_not_asked_again(tmp_path: Path) -> None:
+    service = Service(faults=[ServiceUnreachable("Gone")])
+    *_, result = predict_many(service, write_files(tmp_path, [PHOTO] * (3 * BATCH)), 100)
+    assert "0 images, 48 errors" in result and len(service.calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("task", "most", "message"), [("prompt", 9, "needs a prompt"), ("classify", 1, "Too many")]
+)
+def test_refused_uploads_are_deleted_too(tmp_path: Path, task: str, most: int, message: str) -> None:
+    [result] = predict_many(Service(task), write_files(tmp_path, [PHOTO] * 2), most)
+    assert message in result and not list(tmp_path.iterdir())
+
+
+def test_an_unreachable_service_is_described_with_a_remedy() -> None:
+    text = describe_health(Service(faults=[ServiceUnreachable("Can't reach <it>")]))
+    assert "reach &lt;it&gt;" in text and "pupila serve BUNDLE" in text
+
+
+@pytest.mark.parametrize(
+    ("task", "expected"),
+    [
+        ("classify", (True, True, False)),
+        ("multilabel", (True, False, True)),
+        ("segment", (True, False, False)),
+    ],
+)
+def test_feedback_has_the_controls_of_the_task(task: str, expected: tuple[bool, bool, bool]) -> None:
+    info = SimpleNamespace(task=task, classes=["a", "b"], takes_feedback=True)
+    assert find_controls(info) == (*expected, ["a", "b"])
+    assert find_controls(SimpleNamespace(task=task, classes=[]))[:3] == (False, False, False)
+
+
+def test_layers_are_transparent_where_nothing_is_shown() -> None:
+    mask = mask_layer(np.array([[0, 1, 255]], np.uint8), 2)
+    assert mask[0, :, 3].tolist() == [0, 255, 0]
+    assert mask_layer(np.array([[0, 255]], np.uint8), 3)[0, :, 3].tolist() == [255, 0]
+    heat = heat_layer(np.array([[0.0, 1.0, -0.5]]), 1.0)
+    assert heat[0, :, 3].tolist() == [0, 255, 128] and heat[0, 1, :3].tolist() == [*FOR]
+    assert not heat_layer(np.ones((2, 2)), 0.0)[..., 3].any()
+
+
+def test_a_name_is_escaped() -> None:
+    assert "<img" not in draw_verdict("<img src=x>", "<img src=x>", False)

@@ -51,7 +51,7 @@ def find_reference(bundle: Bundle) -> Reference | None:
     except (SafetensorError, KeyError, ValueError, IndexError) as fault:
         raise PupilaError(
             say("Can't read {path}", path=files.join(bundle.folder, REFERENCE_FILE)),
-            expected=say("the reference of {n} classes", n=len(bundle.info.classes)),
+            expected=say("the reference of this model"),
             remedy=say("copy the bundle again, or retrain"),
         ) from fault
     return Reference(own, arrays["projection"])

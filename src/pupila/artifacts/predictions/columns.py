@@ -20,4 +20,5 @@ class PredictionColumns:
     # Of the columns of a foreign table, those with predictions; empty where they are too few.
     readable: Callable[[Sequence[str], Sequence[str]], list[str]]
     expected: Callable[[], str]  # what a foreign table needs, in words
-    out_of_fold: Callable[[Sequence[str]], list[str]]  # what a run stores besides the columns of the image
+    # What a run stores besides the columns of the image: the prediction, and its logits where there are any.
+    out_of_fold: Callable[[Sequence[str]], list[str]]

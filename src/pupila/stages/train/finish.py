@@ -64,7 +64,7 @@ def write_run_bundle(
         network: trained.
         data: the data set.
         result: of validation.
-        images: rows of validation, rows that training or model selection used, and those of the reference.
+        images: rows of it.
     """
     network = replace(network, test_time_flips=plan.test_time_flips)
     for tower in network.towers:
@@ -72,10 +72,10 @@ def write_run_bundle(
             tower.encoder.to("cpu").eval()
         tower.head.to("cpu").eval()
     exporter, digests = EXPORTERS[network.task.name], data.images["sha256"].to_list()
-    to_compare = [
+    validated = [
         ParityImage(digests[row], partial(files.read_bytes, data.path(row))) for row in images.validation
     ]
-    onnx, parity = export_checked(network, Trained(frozen=not plan.unfreeze), to_compare)
+    onnx, parity = export_checked(network, Trained(frozen=not plan.unfreeze), validated)
     info = BundleInfo(
         made_by=f"pupila {__version__}",
         created=datetime.now(UTC).isoformat(timespec="seconds"),

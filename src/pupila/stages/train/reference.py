@@ -15,9 +15,8 @@ from pupila.artifacts.bundle.session import Session
 from pupila.artifacts.bundle.validation import ReferenceSource
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.splits import SplitFile
-from pupila.artifacts.predictions.classify import logit_column
+from pupila.artifacts.predictions.catalogue import PREDICTION_COLUMNS
 from pupila.artifacts.predictions.outputs import RECORDED
-from pupila.artifacts.predictions.segment import MASK
 from pupila.core import files
 from pupila.core.messages import percent, say, say_count
 from pupila.core.progress import progress
@@ -145,11 +144,9 @@ def pick_rows(
 def _read_outputs(
     plan: TrainPlan, rows: Sequence[int], predictions: pl.DataFrame
 ) -> dict[int, Array | bytes]:
-    columns = [logit_column(name) for name in plan.classes]
+    first, *logits = PREDICTION_COLUMNS[plan.task].out_of_fold(plan.classes)
     values: Any = (
-        predictions[MASK].to_list()
-        if MASK in predictions.columns
-        else predictions.select(columns).to_numpy().astype(np.float32)
+        predictions.select(logits).to_numpy().astype(np.float32) if logits else predictions[first].to_list()
     )
     return dict(zip(rows, values, strict=True))
 

@@ -37,6 +37,7 @@ SAME = {
     "--label": "who labels in collect, and the class in explain", "--split": "a split of the data",
     "--rate": "requests for a unit of time, sent or taken", "--tokens": "file of tokens",
     "--overlap": "what is twice: pixels of tiles, time of two tokens", "--key": "API key's variable, or TLS key's file",
+    "--bundle": "the bundle that predicts, or whose reference counts", "--again": "draws anew",
     "--test": "the test split: its share in split, whether it is evaluated in sweep",
 }  # fmt: skip
 

@@ -33,7 +33,7 @@ def queue(
 ) -> None:
     """Choose, review, and print the outcome."""
     from pupila.api.label import Review, review_queue
-    from pupila.stages.label.review.queue_sentences import describe_queue, describe_result
+    from pupila.stages.label.review.queue_sentences import sentences
 
     check_port(port)
     opened, settings = open_data(ctx, data, json_)
@@ -43,6 +43,6 @@ def queue(
     if json_:
         print(dump_json(result.as_dict(), indent=1))
         return
-    for sentence in [*describe_queue(result.queue), *describe_result(result)]:
+    for sentence in sentences(result):
         print(sentence)
     print("\n" + say("Queue: {path}", path=result.file))

@@ -24,7 +24,7 @@ from pupila.demo.reviewer import review_page
 from pupila.demo.round_trip import serve_bundle
 from pupila.demo.steps import prepare_folder, print_step, train_from_scratch
 from pupila.stages.evaluate.sentences import sentences as evaluation_sentences
-from pupila.stages.label.review.queue_sentences import describe_queue, describe_result
+from pupila.stages.label.review.queue_sentences import sentences as queue_sentences
 
 TRAINED, QUIET, CHANGED, FRESH = 140, 50, 240, 100  # products
 EACH = 3  # photos of a product in training; the service gets one of each
@@ -147,7 +147,7 @@ def _review(folder: Path, log: Path, bundle: str, photos: Sequence[Photo]) -> No
 
     review = Review("synthetic", 0, start_review)
     result = review_queue(folder, log=log, bundle=bundle, review=review, limit=QUEUED, random_share=AT_RANDOM)
-    print("\n".join([*describe_queue(result.queue), *describe_result(result)]))
+    print("\n".join(queue_sentences(result)))
     print_step(f"pupila split {folder} --extend")
     print(split(folder, extend=True).origin)
 

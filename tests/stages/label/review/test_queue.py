@@ -25,6 +25,7 @@ from pupila.stages.label.review.queue import QueueSettings, make_queue
 from pupila.stages.label.review.queue_choice import measure_unlikeness
 from pupila.stages.label.review.queue_file import Queue
 from pupila.stages.label.review.queue_sentences import describe_queue, describe_result
+from pupila.stages.label.review.session import Review
 from tests.pictures import encoded, photo, write_classes, write_scenes
 from tests.several_labels import write_several_labels
 
@@ -70,7 +71,7 @@ def label_all(
 ) -> queues.QueueResult:
     """Label images of the queue, in the place of its page."""
 
-    class Answered(queues.Review):
+    class Answered(Review):
         def __init__(self, *args: Any) -> None:
             super().__init__(*args)
             for _ in range(most):

@@ -9,6 +9,11 @@ from pupila.statistics.intervals import MIN_GROUPS
 _VERSION = 12  # characters of a hash
 
 
+def sentences(result: QueueResult) -> list[str]:
+    """The queue, the answers so far, and the live accuracy."""
+    return [*describe_queue(result.queue), *describe_result(result)]
+
+
 def describe_queue(queue: Queue) -> list[str]:
     """What was chosen, and from what."""
     if not queue.items:

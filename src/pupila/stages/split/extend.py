@@ -143,8 +143,8 @@ def _describe(new: Counter[str], joined: Counter[str], drawn: int, components: A
                      images=count_images(len(components), len(np.unique(components))))]  # fmt: skip
     if joined:
         into = listing([f"{name} {joined[name]}" for name in SPLITS if joined[name]])
-        sentences.append(say("{images} joined groups of the split ({shares}).", shares=into,
-                             images=say_images(joined.total())))  # fmt: skip
+        sentences.append(say("{photos} joined groups of the split ({shares}).", shares=into,
+                             photos=say_images(joined.total())))  # fmt: skip
     if drawn:
         sentences.append(say("{images} drawn at random were shared out as the settings say.",
                              images=say_images(drawn)))  # fmt: skip

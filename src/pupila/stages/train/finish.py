@@ -60,8 +60,7 @@ def write_run_bundle(
 
     Args:
         folder: of the bundle.
-        plan: of the run.
-        network: trained.
+        plan, network: of the run.
         data: the data set.
         result: of validation.
         images: rows of it.

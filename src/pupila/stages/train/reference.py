@@ -74,9 +74,10 @@ def _decide_share(settings: Any, data: Dataset, splits: SplitFile, task: str) ->
             "{n} training groups, fewer than {few}: all are trained on, and the bundle has no reference for monitoring",
             groups, few=FEW_GROUPS,
         )  # fmt: skip
-    return SHARE, say(
-        "{share} of {n} training groups, the reference for monitoring", share=percent(SHARE), n=groups
-    )
+    return SHARE, say_count(
+        "{share} of {n} training group, the reference for monitoring",
+        "{share} of {n} training groups, the reference for monitoring", groups, share=percent(SHARE),
+    )  # fmt: skip
 
 
 def leave_out_reference(data: Dataset, splits: SplitFile, share: float, seed: int) -> SplitFile:

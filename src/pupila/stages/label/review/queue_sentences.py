@@ -1,5 +1,6 @@
 """A queue and its answers in sentences."""
 
+from pupila.artifacts.dataset.splits import count_images
 from pupila.core.messages import percent, say, say_count, say_images
 from pupila.stages.label.review.live_accuracy import LiveAccuracy
 from pupila.stages.label.review.queue import QueueResult, describe_parts
@@ -50,14 +51,14 @@ def describe_result(result: QueueResult) -> list[str]:
 def _describe_live(live: LiveAccuracy) -> str:
     reviewed = live.reviewed - live.unsure
     values = {
-        "version": live.model_version[:_VERSION], "unsure": live.unsure, "groups": live.groups,
-        "images": say_images(reviewed), "value": live.accuracy.value_text(),
+        "version": live.model_version[:_VERSION], "unsure": live.unsure,
+        "sample": count_images(reviewed, live.groups), "value": live.accuracy.value_text(),
     }  # fmt: skip
     if not reviewed:
         return say("Live accuracy of model {version}: no answers yet.", **values)
     if live.accuracy.low is None:
-        return say("Live accuracy of model {version}: {value} ({images} in {groups} groups drawn at random; fewer "
-                   "than {least} groups give no confidence interval; {unsure} unsure).",
+        return say("Live accuracy of model {version}: {value} ({sample} drawn at random; fewer than "
+                   "{least} groups give no confidence interval; {unsure} unsure).",
                    least=MIN_GROUPS, **values)  # fmt: skip
-    return say("Live accuracy of model {version}: {value} (95 % CI {interval}, n = {images} in {groups} groups drawn "
-               "at random; {unsure} unsure).", interval=live.accuracy.interval_text(), **values)  # fmt: skip
+    return say("Live accuracy of model {version}: {value} (95 % CI {interval}, n = {sample} drawn at random; "
+               "{unsure} unsure).", interval=live.accuracy.interval_text(), **values)  # fmt: skip

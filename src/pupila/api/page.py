@@ -55,6 +55,20 @@ def serve_page(
         run(app, host, port, lambda taken: ready(scheme, taken), limits, certificate)
 
 
+def set_login(path: str, name: str, password: str) -> bool:
+    """Add a name to a page's file of logins, or replace its password.
+
+    Returns:
+        Whether the name is new.
+
+    Raises:
+        PupilaError: no name, a password that is too short or too long, or a file that can't be written.
+    """
+    from pupila.artifacts.web import login
+
+    return login.set_login(path, name, password)
+
+
 def _make_guard(settings: "PageSettings", host: str) -> "Guard":
     """Who may use the page.
 

@@ -50,7 +50,7 @@ def login(
     ] = "logins.txt",
 ) -> None:
     """Read the password, and store its hash."""
-    from pupila.artifacts.web.login import set_login
+    from pupila.api.page import set_login
 
     if sys.stdin.isatty():
         password = typer.prompt(say("Password"), hide_input=True, confirmation_prompt=True)

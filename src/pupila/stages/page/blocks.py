@@ -83,8 +83,8 @@ def build_page(connection: Connection, settings: PageSettings) -> Any:
             takes, has_label, has_labels, classes = controls
             return (
                 describe_title(connection, settings.login is not None), fault, gr.Button(visible=bool(fault)), *model,
-                gr.Checkbox(visible=explains), gr.Column(visible=takes), gr.Dropdown(choices=classes, visible=has_label),
-                gr.CheckboxGroup(choices=classes, visible=has_labels),
+                gr.Checkbox(visible=explains), gr.Column(visible=takes),
+                gr.Dropdown(choices=classes, visible=has_label), gr.CheckboxGroup(choices=classes, visible=has_labels),
             )  # fmt: skip
 
         outputs = [

@@ -56,7 +56,7 @@ class Batch:
         if failed:
             parts.append(draw_table((say("file"), say("error")), [(row.name, row.error) for row in failed],
                                     say("Files without a prediction")))  # fmt: skip
-        parts.append(draw_download("predictions.csv", self.write_csv(), say("Download as CSV")))
+        parts.append(draw_download("predictions.csv", self.format_table(), say("Download as CSV")))
         if usable:
             columns = (say("file"), say("prediction"), say("confidence"), say("abstained"))
             shown = [_cells(row) for row in usable[:_MOST_ROWS]]
@@ -65,7 +65,7 @@ class Batch:
             parts.append(draw_note(say_count("The CSV has {n} more.", "The CSV has {n} more.", rest)))
         return "".join(parts)
 
-    def write_csv(self) -> str:
+    def format_table(self) -> str:
         """A row for every file, in the order of the upload."""
         head = ("file", "prediction", "confidence", "abstained", "error")
         body = [

@@ -35,6 +35,7 @@ SAME = {
     "--folds": "of cross-validation", "--max-bytes": "largest file", "--port": "of the page",
     "--name": "what the result is called: a site, a model",
     "--label": "who labels in collect, and the class in explain", "--split": "a split of the data",
+    "--false-alarm-every": "groups between two false alarms",
     "--rate": "requests for a unit of time, sent or taken", "--tokens": "file of tokens",
     "--overlap": "what is twice: pixels of tiles, time of two tokens", "--key": "API key's variable, or TLS key's file",
     "--bundle": "the bundle that predicts, or whose reference counts", "--again": "draws anew",

@@ -287,8 +287,8 @@ class CollectOptions(TypedDict, total=False):
 class MonitorOptions(TypedDict, total=False):
     """When an alarm is raised."""
 
-    false_alarm_every: float
-    """groups of related images in which a false alarm is expected once [default: 10000]."""
+    false_alarm_every: int
+    """mean number of groups of images between two false alarms of drift, at least [default: 10000]."""
 
 
 class ServeOptions(TypedDict, total=False):

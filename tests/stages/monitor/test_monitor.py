@@ -97,7 +97,7 @@ def test_rare_false_alarms_need_more_evidence(bundle: Bundle, tmp_path: Path) ->
     often = pupila.monitor(log, bundle, false_alarm_every=100).alarm
     seldom = pupila.monitor(log, bundle, false_alarm_every=10_000).alarm
     assert often is not None and seldom is not None and often.group < seldom.group
-    assert pupila.monitor(log, bundle, false_alarm_every=1e30).alarm is None
+    assert pupila.monitor(log, bundle, false_alarm_every=10**60).alarm is None
     with pytest.raises(PupilaError, match="false_alarm_every"):
         pupila.monitor(log, bundle, false_alarm_every=0)
 
@@ -205,9 +205,9 @@ def test_the_command_exits_with_1_after_an_alarm(
     assert run(["monitor", str(log), bundle.folder, "--out", str(tmp_path / "drift")]) == 1
     printed = capsys.readouterr().out
     assert printed.startswith("Alarm: the images have changed") and printed.rstrip().endswith("drift.html")
-    assert run(["monitor", str(log), bundle.folder, "--false-alarm-every", "1e30", "--json"]) == 0
+    assert run(["monitor", str(log), bundle.folder, "--false-alarm-every", str(10**60), "--json"]) == 0
     report = DriftReport.model_validate_json(capsys.readouterr().out)
-    assert report.alarm is None and report.false_alarm_every == 1e30
+    assert report.alarm is None and report.false_alarm_every == 10**60
     assert (Path(bundle.folder).parent / "drift" / "drift.html").is_file()
     assert run(["monitor", str(tmp_path), bundle.folder]) == 2
     assert "No log in" in capsys.readouterr().err

@@ -103,7 +103,7 @@ class DriftReport(Record):
     bundle: str = Field(description="name of the model")
     version: str = Field(description="hash of the bundle")
     task: str
-    false_alarm_every: float = Field(
+    false_alarm_every: int = Field(
         description="groups in which a false alarm is expected once; an alarm is raised where the evidence reaches it"
     )
     reference_groups: int

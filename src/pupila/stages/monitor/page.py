@@ -1,8 +1,7 @@
 """The page of monitoring."""
 
 from pathlib import Path, PurePosixPath
-
-from markupsafe import Markup
+from typing import Any
 
 from pupila.artifacts.report import charts
 from pupila.artifacts.report.drift import DriftReport, StreamChange, UnlikeImage
@@ -47,7 +46,7 @@ def _explain_evidence(report: DriftReport) -> list[str]:
     return texts if report.alarm else [*texts, describe_evidence(report)]
 
 
-def _draw_evidence(report: DriftReport) -> Markup:
+def _draw_evidence(report: DriftReport) -> Any:
     alarm = report.alarm
     marks = {} if alarm is None else {say("change"): alarm.since_group, say("alarm"): alarm.group}
     return charts.threshold_curve(
@@ -56,7 +55,7 @@ def _draw_evidence(report: DriftReport) -> Markup:
     )  # fmt: skip
 
 
-def _draw_streams(report: DriftReport) -> list[Markup]:
+def _draw_streams(report: DriftReport) -> list[Any]:
     """The changed streams; without an alarm those that are no projections of the embedding."""
     chosen = [stream for stream in report.streams if _is_drawn(stream, report)]
     after = say("log") if report.alarm is None else say("since the change")

@@ -99,7 +99,7 @@ def _describe_confidence(report: DriftReport, alarm: Alarm) -> str:
 
 
 def _every(report: DriftReport) -> str:
-    return integer(round(report.false_alarm_every))
+    return integer(report.false_alarm_every)
 
 
 def _describe_comparison(report: DriftReport) -> list[str]:

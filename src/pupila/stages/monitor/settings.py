@@ -1,6 +1,6 @@
 """The settings of monitoring."""
 
-from pydantic import Field
+from pydantic import Field, PositiveInt
 
 from pupila.core.settings import Settings
 
@@ -8,8 +8,7 @@ from pupila.core.settings import Settings
 class MonitorSettings(Settings):
     """When an alarm is raised."""
 
-    false_alarm_every: float = Field(
+    false_alarm_every: PositiveInt = Field(
         default=10_000,
-        gt=1,
-        description="groups of related images in which a false alarm is expected once",
+        description="mean number of groups of images between two false alarms of drift, at least",
     )

@@ -28,7 +28,7 @@ class Watch:
     since: int  # row of the first group after the change; 0 without an alarm
 
 
-def watch(reference: Observations, observations: Observations, false_alarm_every: float) -> Watch:
+def watch(reference: Observations, observations: Observations, false_alarm_every: int) -> Watch:
     """Feed the groups of a log to a detector, one after the other.
 
     Args:
@@ -59,7 +59,7 @@ def watch(reference: Observations, observations: Observations, false_alarm_every
     return Watch(history, detector.evidence, detector.alarm_at, largest, changed, since)
 
 
-def _list_changed(streams: dict[str, float], false_alarm_every: float) -> list[str]:
+def _list_changed(streams: dict[str, float], false_alarm_every: int) -> list[str]:
     """Those whose own evidence raises an alarm in spite of their number, and that with the most in any case."""
     most, limit = max(streams, key=streams.__getitem__), false_alarm_every * len(streams)
     return [name for name, own in streams.items() if own >= limit or name == most]

@@ -51,7 +51,7 @@ def _draw_evidence(report: DriftReport) -> Any:
     marks = {} if alarm is None else {say("change"): alarm.since_group, say("alarm"): alarm.group}
     return charts.threshold_curve(
         say("Evidence of a change"), [(point.group, point.evidence) for point in report.history],
-        report.false_alarm_every, marks, (say("Group"), say("Evidence")),
+        float(report.false_alarm_every), marks, (say("Group"), say("Evidence")),
     )  # fmt: skip
 
 

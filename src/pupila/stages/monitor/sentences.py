@@ -93,7 +93,7 @@ def _describe_change(stream: StreamChange) -> str:
 def _describe_confidence(report: DriftReport, alarm: Alarm) -> str:
     return say(
         "The alarm was raised {after} groups later, at {time}. While images look like the reference, a false alarm is "
-        "expected once in {every} groups.",
+        "expected at most once in {every} groups.",
         after=integer(alarm.group - alarm.since_group), time=show_time(alarm.time), every=_every(report),
     )  # fmt: skip
 

@@ -104,7 +104,7 @@ class DriftReport(Record):
     version: str = Field(description="hash of the bundle")
     task: str
     false_alarm_every: int = Field(
-        description="groups in which a false alarm is expected at most once; an alarm is raised where the evidence reaches it"
+        description="groups in which a false alarm is expected at most once; evidence that raises an alarm"
     )
     reference_groups: int
     counts: LogCounts

@@ -37,10 +37,12 @@ def test_two_groups_by_hand() -> None:
     twice = (1 + once) * [bet(z[1]) for bet in bets]
     detector = DriftDetector(only_brightness([0.0, 1.0]), 1000, seed=7)
     watch(detector, only_brightness([2.0]))
-    assert detector.evidence == pytest.approx(once @ WEIGHTS)
+    assert detector.evidence == pytest.approx(once @ WEIGHTS / 3)  # confidence and sharpness are unknown
     watch(detector, only_brightness([-1.0]))
-    assert detector.evidence == pytest.approx(twice @ WEIGHTS)
-    assert detector.streams == {"brightness": detector.evidence}
+    assert detector.evidence == pytest.approx(twice @ WEIGHTS / 3)
+    assert detector.streams == pytest.approx(
+        {"confidence": 0, "brightness": 3 * detector.evidence, "sharpness": 0}
+    )
     assert detector.groups == 2
 
 
@@ -93,7 +95,7 @@ def test_another_spread_is_detected(factor: float) -> None:
 def test_an_alarm_stays_and_the_statistics_stay_finite() -> None:
     detector = DriftDetector(only_brightness(np.linspace(0, 1, 10_000).tolist()), 1000)
     watch(detector, only_brightness(np.linspace(2, 3, 400).tolist()))
-    assert detector.alarm_at == 2  # two beyond all of ten thousand
+    assert detector.alarm_at == 3  # three beyond all of ten thousand
     assert np.isfinite(detector.evidence)
 
 
@@ -124,8 +126,17 @@ def test_what_is_unknown_is_left_out() -> None:
     detector = watch(DriftDetector(reference, 1000), gaps)
     left_out = {"brightness", "embedding 0", "embedding 1"}
     assert detector.streams == {name: 0 if name in left_out else r for name, r in whole.streams.items()}
-    without = DriftDetector(replace(reference, brightness=np.full(30, np.nan)), 1000)
-    assert "brightness" not in watch(without, stream).streams
+
+
+def test_what_the_reference_does_not_know_is_compared_with_its_own_beginning() -> None:
+    random = np.random.default_rng(6)
+    reference = replace(draw(random, 30), brightness=np.full(30, np.nan))
+    same = watch(
+        DriftDetector(reference, 1000), replace(draw(random, 60), brightness=random.normal(5, 0.1, 60))
+    )
+    assert same.streams["brightness"] < 60  # other values than any before are no change
+    changed = watch(same, replace(draw(random, 60), brightness=random.normal(6, 0.1, 60)))
+    assert changed.streams["brightness"] > 1e4 and changed.alarm_at is not None and changed.alarm_at > 60
 
 
 @pytest.mark.parametrize("groups", [1, 2, 5])

@@ -1,6 +1,6 @@
 """The reference of a bundle: what its predictions look like on images that it was not trained on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +19,24 @@ PROJECTIONS = 8  # of the embedding
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """Predictions for images that chose nothing: out of fold, or left out of the training for this."""
+    """Predictions for images that were left out of the training for this, or out of fold."""
 
     observations: Observations  # a row for each group
     projection: NDArray[np.float32]  # (E, PROJECTIONS) of the embedding
+    is_out_of_fold: bool = False
+
+    @property
+    def monitored(self) -> Observations:
+        """What a stream can be compared with.
+
+        The models of the folds learned from fewer images than the served one, which is more confident: false alarms
+        would be more frequent than promised. Confidence and classes are unknown then, and a stream of them is compared
+        with its own beginning.
+        """
+        if not self.is_out_of_fold:
+            return self.observations
+        own = self.observations
+        return replace(own, confidence=own.confidence * np.nan, outputs=own.outputs * np.nan)
 
 
 def encode_reference(reference: Reference) -> bytes:
@@ -54,7 +68,8 @@ def find_reference(bundle: Bundle) -> Reference | None:
             expected=say("the reference of this model"),
             remedy=say("copy the bundle again, or retrain"),
         ) from fault
-    return Reference(own, arrays["projection"])
+    drift = bundle.info.drift
+    return Reference(own, arrays["projection"], drift is not None and drift.source == "out-of-fold")
 
 
 def read_reference(bundle: Bundle) -> Reference:

@@ -44,7 +44,7 @@ def monitor_log(path: str | Path, source: PredictingSource, settings: MonitorSet
     reference = read_reference(bundle)
     log = read_log(path, bundle, reference)
     own, classes, task = reference.observations, bundle.info.classes, MONITORED[bundle.info.task]
-    watched = watch(own, log.observations, settings.false_alarm_every)
+    watched = watch(reference.monitored, log.observations, settings.false_alarm_every)
     since = log.observations.select(np.arange(watched.since, len(log.images)))
     streams = describe_streams(own, since, watched, classes)
     correctness = [task.correctness(each, bundle.info) for each in (own, since)]

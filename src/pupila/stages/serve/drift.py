@@ -108,7 +108,7 @@ class LiveMonitor:
     def _watch(self, bundle: Bundle, latest: PredictionRecord | None = None) -> _Watched:
         """Begin with a version, from what the log has of it; the latest record may be in the log already."""
         reference = find_reference(bundle)
-        detector = None if reference is None else DriftDetector(reference.observations, self._every)
+        detector = None if reference is None else DriftDetector(reference.monitored, self._every)
         watched = _Watched(bundle, detector, GroupPicker())
         if detector is not None:
             own = latest and (latest.request_id, latest.item)

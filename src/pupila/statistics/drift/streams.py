@@ -21,7 +21,6 @@ class Streams:
 
     names: list[str]  # confidence, brightness, sharpness, embedding 0.., outputs 0..
     weights: NDArray[np.float64]  # (S,) sum to 1: equal for each family, then for each stream of it
-    columns: NDArray[np.intp]  # (S,) of all values
     projections: int
     classes: int
 
@@ -36,21 +35,20 @@ class Streams:
             raise ValueError(
                 f"{shapes[0]} projections of {shapes[1]} classes, expected {self.projections} of {self.classes}"
             )
-        return _join_values(observations, self.projections)[:, self.columns]
+        return _join_values(observations, self.projections)
 
 
 def choose_streams(reference: Observations) -> Streams:
-    """The streams with a known value in the reference."""
+    """The streams of a reference; one that it does not know is compared with its own beginning."""
     projections, classes = reference.embedding.shape[1], reference.outputs.shape[1]
     families = [
         *((name, name) for name in SINGLE_STREAMS),
         *(("embedding", f"embedding {number}") for number in range(projections)),
         *(("outputs", f"outputs {number}") for number in range(min(classes, OUTPUT_STREAMS))),
     ]
-    columns = np.flatnonzero(~np.isnan(_join_values(reference, projections)).all(axis=0))
-    family = [families[column][0] for column in columns]
+    family = [name for name, _ in families]
     weights = np.array([1 / (len(set(family)) * family.count(name)) for name in family])
-    return Streams([families[column][1] for column in columns], weights, columns, projections, classes)
+    return Streams([name for _, name in families], weights, projections, classes)
 
 
 def _join_values(observations: Observations, projections: int) -> NDArray[np.float64]:

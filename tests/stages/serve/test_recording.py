@@ -1,9 +1,11 @@
 """The log of predictions: what is served is recorded, whatever fails, and drift is monitored live."""
 
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -190,7 +192,7 @@ def test_another_model_is_monitored_from_its_own_first_image(tmp_path: Path) -> 
     first, second = write_referenced(tmp_path / "a"), write_referenced(tmp_path / "b", scale=5)
     current = [first]
     monitor = LiveMonitor(str(tmp_path / "log"), 1000, lambda: current[0])
-    monitor.start()
+    monitor.start(threading.Event())
 
     def add(bundle: Bundle, number: int) -> None:
         monitor.add(record_for(bundle, number), bundle)
@@ -202,6 +204,14 @@ def test_another_model_is_monitored_from_its_own_first_image(tmp_path: Path) -> 
     add(first, 3)  # of a request that still drains
     add(second, 4)
     assert monitor.describe().groups == 2 and monitor.describe().model_version == second.hash
+    current[0] = first  # a rollback continues where the version ended
+    assert monitor.describe().groups == 1
+    add(first, 1)  # the id of another client's request
+    add(first, 5)
+    assert monitor.describe().groups == 2  # of which one is the same image again
+    monitor.miss()
+    monitor.fail()
+    assert (monitor.describe().status, monitor.describe().unmonitored) == ("failed", 1)
 
 
 def record_for(bundle: Bundle, number: int) -> PredictionRecord:
@@ -225,8 +235,16 @@ def test_a_bundle_without_reference_is_recorded_and_said(
 class Broken:
     """A monitor that fails."""
 
-    def start(self) -> None:
+    failed = False
+
+    def start(self, ending: threading.Event) -> None:
         pass
+
+    def miss(self) -> None:
+        pass
+
+    def fail(self) -> None:
+        self.failed = True
 
     def add(self, record: PredictionRecord, bundle: Bundle) -> None:
         raise RuntimeError("broken")
@@ -237,15 +255,46 @@ def test_a_monitor_that_fails_stops_neither_service_nor_log(
 ) -> None:
     bundle = write_colours(tmp_path / "b")
     predictor, log = Predictor(bundle), PredictionLog(str(tmp_path / "log"), 10**6)
-    log.start(Broken())
+    log.start(broken := Broken())
     image = predictor.preprocess(encoded(plain(9, 0, 0)))
     (prediction,) = predictor.predict_batch([image])
-    trace = ImageTrace(RequestNote("r", "", time.perf_counter()), 0, "a", b"", 8, 8, None)
+    trace = ImageTrace(RequestNote("r", "", time.perf_counter()), 0, "a", None, 8, 8, None)
     for _ in range(3):
-        log.write(trace, prediction, read_bundle(bundle.folder), [])
+        log.write(trace, prediction, read_bundle(bundle.folder))
     log.close()
-    assert len(read(tmp_path / "log")) == 3
+    assert len(read(tmp_path / "log")) == 3 and broken.failed
     assert sum("no longer monitored" in message for message in caplog.messages) == 1
+
+
+def test_a_fault_of_the_log_fails_no_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("a fault")
+
+    with served(write_colours(tmp_path / "b"), tmp_path / "log") as client:
+        for name in ("measure_appearance", "_make_record"):
+            with monkeypatch.context() as patched:
+                patched.setattr(f"pupila.stages.serve.recording.{name}", fail)
+                post(client, encoded(plain(9, 0, 0)))
+        post(client, encoded(plain(9, 0, 0)))
+    assert len(read(tmp_path / "log")) == 1
+    assert sum("can't be recorded" in message for message in caplog.messages) == 1
+
+
+def test_images_that_wait_take_little_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pupila.stages.serve.recording._MOST_BYTES", 1000)
+    bundle, log = write_colours(tmp_path / "b"), tmp_path / "log"
+    predictor = Predictor(bundle)
+    recorded = PredictionLog(str(log), 10**6, StoredImages(str(log), 1, 10**6))
+    (prediction,) = predictor.predict_batch([predictor.preprocess(encoded(plain(9, 0, 0)))])
+    note = RequestNote("r", "", time.perf_counter())
+    for number in range(5):  # before anything is stored
+        content = partial(bytes, [number] * 300)
+        recorded.write(ImageTrace(note, number, f"{number:064x}", content, 8, 8, None), prediction, bundle)
+    recorded.start(Broken())
+    recorded.close()
+    assert [bool(record.file) for record in read(log)] == [True, True, True, False, False]
 
 
 def test_lines_are_json_without_private_content(tmp_path: Path) -> None:

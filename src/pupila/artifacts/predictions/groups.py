@@ -28,6 +28,11 @@ class GroupPicker:
         self._open: OrderedDict[str, _Open] = OrderedDict()  # by name, the one that waits longest first
         self._closed: OrderedDict[str, None] = OrderedDict()  # the latest
 
+    @property
+    def open(self) -> int:
+        """Groups that may have further images."""
+        return len(self._open)
+
     def add(self, record: PredictionRecord) -> Iterator[PredictionRecord]:
         """The groups that are closed now."""
         self.images += 1

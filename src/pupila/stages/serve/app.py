@@ -27,7 +27,7 @@ from pupila.stages.serve.follow import Follower
 from pupila.stages.serve.metrics import StateCollector, Worker
 from pupila.stages.serve.predict_routes import add_predictions
 from pupila.stages.serve.readiness import add_health
-from pupila.stages.serve.recording import PredictionLog, open_log
+from pupila.stages.serve.recording import open_log
 from pupila.stages.serve.runtime import choose_runtime
 from pupila.stages.serve.segment_routes import add_segment
 from pupila.stages.serve.settings import ServeSettings
@@ -58,17 +58,17 @@ AnyWorker = TypeVar("AnyWorker", bound=Worker)
 class Routes(Generic[AnyWorker]):
     """The worker and the routes for bundles of one task."""
 
-    worker: Callable[[Bundle, ServeSettings, PredictionLog | None], AnyWorker]
+    worker: Callable[[Bundle, ServeSettings], AnyWorker]
     add: Callable[[App, AnyWorker], None]  # adds its routes to the app
 
 
-def _batcher(bundle: Bundle, settings: ServeSettings, log: PredictionLog | None) -> Batcher:
-    return Batcher(Predictor(bundle, settings, choose_runtime(bundle, settings.runtime)), settings, log)
+def _batcher(bundle: Bundle, settings: ServeSettings) -> Batcher:
+    return Batcher(Predictor(bundle, settings, choose_runtime(bundle, settings.runtime)), settings)
 
 
-def _embeddings(bundle: Bundle, settings: ServeSettings, log: PredictionLog | None) -> Embeddings:
+def _embeddings(bundle: Bundle, settings: ServeSettings) -> Embeddings:
     runtime = choose_runtime(bundle, settings.runtime)
-    return Embeddings(Prompter(bundle, settings, 1, runtime), settings, log)
+    return Embeddings(Prompter(bundle, settings, 1, runtime), settings)
 
 
 ROUTES: dict[str, Routes[Any]] = {
@@ -96,8 +96,9 @@ def make_service(
     set_decode_memory(settings.max_decode_memory, strict=True, patience=_PATIENCE)
     gate = gate or open_gate(settings, LOCAL)
     routes = ROUTES[bundle.info.task]
-    log, feedback = open_log(settings), open_feedback(settings)
-    worker: Worker = routes.worker(bundle, settings, log)
+    worker: Worker = routes.worker(bundle, settings)
+    feedback = open_feedback(settings)
+    log = worker.log = open_log(settings)
     monitor = None if log is None else start_monitor(log, settings, lambda: worker.slot.current.bundle)
     registry = worker.metrics.registry
     follower = None if followed is None else Follower(followed.watch, worker, followed.number)

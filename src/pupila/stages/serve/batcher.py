@@ -18,9 +18,7 @@ from typing import TypeVar
 from pupila.artifacts.bundle.folder import Bundle
 from pupila.artifacts.bundle.golden import GOLDEN, preprocess_bytes
 from pupila.artifacts.bundle.predictor import Prediction, Predictor
-from pupila.artifacts.bundle.reference import project
 from pupila.core.threads import CORES
-from pupila.imaging.images.decode import Array
 from pupila.imaging.images.preprocess import Preprocessing
 from pupila.stages.serve.explanations import (
     ExplainedPrediction,
@@ -40,7 +38,7 @@ from pupila.tasks.task import PreprocessedImage
 
 Result = TypeVar("Result")
 Delivery = tuple[asyncio.Future[Prediction], Prediction | Exception]
-MakeTrace = Callable[[bytes, PreprocessedImage, Preprocessing], ImageTrace]
+MakeTrace = Callable[[Read, PreprocessedImage, Preprocessing], ImageTrace | None]
 STAGES = ("read", "decode", "wait", "model", "respond")
 
 
@@ -80,13 +78,11 @@ class Batcher:
     Args:
         predictor: of the bundle that is served first.
         settings: batch size, queue and threads.
-        log: of the predictions; None: they are not recorded.
     """
 
-    def __init__(
-        self, predictor: Predictor, settings: ServeSettings, log: PredictionLog | None = None
-    ) -> None:
-        self.slot, self.settings, self.log = ModelSlot(predictor), settings, log
+    def __init__(self, predictor: Predictor, settings: ServeSettings) -> None:
+        self.slot, self.settings = ModelSlot(predictor), settings
+        self.log: PredictionLog | None = None  # of the predictions; None: they are not recorded
         _load_all(predictor)
         self._threads = ThreadPoolExecutor(settings.threads or CORES)
         self._waiting: deque[WaitingImage] = deque()
@@ -191,10 +187,9 @@ class Batcher:
         """In a thread."""
         waited, predictor = time.perf_counter() - started.start, started.predictor
         with self.metrics.stages["decode"].time(), refuse_no_memory():
-            content = started.read()
-            image = predictor.preprocess(content)
-            trace = started.trace and started.trace(content, image, predictor.info.preprocessing)
-            return _Ready(image, waited, trace)
+            image = predictor.preprocess(started.read())
+        trace = started.trace and started.trace(started.read, image, predictor.info.preprocessing)
+        return _Ready(image, waited, trace)
 
     def _explain(self, started: _Started, select: SelectClasses, all_cores: bool) -> ExplainedPrediction:
         """In a thread."""
@@ -203,15 +198,12 @@ class Batcher:
         self.metrics.batch_size.observe(1)
         with self.metrics.stages["model"].time():
             explained = explain_image(started.predictor, ready.image, select, all_cores)
-        self._record(started.predictor, ready.trace, explained.prediction, explained.embedding)
+        if self.log is not None:
+            predictor = started.predictor
+            self.log.write(
+                ready.trace, explained.prediction, predictor.bundle, explained.embedding, predictor.reference
+            )
         return explained
-
-    def _record(
-        self, predictor: Predictor, trace: ImageTrace | None, prediction: Prediction, embedding: Array
-    ) -> None:
-        if self.log is not None and trace is not None:
-            projected = project(embedding, predictor.reference)
-            self.log.write(trace, prediction, predictor.bundle, projected)
 
     def _predict_waiting(self) -> list[Delivery]:
         """In a thread: predict a batch of waiting images; nothing where other threads took them all."""
@@ -230,7 +222,7 @@ class Batcher:
             with self.metrics.stages["model"].time():
                 observed = predictor.observe_batch(images, alone)
             for waiting, (prediction, embedding) in zip(batch, observed, strict=True):
-                self._record(predictor, waiting.trace, prediction, embedding)
+                self.log.write(waiting.trace, prediction, predictor.bundle, embedding, predictor.reference)
             return [(future, prediction) for future, (prediction, _) in zip(futures, observed, strict=True)]
         except Exception as fault:  # noqa: BLE001 -- whatever the runtime raises belongs to these requests
             return [(future, fault) for future in futures]

@@ -1,9 +1,10 @@
 """The live monitor of a service: whether the images still look like the reference of the model."""
 
+import contextlib
 import logging
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, Field
@@ -21,16 +22,21 @@ from pupila.stages.serve.settings import ServeSettings
 from pupila.statistics.drift.detector import DriftDetector
 
 _log = logging.getLogger("uvicorn.error")
-DriftStatus = Literal["quiet", "alarm", "no-reference"]
+DriftStatus = Literal["quiet", "alarm", "no-reference", "failed"]
 
 
 class Drift(BaseModel):
     """Whether the images still look like the reference of the model."""
 
     status: DriftStatus = Field(
-        description="alarm: they do not; no-reference: the bundle has none to compare with"
+        description="alarm: they do not; no-reference: the bundle has none to compare with; failed: the monitor has "
+        "stopped, see the service's messages"
     )
     groups: int = Field(description="groups of related images since the model was first served here")
+    open_groups: int = Field(
+        description="groups that may have further images: they count once 200 other images have come"
+    )
+    unmonitored: int = Field(description="images that were recorded, and came too fast to be monitored")
     evidence: float = Field(description="alarm from false_alarm_every on")
     false_alarm_every: int = Field(description="mean number of groups between two false alarms, at least")
     alarm_at: int | None = Field(description="number of the group with the alarm, from 1; null: none")
@@ -55,7 +61,7 @@ class _Watched:
 
 
 class LiveMonitor:
-    """Takes in the records of the current model; what the log has of it already counts, as after a restart.
+    """Takes in the records of the current model; what the log had of it at the start counts, as after a restart.
 
     Args:
         folder: of the log.
@@ -65,19 +71,27 @@ class LiveMonitor:
 
     def __init__(self, folder: str, false_alarm_every: int, current: Callable[[], Bundle]) -> None:
         self._folder, self._every, self._current = folder, false_alarm_every, current
-        self._watched: _Watched | None = None
+        self._watched: dict[str, _Watched] = {}  # by the hash of the bundle
+        self._logged: frozenset[str] = frozenset()  # the versions in the log at the start
+        self._ending = threading.Event()
+        self._unmonitored, self._failed = 0, False
 
-    def start(self) -> None:
+    def start(self, ending: threading.Event) -> None:
         """Take in what the log has of the current model; in the thread of the log."""
-        self._watch(self._current())
+        self._ending = ending
+        current = self._current()
+        self._logged = frozenset(self._replay(_watch(current, self._every)))
 
     def add(self, record: PredictionRecord, bundle: Bundle) -> None:
         """Take in a record; in the thread of the log. Those of an earlier model that still drains are left out."""
         if bundle.hash != self._current().hash:
             return
-        watched = self._watched
-        if watched is None or watched.bundle.hash != bundle.hash:
-            watched = self._watch(bundle, record)
+        watched = self._watched.get(bundle.hash)
+        if watched is None:
+            watched = _watch(bundle, self._every)
+            if bundle.hash in self._logged:
+                self._replay(watched)
+            self._watched[bundle.hash] = watched
         before = watched.detector and watched.detector.alarm_at
         watched.add(record)
         if watched.detector is not None and watched.detector.alarm_at and not before:
@@ -87,39 +101,50 @@ class LiveMonitor:
                 version=bundle.hash[:12], n=watched.detector.alarm_at, folder=self._folder,
             ))  # fmt: skip
 
+    def miss(self) -> None:
+        """Count a record that came while too many were waiting."""
+        self._unmonitored += 1
+
+    def fail(self) -> None:
+        """Say from now on that nothing is monitored any more."""
+        self._failed = True
+
     def describe(self) -> Drift:
         """How that stands."""
-        bundle, watched = self._current(), self._watched
-        if watched is None or watched.bundle.hash != bundle.hash:
-            watched = _Watched(bundle, None, GroupPicker())
-            status: DriftStatus = "quiet" if bundle.info.drift else "no-reference"
-        else:
-            status = "no-reference" if watched.detector is None else "quiet"
-        detector = watched.detector
-        if detector is None:
-            return Drift(status=status, groups=0, evidence=0, false_alarm_every=self._every, alarm_at=None, streams={},
-                         model_version=bundle.hash)  # fmt: skip
+        bundle = self._current()
+        watched = self._watched.get(bundle.hash)
+        detector = None if watched is None else watched.detector
+        status: DriftStatus = "quiet" if bundle.info.drift else "no-reference"
+        if self._failed:
+            status = "failed"
+        elif detector is not None and detector.alarm_at:
+            status = "alarm"
         return Drift(
-            status="alarm" if detector.alarm_at else status, groups=detector.groups, evidence=detector.evidence,
-            false_alarm_every=self._every, alarm_at=detector.alarm_at, streams=detector.streams,
-            model_version=bundle.hash,
+            status=status, groups=0 if detector is None else detector.groups,
+            open_groups=0 if watched is None else watched.picker.open, unmonitored=self._unmonitored,
+            evidence=0 if detector is None else detector.evidence, false_alarm_every=self._every,
+            alarm_at=None if detector is None else detector.alarm_at,
+            streams={} if detector is None else detector.streams, model_version=bundle.hash,
         )  # fmt: skip
 
-    def _watch(self, bundle: Bundle, latest: PredictionRecord | None = None) -> _Watched:
-        """Begin with a version, from what the log has of it; the latest record may be in the log already."""
-        reference = find_reference(bundle)
-        detector = None if reference is None else DriftDetector(reference.monitored, self._every)
-        watched = _Watched(bundle, detector, GroupPicker())
-        if detector is not None:
-            own = latest and (latest.request_id, latest.item)
-            try:
-                for record in read_predictions(Path(self._folder)):
-                    if record.model_version == bundle.hash and (record.request_id, record.item) != own:
-                        watched.add(record)
-            except PupilaError:  # no log yet
-                pass
-        self._watched = watched
-        return watched
+    def _replay(self, watched: _Watched) -> set[str]:
+        """Take in what the log has of a version, and return all versions in it."""
+        versions = set()
+        with contextlib.suppress(PupilaError):  # no log yet
+            for record in read_predictions(self._folder):
+                versions.add(record.model_version)
+                if record.model_version == watched.bundle.hash:
+                    watched.add(record)
+                if self._ending.is_set():
+                    break
+        self._watched[watched.bundle.hash] = watched
+        return versions
+
+
+def _watch(bundle: Bundle, false_alarm_every: int) -> _Watched:
+    reference = find_reference(bundle)
+    detector = None if reference is None else DriftDetector(reference.monitored, false_alarm_every)
+    return _Watched(bundle, detector, GroupPicker())
 
 
 def start_monitor(log: PredictionLog, settings: ServeSettings, current: Callable[[], Bundle]) -> LiveMonitor:
@@ -134,7 +159,7 @@ def start_monitor(log: PredictionLog, settings: ServeSettings, current: Callable
     if current().info.drift is None:
         _log.warning(say(
             "The bundle has no reference: its predictions are recorded, and drift is not monitored. Train with "
-            "--folds 5 or --reference-share 0.2."
+            "--reference-share 0.2 or --folds 5; compressed and promptable models have none."
         ))  # fmt: skip
     log.start(monitor)
     return monitor

@@ -96,11 +96,11 @@ class Embeddings:
     Args:
         prompter: of the bundle that is served first; its runs have one core each.
         settings: queue, threads and cache size.
-        log: of the predictions; None: they are not recorded.
     """
 
-    def __init__(self, prompter: Prompter, settings: ServeSettings, log: PredictionLog | None = None) -> None:
-        self.slot, self.settings, self.log = ModelSlot(ServedPrompter(prompter, settings)), settings, log
+    def __init__(self, prompter: Prompter, settings: ServeSettings) -> None:
+        self.slot, self.settings = ModelSlot(ServedPrompter(prompter, settings)), settings
+        self.log: PredictionLog | None = None  # of the predictions; None: they are not recorded
         threads = settings.threads or CORES
         self._encoding, self._predicting = ThreadPoolExecutor(threads), ThreadPoolExecutor(threads)
         self.queue = RequestQueue(settings.queue)

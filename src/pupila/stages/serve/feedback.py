@@ -1,5 +1,6 @@
 """The route of feedback: what people say of predictions, `POST /feedback`."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated, Literal
@@ -26,7 +27,7 @@ from pupila.tasks.multilabel import MULTILABEL
 from pupila.tasks.segment import SEGMENT
 from pupila.tasks.task import Target
 
-MOST_BYTES = 1_000_000  # of a body: a mask has a few kilobytes
+MOST_BYTES = 500_000  # of a body: a mask has a few kilobytes
 _MOST_PIXELS = ImageLimits(max_pixels=178_000_000)  # the most that a service can be set to
 _EXAMPLE = {
     "request_id": "8a6d0c4e5b7f4f3c9d2e1a0b9c8d7e6f",
@@ -104,7 +105,7 @@ def add_feedback(app: App, worker: Worker, log: JsonLines | None) -> None:
             raise Refusal("not-found", say("The service records no feedback"), "", say("a folder for its log"),
                           "pupila serve BUNDLE --log-predictions FOLDER")  # fmt: skip
         info = worker.slot.current.bundle.info
-        _check(sent, TASKS[info.task].target, info.classes)
+        await asyncio.to_thread(_check, sent, TASKS[info.task].target, info.classes)
         token = getattr(request.state, "token", "")
         record = FeedbackRecord(
             time=datetime.now(UTC).isoformat(timespec="milliseconds"), request_id=sent.request_id, item=sent.item,

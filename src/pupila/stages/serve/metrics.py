@@ -23,6 +23,7 @@ from pupila.stages.serve.drift import Drift, LiveMonitor
 from pupila.stages.serve.follow import Follower, Swapping
 from pupila.stages.serve.queue import RequestQueue
 from pupila.stages.serve.readiness import find_obstacle
+from pupila.stages.serve.recording import PredictionLog
 
 _BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64)
 _CONFIDENCES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
@@ -143,6 +144,8 @@ class EmbeddingMetrics(ServingMetrics):
 class Worker(Swapping, Protocol):
     """What predicts, in threads of its own."""
 
+    log: PredictionLog | None  # of the predictions; None: they are not recorded
+
     @property
     def queue(self) -> RequestQueue:
         """The open images."""
@@ -207,6 +210,10 @@ class StateCollector(Collector):
 def _describe_drift(drift: Drift) -> Iterator[Metric]:
     yield _gauge(
         "pupila_drift_groups", "Groups of images since the model was first served here", drift.groups
+    )
+    yield _gauge("pupila_drift_failed", "Whether the monitor has stopped: 1, or 0", drift.status == "failed")
+    yield _counter(
+        "pupila_drift_unmonitored_images", "Images that came too fast to be monitored", drift.unmonitored
     )
     yield _gauge("pupila_drift_evidence", "Evidence of drift; alarm from the limit on", drift.evidence)
     yield _gauge(

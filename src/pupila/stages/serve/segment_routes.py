@@ -1,7 +1,6 @@
 """The route of promptable bundles: `/segment`, with a prompt and an image or the id of an earlier one."""
 
 import asyncio
-import contextlib
 import time
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -119,7 +118,9 @@ def add_segment(app: App, embeddings: Embeddings) -> None:
             ) from fault
         embeddings.metrics.count_prediction(prediction)
         note = RequestNote(request.state.id, sent.options.group, start)
-        await _record(embeddings.log, note, _Prompted(name, sent.images if new else [], prediction, model))
+        if embeddings.log is not None:
+            prompted = _Prompted(name, sent.images if new else [], prediction, model)
+            await asyncio.to_thread(_record, embeddings.log, note, prompted)
         return response
 
 
@@ -133,17 +134,13 @@ class _Prompted:
     model: ServedPrompter
 
 
-async def _record(log: PredictionLog | None, note: RequestNote, prompted: _Prompted) -> None:
-    """Write the prediction to the log, where there is one."""
-    if log is None:
-        return
+def _record(log: PredictionLog, note: RequestNote, prompted: _Prompted) -> None:
+    """Write the prediction to the log; in a thread."""
     height, width = prompted.prediction.mask.shape
-    content = b""
-    if prompted.images and log.stores(prompted.image_id):
-        with contextlib.suppress(ImageFault, OSError):  # it was read before
-            content = await asyncio.to_thread(prompted.images[0].read)
-    trace = ImageTrace(note, 0, prompted.image_id, content, height, width, None)
-    log.write(trace, prompted.prediction, prompted.model.bundle, [])
+    stored = prompted.images and log.stores(prompted.image_id)
+    read = prompted.images[0].read if stored else None
+    trace = ImageTrace(note, 0, prompted.image_id, read, height, width, None)
+    log.write(trace, prompted.prediction, prompted.model.bundle)
 
 
 def _check_options(sent: ImageRequest[SegmentOptions], request: Request) -> None:

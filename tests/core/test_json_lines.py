@@ -12,7 +12,7 @@ import pytest
 
 from pupila.core import json_lines
 from pupila.core.errors import PupilaError
-from pupila.core.json_lines import JsonLines
+from pupila.core.json_lines import JsonLines, read_dropped
 
 
 def read(*paths: Path) -> list[Any]:
@@ -155,3 +155,17 @@ def test_a_folder_that_can_not_be_made_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(PupilaError, match="Can't write"):
         JsonLines(str(tmp_path / "file" / "a.jsonl"), 10)
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "log")
+    with pytest.raises(PupilaError, match="Can't write"):
+        JsonLines(str(tmp_path / "log"), 1000)
+
+
+@pytest.mark.parametrize(("line", "count"), [
+    (b'{"dropped": 7}\n', 7), (b'{"dropped": -7}\n', 0), (b"[" * 200_000 + b"\n", 0),
+    (b'{"dropped": ' + b"9" * 4000 + b"}\n", 0),
+])  # fmt: skip
+def test_only_a_line_of_the_log_itself_counts_dropped_records(line: bytes, count: int) -> None:
+    assert read_dropped(line) == count

@@ -1,9 +1,11 @@
 """A log of JSON lines that never makes its writer wait: a thread writes whole lines, and files are rotated by size."""
 
 import contextlib
-import json
+import errno
 import logging
 import os
+import re
+import stat
 import sys
 import threading
 from collections.abc import Mapping
@@ -13,6 +15,7 @@ from queue import Empty, Full, Queue
 from typing import Any, Literal
 
 from pupila.core import locks
+from pupila.core.disk import describe_special
 from pupila.core.json_text import dump_json
 from pupila.core.messages import say
 from pupila.core.writing import write_error
@@ -24,7 +27,9 @@ _PATIENCE = 5.0  # seconds that the end waits
 _PAUSE = 0.1  # seconds in which records are gathered
 _OLD_FILES = 5  # beside the current one
 STDOUT = "-"
-_FLAGS, _MODE = os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640
+# A pipe that nobody reads is refused, and not waited for.
+_FLAGS, _MODE = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NONBLOCK", 0), 0o640
+_DROPPED = re.compile(rb'\{"dropped": (\d{1,15})\}\n')
 _END: Literal["end"] = "end"
 
 
@@ -35,13 +40,8 @@ def list_rotated(path: Path) -> list[Path]:
 
 def read_dropped(line: bytes) -> int:
     """The number of records that a line of the log says were dropped; 0: no such line."""
-    try:
-        match json.loads(line):
-            case {"dropped": int(count)}:
-                return max(count, 0)
-    except ValueError:
-        pass
-    return 0
+    match = _DROPPED.fullmatch(line)
+    return int(match[1]) if match else 0
 
 
 class JsonLines:
@@ -97,7 +97,11 @@ class JsonLines:
             sys.stdout.flush()
             return 1
         Path(self.path).parent.mkdir(parents=True, exist_ok=True)
-        return os.open(self.path, _FLAGS, _MODE)
+        handle = os.open(self.path, _FLAGS, _MODE)
+        if stat.S_ISFIFO(os.fstat(handle).st_mode):
+            os.close(handle)
+            raise OSError(errno.EINVAL, describe_special(), self.path)
+        return handle
 
     def _write_all(self) -> None:
         """In a thread: write what comes, until the end."""

@@ -50,7 +50,7 @@ def test_the_values_come_back_with_six_digits(tmp_path: Path) -> None:
 def test_a_bundle_without_one_says_how_to_get_it(tmp_path: Path) -> None:
     bundle = write_colours(tmp_path / "b")
     assert find_reference(bundle) is None
-    with pytest.raises(PupilaError, match=r"(?s)no reference to monitor against.*--folds 5"):
+    with pytest.raises(PupilaError, match=r"(?s)no reference to monitor against.*--reference-share"):
         read_reference(bundle)
 
 

@@ -110,6 +110,14 @@ def test_a_group_is_closed_after_a_window_of_other_images() -> None:
     assert picker.late == 1
 
 
+def test_a_group_is_closed_by_an_image_an_hour_later() -> None:
+    picker = GroupPicker()
+    first, soon, later = (record(image, time=f"2026-11-30T{moment}+00:00", group=group) for image, moment, group in (
+        ("b", "10:00:00", "x"), ("c", "10:59:59", ""), ("a", "11:00:00", "y")))  # fmt: skip
+    assert [[own.image for own in picker.add(each)] for each in (first, soon, later)] == [[], ["c"], ["b"]]
+    assert picker.open == 1
+
+
 @given(st.lists(st.tuples(st.sampled_from(["", "x", "y", "z"]), st.integers(0, 9)), max_size=60))
 def test_every_group_is_picked_once_by_its_least_image(images: list[tuple[str, int]]) -> None:
     picked, picker = pick([record(str(number), group=group) for group, number in images])

@@ -1,6 +1,7 @@
 """The log of predictions: what is served is recorded, whatever fails, and drift is monitored live."""
 
 import json
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -169,7 +170,7 @@ def test_drift_is_reported_once_and_equals_the_detector(
 ) -> None:
     bundle = write_referenced(tmp_path / "b")
     with served(bundle, tmp_path / "log", false_alarm_every=400) as client:
-        assert client.get("/model/drift").json()["status"] == "quiet"
+        wait_for(lambda: client.get("/model/drift").json()["status"] == "quiet")
         for content in [*colours(20), *colours(40, seed=2, shift=100)]:
             post(client, content)
         wait_for(lambda: client.get("/model/drift").json()["groups"] == 60)
@@ -220,6 +221,23 @@ def record_for(bundle: Bundle, number: int) -> PredictionRecord:
         width=8, height=8, predicted=["red"], outputs={"red": 0.4, "green": 0.3, "blue": 0.3}, confidence=0.4,
         abstained=False, brightness=0.2, sharpness=0.0, embedding=[0.1, 0.2], seconds=0.1,
     )  # fmt: skip
+
+
+def test_lines_of_others_stop_no_monitor(tmp_path: Path) -> None:
+    bundle, log = write_referenced(tmp_path / "b"), tmp_path / "log"
+    log.mkdir()
+    own = record_for(bundle, 1)
+    strange = [own.model_copy(update=change) for change in (
+        {"embedding": [0.1] * 5}, {"outputs": {"cat": 1.0}}, {"confidence": float("inf")}, {"time": "never"},
+    )]  # fmt: skip
+    lines = [each.model_dump_json().replace('null,"abst', 'Infinity,"abst') for each in [*strange, own]]
+    Path(log, "predictions.jsonl").write_text("\n".join(["[" * 200_000, *lines, ""]))
+    Path(log, "predictions.jsonl.1").mkdir()
+    os.mkfifo(log / "predictions.jsonl.2")
+    with served(bundle, log) as client:
+        wait_for(lambda: client.get("/model/drift").json()["groups"] == 1)
+        post(client, encoded(plain(9, 0, 0)))
+        wait_for(lambda: client.get("/model/drift").json()["groups"] == 2)
 
 
 def test_a_bundle_without_reference_is_recorded_and_said(

@@ -84,7 +84,8 @@ def read_reference(bundle: Bundle) -> Reference:
             say("The bundle {folder} has no reference to monitor against", folder=bundle.folder),
             actual=say("no {name}", name=REFERENCE_FILE),
             expected=say("out-of-fold predictions, or predictions for training images that were left out for it"),
-            remedy="pupila train DATA --folds 5",
+            remedy=say("{command}, or with folds; promptable and compressed models have none",
+                       command="pupila train DATA --reference-share 0.2"),
         )  # fmt: skip
     return reference
 

@@ -4,11 +4,13 @@ import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
-from pydantic import Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError, field_validator
 
+from pupila.core.disk import open_regular
 from pupila.core.errors import PupilaError
 from pupila.core.json_lines import list_rotated, read_dropped
 from pupila.core.messages import say
@@ -20,7 +22,9 @@ _LONGEST = 1_000_000  # bytes of a line
 
 
 class PredictionRecord(Record):
-    """One predicted image of a request."""
+    """One predicted image of a request; its numbers are finite."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
 
     time: str = Field(description="when the prediction was ready, ISO 8601 in UTC")
     request_id: str
@@ -51,6 +55,13 @@ class PredictionRecord(Record):
     file: str = Field(
         default="", description="path of the image file beside the log; empty: it was not stored"
     )
+
+    @field_validator("time")
+    @classmethod
+    def _check_time(cls, time: str) -> str:
+        if datetime.fromisoformat(time).tzinfo is None:
+            raise ValueError(time)
+        return time
 
 
 @dataclass(slots=True)
@@ -106,8 +117,8 @@ def read_json_lines(path: Path, model: type[RecordType], reading: LogReading) ->
     with contextlib.ExitStack() as opened:
         streams, inodes = [], set()
         for file in list_rotated(path):
-            with contextlib.suppress(FileNotFoundError):
-                stream = opened.enter_context(file.open("rb"))
+            with contextlib.suppress(OSError):  # it is gone, or no regular file
+                stream = opened.enter_context(open_regular(str(file)))
                 status = os.fstat(stream.fileno())
                 if (status.st_dev, status.st_ino) not in inodes:  # else it was rotated since the one before
                     streams.append((stream, status.st_size))

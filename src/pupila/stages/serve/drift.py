@@ -22,19 +22,20 @@ from pupila.stages.serve.settings import ServeSettings
 from pupila.statistics.drift.detector import DriftDetector
 
 _log = logging.getLogger("uvicorn.error")
-DriftStatus = Literal["quiet", "alarm", "no-reference", "failed"]
+DriftStatus = Literal["quiet", "alarm", "no-reference", "reading", "failed"]
 
 
 class Drift(BaseModel):
     """Whether the images still look like the reference of the model."""
 
     status: DriftStatus = Field(
-        description="alarm: they do not; no-reference: the bundle has none to compare with; failed: the monitor has "
+        description="alarm: they do not; no-reference: the bundle has none to compare with; reading: the log "
+        "of before the start is read; failed: the monitor has "
         "stopped, see the service's messages"
     )
     groups: int = Field(description="groups of related images since the model was first served here")
     open_groups: int = Field(
-        description="groups that may have further images: they count once 200 other images have come"
+        description="groups that may have further images: they count after 200 other images, or one an hour later"
     )
     unmonitored: int = Field(description="images that were recorded, and came too fast to be monitored")
     evidence: float = Field(description="alarm from false_alarm_every on")
@@ -50,14 +51,20 @@ class _Watched:
 
     bundle: Bundle
     detector: DriftDetector | None  # None: the bundle has no reference
+    projections: int  # of the embedding
     picker: GroupPicker
 
     def add(self, record: PredictionRecord) -> None:
         """Take in a record."""
-        if self.detector is None:
+        if self.detector is None or not self._fits(record):
             return
         for group in self.picker.add(record):
             self.detector.update(observe_records([group], self.bundle.info.classes))
+
+    def _fits(self, record: PredictionRecord) -> bool:
+        """Whether the record is one of this bundle; a log may have been edited."""
+        lengths = (0, self.projections)
+        return len(record.embedding) in lengths and record.outputs.keys() == set(self.bundle.info.classes)
 
 
 class LiveMonitor:
@@ -74,13 +81,14 @@ class LiveMonitor:
         self._watched: dict[str, _Watched] = {}  # by the hash of the bundle
         self._logged: frozenset[str] = frozenset()  # the versions in the log at the start
         self._ending = threading.Event()
-        self._unmonitored, self._failed = 0, False
+        self._unmonitored, self._failed, self._reading = 0, False, True
 
     def start(self, ending: threading.Event) -> None:
         """Take in what the log has of the current model; in the thread of the log."""
         self._ending = ending
         current = self._current()
         self._logged = frozenset(self._replay(_watch(current, self._every)))
+        self._reading = False
 
     def add(self, record: PredictionRecord, bundle: Bundle) -> None:
         """Take in a record; in the thread of the log. Those of an earlier model that still drains are left out."""
@@ -119,6 +127,8 @@ class LiveMonitor:
             status = "failed"
         elif detector is not None and detector.alarm_at:
             status = "alarm"
+        elif self._reading and status == "quiet":
+            status = "reading"
         return Drift(
             status=status, groups=0 if detector is None else detector.groups,
             open_groups=0 if watched is None else watched.picker.open, unmonitored=self._unmonitored,
@@ -143,8 +153,10 @@ class LiveMonitor:
 
 def _watch(bundle: Bundle, false_alarm_every: int) -> _Watched:
     reference = find_reference(bundle)
-    detector = None if reference is None else DriftDetector(reference.monitored, false_alarm_every)
-    return _Watched(bundle, detector, GroupPicker())
+    if reference is None:
+        return _Watched(bundle, None, 0, GroupPicker())
+    detector = DriftDetector(reference.monitored, false_alarm_every)
+    return _Watched(bundle, detector, reference.projection.shape[1], GroupPicker())
 
 
 def start_monitor(log: PredictionLog, settings: ServeSettings, current: Callable[[], Bundle]) -> LiveMonitor:

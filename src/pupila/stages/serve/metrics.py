@@ -203,7 +203,7 @@ class StateCollector(Collector):
             "pupila_model_swap_failed", "Whether the bundle that should be served was refused: 1, or 0",
             following is not None and following.problem is not None,
         )  # fmt: skip
-        if self._monitor is not None:
+        if self._monitor is not None and info.drift is not None:
             yield from _describe_drift(self._monitor.describe())
 
 
@@ -211,6 +211,7 @@ def _describe_drift(drift: Drift) -> Iterator[Metric]:
     yield _gauge(
         "pupila_drift_groups", "Groups of images since the model was first served here", drift.groups
     )
+    yield _gauge("pupila_drift_open_groups", "Groups that may have further images", drift.open_groups)
     yield _gauge("pupila_drift_failed", "Whether the monitor has stopped: 1, or 0", drift.status == "failed")
     yield _counter(
         "pupila_drift_unmonitored_images", "Images that came too fast to be monitored", drift.unmonitored

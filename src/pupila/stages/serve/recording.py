@@ -30,7 +30,7 @@ from pupila.statistics.drift.observations import to_digits
 from pupila.tasks.task import PreprocessedImage
 
 _log = logging.getLogger("uvicorn.error")
-_MOST_WAITING = 1_000  # records; of more the line alone is written, without image file and monitoring
+_MOST_WAITING = 10_000  # records; of more the line alone is written, without image file and monitoring
 _PATIENCE = 5.0  # seconds that the end waits
 _PAUSE = 0.1  # seconds in which records are gathered
 _MOST_BYTES = 200_000_000  # of image files that wait to be stored; of more the records alone are written

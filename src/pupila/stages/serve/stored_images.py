@@ -43,7 +43,7 @@ class StoredImages:
         """Write a file, and return its path beside the log; empty where that fails, which is reported once."""
         name = f"{digest}{find_suffix(content)}"
         path = f"{IMAGES_FOLDER}/{name}"
-        if name in self._sizes:
+        if name in self._sizes and (self._folder / name).is_file():
             return path
         try:
             self._make_room(len(content))

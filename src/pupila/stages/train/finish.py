@@ -17,7 +17,7 @@ from pupila.artifacts.bundle.validation import DriftReference
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.versions.identity import hash_version
 from pupila.core import files
-from pupila.core.messages import number, say
+from pupila.core.messages import number, say, say_count
 from pupila.core.version import __version__
 from pupila.learning.export.exporter import ParityImage, Trained
 from pupila.learning.export.exporters import EXPORTERS, export_checked
@@ -39,7 +39,23 @@ class BundleImages:
     reference: ReferenceRows | None = None  # None: there is none
 
 
-def describe_cost(bundle: Bundle) -> str:
+def describe_bundle(bundle: Bundle, plan: TrainPlan) -> list[str]:
+    """What an ensemble or flips cost, and what the bundle is monitored with."""
+    lines = []
+    if bundle.info.members or plan.test_time_flips != "none":
+        lines.append(_describe_cost(bundle))
+    if (drift := bundle.info.drift) is not None:
+        lines.append(say_count("The reference for monitoring has {n} group.",
+                               "The reference for monitoring has {n} groups.", drift.groups))  # fmt: skip
+        if drift.source == "out-of-fold" and plan.unfreeze:
+            lines.append(say(
+                "The content of images is not monitored, as the encoder was fine-tuned on these images: "
+                "--unfreeze 0 or --reference-share without folds has it."
+            ))  # fmt: skip
+    return lines
+
+
+def _describe_cost(bundle: Bundle) -> str:
     """The size of the model's file, and the time that an image takes on one core."""
     content, spec = bundle.read(MODEL_FILE), bundle.info.preprocessing
     session, pixels = Session(content, threads=1), np.zeros((1, 3, spec.height, spec.width), np.float32)

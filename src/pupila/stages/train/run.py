@@ -52,7 +52,7 @@ from pupila.stages.train.budgets.start import apply_skips, prepare_watch, resume
 from pupila.stages.train.budgets.watch import BudgetWatch
 from pupila.stages.train.clock import CommandClock
 from pupila.stages.train.config import TrainConfig, parse_plan
-from pupila.stages.train.finish import BundleImages, describe_cost, write_run_bundle
+from pupila.stages.train.finish import BundleImages, describe_bundle, write_run_bundle
 from pupila.stages.train.introduction import (
     describe_clamped_batch,
     describe_interruption,
@@ -173,8 +173,8 @@ class TrainingRun:
         )
         bundle = self._write_bundle(plan, trained, result)
         self._has_written_bundle = True
-        if bundle.info.members or plan.test_time_flips != "none":
-            self.on_log(Note(describe_cost(bundle)))
+        for line in describe_bundle(bundle, plan):
+            self.on_log(Note(line))
         self._write_predictions(result.predictions, trained)
         self._write_outcomes()
         unused = set(find_unused_settings(plan, plan, trained.network))

@@ -186,15 +186,15 @@ def _measure_long() -> dict[str, Any]:
         for every, rows in watched.items():
             alarms = np.flatnonzero(path >= every)
             rows.append((int(alarms[0]) + 1, True) if len(alarms) else (LONG_LENGTH, False))
-    rows = {
+    figures = {
         f"N = {every}": {
             "streams": LONG, "groups": LONG_LENGTH, "alarms": sum(alarm for _, alarm in each),
             "groups for each alarm": sum(at for at, _ in each) / max(1, sum(alarm for _, alarm in each)),
         }
         for every, each in watched.items()
     }  # fmt: skip
-    print(f"  {rows}", flush=True)
-    return rows
+    print(f"  {figures}", flush=True)
+    return figures
 
 
 def _measure_updates() -> dict[str, float]:
@@ -211,8 +211,8 @@ def _time_updates(classes: int) -> dict[str, float]:
 
     def draw(groups: int) -> Observations:
         outputs = random.dirichlet(np.ones(classes), groups)
-        single = random.normal(size=(3, groups))
-        return Observations(*single, random.normal(size=(groups, 8)), outputs)
+        confidence, brightness, sharpness = random.normal(size=(3, groups))
+        return Observations(confidence, brightness, sharpness, random.normal(size=(groups, 8)), outputs)
 
     detector = DriftDetector(draw(200), 1e9)
     observations, seconds = draw(100_000), []

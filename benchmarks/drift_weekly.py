@@ -29,7 +29,7 @@ def weekly_alarms(streams: Sequence[Stream], python: Path) -> dict[str, list[lis
     """The weeks, from 0, with an alarm, of each stream by each method."""
     pairs = [_weekly_values(stream) for stream in streams]
     with tempfile.TemporaryDirectory() as folder:
-        arrays = {f"reference {n}": reference for n, (reference, _) in enumerate(pairs)}
+        arrays: dict[str, Any] = {f"reference {n}": reference for n, (reference, _) in enumerate(pairs)}
         arrays |= {f"weeks {n}": np.array(weeks) for n, (_, weeks) in enumerate(pairs)}
         np.savez(Path(folder, "streams.npz"), **arrays)
         environment = {name: text for name, text in os.environ.items() if name != "PYTHONPATH"}

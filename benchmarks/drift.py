@@ -1,124 +1,66 @@
 """False alarms and delays of the drift detector, beside Evidently's tests and a weekly Kolmogorov-Smirnov test."""
 
 import itertools
+import json
 import os
 import statistics
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.stats import binom
 
+from benchmarks.drift_alarms import EVERY, PUPILA, all_alarms, evidence
+from benchmarks.drift_images import CHANGES as ALL_CHANGES
 from benchmarks.drift_images import Population, observe_populations
-from benchmarks.drift_streams import (
-    LENGTH,
-    QUIET,
-    SHIFTS,
-    Stream,
-    changed_streams,
-    quiet_streams,
-    simulated_stream,
-)
+from benchmarks.drift_quiet import measure_quiet
+from benchmarks.drift_streams import LENGTH, QUIET, SHIFTS, Stream, changed_streams, simulated_stream
 from benchmarks.drift_table import write_tables
-from benchmarks.drift_weekly import WEEK, evidently_python, run_ks, weekly_alarms
+from benchmarks.drift_weekly import evidently_python
 from benchmarks.measure import real_data, real_weights, trained_bundle
 from pupila.statistics.drift.detector import DriftDetector
 from pupila.statistics.drift.observations import Observations
-from pupila.statistics.drift.streams import choose_streams
 
-EVERY = 1_000  # N, groups between false alarms
-STREAMS, CHANGED, WEEKLY = (
-    400,
-    100,
-    20,
-)  # quiet ones, and of each change; those of them that are tested weekly
+_RECORDED = Path(__file__).parent / "results/drift.json"
+CHANGED, WEEKLY = 100, 20  # streams of each change; those of them that are tested weekly
 LONG, LONG_LENGTH = 100, 5_000
 REFERENCES = (50, 200, 1_000)
-PUPILA = "pupila"
 CHANGES = ("camera", "darker", "brighter", "share of classes", *SHIFTS)
-Alarms = dict[str, list[list[int]]]  # by method: of each stream the groups at which it raises an alarm
+PARTS = ("seconds of an update", "reference sizes", "long", "quiet", "changes")
 
 
 def run() -> dict[str, Any]:
-    """The acceptance table."""
+    """The acceptance table; of `DRIFT_PARTS` only where the environment names some, the others as recorded."""
     photos, weights = real_data("ants_bees"), real_weights("mobilenetv2_100.safetensors")
     if photos is None or weights is None:
         return {}
-    return measure(observe_populations(trained_bundle(photos, weights)))
+    parts = os.environ.get("DRIFT_PARTS", ",".join(PARTS)).split(",")
+    changes = ALL_CHANGES if "changes" in parts else ALL_CHANGES[:1]
+    return measure(observe_populations(trained_bundle(photos, weights), changes), parts)
 
 
-def measure(populations: dict[str, Population]) -> dict[str, Any]:
-    """All figures for the populations, and for simulated groups."""
-    figures: dict[str, Any] = {
-        "every": EVERY, "length": LENGTH, "limit": _limit(STREAMS, LENGTH / EVERY), "streams": STREAMS,
-        "changed streams": {"pupila": CHANGED, "weekly": WEEKLY}, "seconds of an update": _measure_updates(),
-        "reference sizes": _measure_references(), "long": _measure_long(),
-    }  # fmt: skip
+def measure(populations: dict[str, Population], parts: Sequence[str] = PARTS) -> dict[str, Any]:
+    """All figures for the populations and for simulated groups, those of other parts as recorded."""
     with tempfile.TemporaryDirectory() as folder:
         python = evidently_python(Path(os.environ.get("EVIDENTLY_ENVIRONMENT", folder)))
-        figures["quiet"] = _measure_quiet(populations, python)
-        figures["changes"] = {name: _measure_changes(each, python) for name, each in populations.items()}
+        measures: dict[str, Callable[[], Any]] = {
+            "seconds of an update": _measure_updates,
+            "reference sizes": _measure_references,
+            "long": _measure_long,
+            "quiet": lambda: measure_quiet(populations, python),
+            "changes": lambda: {name: _measure_changes(each, python) for name, each in populations.items()},
+        }
+        measured = {part: measures[part]() for part in parts}
+    recorded = {} if len(parts) == len(PARTS) else json.loads(_RECORDED.read_text())["figures"]
+    figures = {
+        "every": EVERY, "length": LENGTH, "changed streams": {PUPILA: CHANGED, "weekly": WEEKLY},
+        "recorded earlier": [part for part in PARTS if part not in parts],
+        **{part: measured.get(part, recorded.get(part)) for part in PARTS},
+    }  # fmt: skip
     write_tables(figures)
     return figures
-
-
-def _limit(streams: int, share: float) -> int:
-    """Upper end of the 95 % band of a binomial number."""
-    return int(binom.ppf(0.975, streams, share))
-
-
-def _evidence(stream: Stream, seed: int) -> NDArray[np.float64]:
-    """After each group."""
-    detector, path = DriftDetector(stream.reference, EVERY, seed), []
-    for row in range(len(stream.observations)):
-        detector.update(stream.observations.select(np.array([row])))
-        path.append(detector.evidence)
-    return np.array(path)
-
-
-def _alarms(streams: Sequence[Stream], python: Path, weekly: int) -> Alarms:
-    """Of all streams by the detector, of the first ones by the weekly methods."""
-    ours = [(np.flatnonzero(_evidence(s, n) >= EVERY) + 1).tolist() for n, s in enumerate(streams)]
-    theirs = weekly_alarms(streams[:weekly], python)
-    return {PUPILA: ours} | {
-        method: [[(week + 1) * WEEK for week in weeks] for weeks in each] for method, each in theirs.items()
-    }
-
-
-def _count(alarms: Alarms) -> dict[str, int]:
-    return {method: sum(bool(each) for each in all_streams) for method, all_streams in alarms.items()}
-
-
-def _measure_quiet(populations: dict[str, Population], python: Path) -> dict[str, Any]:
-    """Streams with an alarm, which are all false."""
-    rows: dict[str, Any] = {}
-    for name, population in populations.items():
-        streams = list(quiet_streams(population, STREAMS))
-        rows[name] = {"reference": len(streams[0].reference)} | _count(_alarms(streams, python, STREAMS))
-        print(f"  quiet, {name}: {rows[name]}", flush=True)
-    simulated = [simulated_stream(np.random.default_rng(seed), 200, LENGTH) for seed in range(STREAMS)]
-    rows["simulated, one photo of each group"] = {"reference": 200} | _count(
-        _alarms(simulated, python, STREAMS)
-    )
-    rows["simulated, every photo counted"] = {"reference": 200} | _count(
-        run_ks([_by_photo(s) for s in simulated])
-    )
-    print(f"  quiet, simulated: {rows}", flush=True)
-    return rows
-
-
-def _by_photo(stream: Stream) -> tuple[NDArray[Any], list[NDArray[Any]]]:
-    """Values of the reference, and of all photos of the groups of each week."""
-    assert stream.photos is not None
-    assert stream.groups is not None
-    streams = choose_streams(stream.reference)
-    values = streams.extract(stream.photos)
-    weeks = [values[stream.groups // WEEK == week] for week in range(LENGTH // WEEK)]
-    return streams.extract(stream.reference), weeks
 
 
 def _measure_changes(population: Population, python: Path) -> dict[str, Any]:
@@ -126,7 +68,8 @@ def _measure_changes(population: Population, python: Path) -> dict[str, Any]:
     rows: dict[str, Any] = {}
     for change in CHANGES:
         streams = list(changed_streams(population, change, CHANGED))
-        rows[change] = {method: _delays(each) for method, each in _alarms(streams, python, WEEKLY).items()}
+        alarms = all_alarms(streams, python, WEEKLY, WEEKLY)
+        rows[change] = {method: _delays(each) for method, each in alarms.items()}
         rows[change]["groups"] = len(streams[0].observations) - QUIET
         print(f"  {change}: {rows[change]}", flush=True)
     return rows
@@ -166,7 +109,7 @@ def _measure_references() -> list[dict[str, Any]]:
         for seed in range(CHANGED):
             stream = simulated_stream(np.random.default_rng(seed), size, quiet + 300)
             paths.append(
-                _evidence(Stream(stream.reference, _shift(stream.observations, name, quiet, sd)), seed)
+                evidence(Stream(stream.reference, _shift(stream.observations, name, quiet, sd)), seed)
             )
         row: dict[str, Any] = {"reference": size, "quiet": quiet, "stream": name, "sd": sd}
         for every in (EVERY, 10 * EVERY):
@@ -182,19 +125,19 @@ def _measure_long() -> dict[str, Any]:
     """Quiet streams of 5,000 groups: alarms, and groups watched for each alarm."""
     watched: dict[int, list[tuple[int, bool]]] = {EVERY: [], 10 * EVERY: []}
     for seed in range(LONG):
-        path = _evidence(simulated_stream(np.random.default_rng(50_000 + seed), 200, LONG_LENGTH), seed)
+        path = evidence(simulated_stream(np.random.default_rng(50_000 + seed), 200, LONG_LENGTH), seed)
         for every, rows in watched.items():
             alarms = np.flatnonzero(path >= every)
             rows.append((int(alarms[0]) + 1, True) if len(alarms) else (LONG_LENGTH, False))
-    rows = {
+    figures = {
         f"N = {every}": {
             "streams": LONG, "groups": LONG_LENGTH, "alarms": sum(alarm for _, alarm in each),
             "groups for each alarm": sum(at for at, _ in each) / max(1, sum(alarm for _, alarm in each)),
         }
         for every, each in watched.items()
     }  # fmt: skip
-    print(f"  {rows}", flush=True)
-    return rows
+    print(f"  {figures}", flush=True)
+    return figures
 
 
 def _measure_updates() -> dict[str, float]:
@@ -211,8 +154,8 @@ def _time_updates(classes: int) -> dict[str, float]:
 
     def draw(groups: int) -> Observations:
         outputs = random.dirichlet(np.ones(classes), groups)
-        single = random.normal(size=(3, groups))
-        return Observations(*single, random.normal(size=(groups, 8)), outputs)
+        confidence, brightness, sharpness = random.normal(size=(3, groups))
+        return Observations(confidence, brightness, sharpness, random.normal(size=(groups, 8)), outputs)
 
     detector = DriftDetector(draw(200), 1e9)
     observations, seconds = draw(100_000), []

@@ -1,6 +1,7 @@
 """Observations of real photos through one bundle: as they are, by another camera, and in another light."""
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,12 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GroupKFold
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 import pupila
+from benchmarks.drift_heads import predict_out_of_fold
 from benchmarks.measure import real_data
 from pupila.artifacts.bundle.predictor import Predictor
 from pupila.artifacts.run.source import parse_predicting
@@ -23,7 +21,7 @@ from pupila.statistics.drift.observations import Observations
 
 Array = NDArray[Any]
 
-PROJECTIONS, FOLDS = 8, 5
+PROJECTIONS = 8
 CHANGES = ("quiet", "camera", "darker", "brighter")
 POPULATIONS = {
     "ants and bees": ("ants_bees",),
@@ -39,6 +37,7 @@ class Population:
     observations: dict[
         str, Observations
     ]  # by change; a row for each photo, its outputs from a head without its group
+    embeddings: Array  # (P, E) of the unchanged photos
     groups: Array  # (P,) number of the group
     labels: Array  # (P,) number of the class
 
@@ -53,14 +52,14 @@ def change_photo(rgb: Array, change: str) -> Array:
     return rgb if factor is None else scale_brightness(rgb, factor)
 
 
-def observe_populations(bundle: Path) -> dict[str, Population]:
-    """Those whose photos are there."""
+def observe_populations(bundle: Path, changes: Sequence[str] = CHANGES) -> dict[str, Population]:
+    """Those whose photos are there, under each change."""
     predictor = Predictor(parse_predicting(bundle).bundle)
     populations = {}
     for name, folders in POPULATIONS.items():
         parts = [_open(folder) for each in folders if (folder := real_data(each)) is not None]
         if len(parts) == len(folders):
-            populations[name] = _observe(parts, predictor)
+            populations[name] = _observe(parts, predictor, changes)
     return populations
 
 
@@ -76,7 +75,9 @@ def _open(folder: Path) -> tuple[list[Path], Array, Array]:
     return paths, groups, np.unique(data.images["target"].to_numpy(), return_inverse=True)[1]
 
 
-def _observe(parts: list[tuple[list[Path], Array, Array]], predictor: Predictor) -> Population:
+def _observe(
+    parts: list[tuple[list[Path], Array, Array]], predictor: Predictor, changes: Sequence[str]
+) -> Population:
     paths = [path for part in parts for path in part[0]]
     sets = np.repeat(np.arange(len(parts)), [len(part[0]) for part in parts])
     groups = np.unique(
@@ -85,9 +86,9 @@ def _observe(parts: list[tuple[list[Path], Array, Array]], predictor: Predictor)
     labels = np.unique(
         np.stack([sets, np.concatenate([part[2] for part in parts])]), axis=1, return_inverse=True
     )[1]
-    measured = {change: [_measure(path, change, predictor) for path in paths] for change in CHANGES}
+    measured = {change: [_measure(path, change, predictor) for path in paths] for change in changes}
     embeddings = {change: np.stack([row[0] for row in rows]) for change, rows in measured.items()}
-    outputs = _predict_out_of_fold(embeddings, groups, labels)
+    outputs = predict_out_of_fold(embeddings, groups, labels, 0, labels.max() + 1)
     random = np.random.default_rng(0).normal(size=(embeddings["quiet"].shape[1], PROJECTIONS))
     observations = {
         change: Observations(
@@ -96,7 +97,7 @@ def _observe(parts: list[tuple[list[Path], Array, Array]], predictor: Predictor)
         )
         for change, rows in measured.items()
     }  # fmt: skip
-    return Population(observations, groups, labels)
+    return Population(observations, embeddings["quiet"], groups, labels)
 
 
 def _measure(path: Path, change: str, predictor: Predictor) -> tuple[Array, float, float]:
@@ -110,14 +111,3 @@ def _measure(path: Path, change: str, predictor: Predictor) -> tuple[Array, floa
     pixels = image.inputs[0] * np.reshape(spec.std, (3, 1, 1)) + np.reshape(spec.mean, (3, 1, 1))
     sharpness = (np.abs(np.diff(pixels, axis=1)).mean() + np.abs(np.diff(pixels, axis=2)).mean()) / 2
     return predictor.embedding(image), float(pixels.mean()), float(sharpness)
-
-
-def _predict_out_of_fold(embeddings: dict[str, Array], groups: Array, labels: Array) -> dict[str, Array]:
-    """Probabilities (P, C) of each change, from heads that were fitted without the photo's group."""
-    outputs = {change: np.zeros((len(labels), labels.max() + 1)) for change in embeddings}
-    for train, test in GroupKFold(FOLDS, shuffle=True, random_state=0).split(labels, groups=groups):
-        head = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=200))
-        head.fit(embeddings["quiet"][train], labels[train])
-        for change, rows in embeddings.items():
-            outputs[change][np.ix_(test, head.classes_)] = head.predict_proba(rows[test])
-    return outputs

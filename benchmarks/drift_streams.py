@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.drift_heads import fit_head, predict, predict_out_of_fold
 from benchmarks.drift_images import Population
 from pupila.statistics.drift.observations import Observations, stack_observations
 
@@ -25,17 +26,44 @@ class Stream:
     reference: Observations
     observations: Observations
     photos: Observations | None = None  # all of them, where one stands for its group
-    groups: Array | None = None  # (P,) number of each photo's group in the stream
 
 
-def quiet_streams(population: Population, number: int) -> Iterator[Stream]:
-    """Random partitions of the groups."""
+def left_out_streams(population: Population, number: int) -> Iterator[Stream]:
+    """A head of a third of the groups predicts reference and stream, which are a random partition of the others."""
     for seed in range(number):
-        random = np.random.default_rng(seed)
-        rows = _pick_photos(population, random)
+        rows = _pick_photos(population, np.random.default_rng(seed))
+        learned = np.isin(population.groups, population.groups[rows[: len(rows) // 3]])
+        own = _predict_others(population, learned, rows[len(rows) // 3 :])
+        reference = len(own) - LENGTH
+        yield Stream(own.select(np.arange(reference)), own.select(np.arange(reference, len(own))))
+
+
+def out_of_fold_streams(population: Population, number: int) -> Iterator[Stream]:
+    """Heads of folds predict the reference; the head of all its groups predicts the stream, of unseen groups."""
+    for seed in range(number):
+        rows = _pick_photos(population, np.random.default_rng(seed))
         before, after = rows[:-LENGTH], rows[-LENGTH:]
-        every = population.observations["quiet"]
-        yield Stream(every.select(before), every.select(after))
+        learned = np.isin(population.groups, population.groups[before])
+        embeddings = {"quiet": population.embeddings[learned]}
+        outputs = np.full((len(learned), population.labels.max() + 1), np.nan)
+        outputs[learned] = predict_out_of_fold(
+            embeddings, population.groups[learned], population.labels[learned], seed, outputs.shape[1]
+        )["quiet"]
+        yield Stream(
+            _with_outputs(population, before, outputs[before]), _predict_others(population, learned, after)
+        )
+
+
+def _predict_others(population: Population, learned: Array, rows: Array) -> Observations:
+    """Of some photos, by a head of others."""
+    head = fit_head(population.embeddings[learned], population.labels[learned])
+    outputs = predict(head, population.embeddings[rows], population.labels.max() + 1)
+    return _with_outputs(population, rows, outputs)
+
+
+def _with_outputs(population: Population, rows: Array, outputs: Array) -> Observations:
+    own = population.observations["quiet"].select(rows)
+    return replace(own, confidence=outputs.max(axis=1), outputs=outputs)
 
 
 def changed_streams(population: Population, change: str, number: int) -> Iterator[Stream]:
@@ -100,11 +128,11 @@ def simulated_stream(random: Random, reference: int, length: int, alike: float =
     photos = _as_observations(np.sqrt(alike) * common[number] + np.sqrt(1 - alike) * own)
     first = np.cumsum(sizes) - sizes
     picked = first + random.integers(sizes)  # a photo at random stands for its group
-    late = number >= reference
     return Stream(
-        photos.select(picked[:reference]), photos.select(picked[reference:]),
-        photos.select(np.flatnonzero(late)), number[late] - reference,
-    )  # fmt: skip
+        photos.select(picked[:reference]),
+        photos.select(picked[reference:]),
+        photos.select(np.flatnonzero(number >= reference)),
+    )
 
 
 def _as_observations(normal: Array) -> Observations:

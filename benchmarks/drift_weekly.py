@@ -25,12 +25,13 @@ _REQUIREMENTS = ("evidently==0.7.23", "pandas<3")  # it does not import with pan
 METHODS = ("Evidently, share of columns", "Evidently, any column", "weekly KS", "weekly KS, Bonferroni")
 
 
-def weekly_alarms(streams: Sequence[Stream], python: Path) -> dict[str, list[list[int]]]:
-    """The weeks, from 0, with an alarm, of each stream by each method."""
-    pairs = [_weekly_values(stream) for stream in streams]
+def weekly_alarms(streams: Sequence[Stream], python: Path, evidently: int) -> dict[str, list[list[int]]]:
+    """The weeks, from 0, with an alarm, of each stream by each method; by Evidently's of the first ones only."""
+    pairs = [weekly_values(stream) for stream in streams]
     with tempfile.TemporaryDirectory() as folder:
-        arrays = {f"reference {n}": reference for n, (reference, _) in enumerate(pairs)}
-        arrays |= {f"weeks {n}": np.array(weeks) for n, (_, weeks) in enumerate(pairs)}
+        first = pairs[:evidently]
+        arrays: dict[str, Any] = {f"reference {n}": reference for n, (reference, _) in enumerate(first)}
+        arrays |= {f"weeks {n}": np.array(weeks) for n, (_, weeks) in enumerate(first)}
         np.savez(Path(folder, "streams.npz"), **arrays)
         environment = {name: text for name, text in os.environ.items() if name != "PYTHONPATH"}
         subprocess.run([str(python), str(_SCRIPT), folder], check=True, env=environment)
@@ -48,16 +49,21 @@ def run_ks(pairs: Sequence[tuple[Array, list[Array]]]) -> dict[str, list[list[in
     """The same by the test alone, for the values (N, S) of references and of weeks."""
     plain, corrected = [], []
     for reference, weeks in pairs:
+        known = ~np.isnan(reference).all(axis=0)  # what the reference does not know can't be tested
         least = [
-            min(ks_2samp(*columns).pvalue for columns in zip(reference.T, week.T, strict=True))
+            min(
+                ks_2samp(*columns).pvalue
+                for columns in zip(reference[:, known].T, week[:, known].T, strict=True)
+            )
             for week in weeks
         ]
         plain.append([week for week, p in enumerate(least) if p < SIGNIFICANT])
-        corrected.append([week for week, p in enumerate(least) if p < SIGNIFICANT / reference.shape[1]])
+        corrected.append([week for week, p in enumerate(least) if p < SIGNIFICANT / known.sum()])
     return {METHODS[2]: plain, METHODS[3]: corrected}
 
 
-def _weekly_values(stream: Stream) -> tuple[Array, list[Array]]:
+def weekly_values(stream: Stream) -> tuple[Array, list[Array]]:
+    """The values (N, S) of the reference, and of each whole week."""
     streams = choose_streams(stream.reference)
     values = streams.extract(stream.observations)
     weeks = [values[at : at + WEEK] for at in range(0, len(values) - WEEK + 1, WEEK)]

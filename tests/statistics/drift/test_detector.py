@@ -27,14 +27,15 @@ def test_two_groups_by_hand() -> None:
     second = smooth_rank([-1.0, 0.0, 1.0, 2.0], -1.0, ties.random())  # 0 to 1/4
     assert first >= 2 / 3
     assert second <= 1 / 4
-    z = [NormalDist().inv_cdf(p) for p in (first, second)]
-    bets = [
-        *(lambda z, shift=shift: np.exp(shift * z - shift**2 / 2) for shift in SHIFTS),
-        *(lambda z, s=s: NormalDist(0, s).pdf(z) / NormalDist().pdf(z) for s in SPREADS),
-        *(lambda z, tilt=tilt: 1 + tilt if z > 0 else 1 - tilt for tilt in TILTS),
-    ]
-    once = np.array([bet(z[0]) for bet in bets])
-    twice = (1 + once) * [bet(z[1]) for bet in bets]
+    once, bets = (
+        np.array([
+            *(np.exp(shift * z - shift**2 / 2) for shift in SHIFTS),
+            *(NormalDist(0, spread).pdf(z) / NormalDist().pdf(z) for spread in SPREADS),
+            *(1 + tilt if z > 0 else 1 - tilt for tilt in TILTS),
+        ])
+        for z in map(NormalDist().inv_cdf, (first, second))
+    )  # fmt: skip
+    twice = (1 + once) * bets
     detector = DriftDetector(only_brightness([0.0, 1.0]), 1000, seed=7)
     watch(detector, only_brightness([2.0]))
     assert detector.evidence == pytest.approx(once @ WEIGHTS / 3)  # confidence and sharpness are unknown
@@ -77,8 +78,8 @@ CHANGES: dict[str, Callable[[Observations], Observations]] = {
 @pytest.mark.parametrize("quiet", [0, 60])
 def test_a_change_of_one_stream_is_detected_there(stream: str, quiet: int) -> None:
     random = np.random.default_rng(3)
-    detector = watch(DriftDetector(draw(random, 300), 1000), draw(random, quiet))
-    assert detector.alarm_at is None
+    detector = DriftDetector(draw(random, 300), 1000)
+    assert watch(detector, draw(random, quiet)).alarm_at is None
     watch(detector, CHANGES[stream](draw(random, 60)))
     assert detector.alarm_at is not None
     assert quiet < detector.alarm_at <= quiet + 60

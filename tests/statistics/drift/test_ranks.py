@@ -1,9 +1,12 @@
 """P-values of a stream: by hand, and uniform and independent whatever is drawn."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from scipy.stats import kstest
 
 from pupila.statistics.drift.ranks import RankPool, smooth_rank
@@ -20,13 +23,14 @@ def test_the_smoothed_rank_by_hand() -> None:
 @pytest.mark.parametrize("distribution", ["continuous", "ties", "binary"])
 def test_quiet_p_values_are_uniform_and_independent(distribution: str, limit: int) -> None:
     random = np.random.default_rng(1)
-    draws = {
-        "continuous": lambda n: random.standard_cauchy(n),
+    draws: dict[str, Callable[[int], NDArray[np.float64]]] = {
+        "continuous": lambda n: random.standard_cauchy(size=n),
         "ties": lambda n: random.integers(5, size=n).astype(float),
-        "binary": lambda n: (random.random(n) < 0.1).astype(float),
-    }[distribution]
-    pool = RankPool(draws(40).tolist(), "seed", limit)
-    p = np.array([value for each in draws(4_000).tolist() if (value := pool.add(each)) is not None])
+        "binary": lambda n: np.asarray(random.random(n) < 0.1, float),
+    }
+    draw = draws[distribution]
+    pool = RankPool(draw(40).tolist(), "seed", limit)
+    p = np.array([value for each in draw(4_000).tolist() if (value := pool.add(each)) is not None])
     assert len(p) > 3_900  # a few times all sixty values are equal
     assert kstest(p, "uniform").pvalue > 0.01
     for lag in (1, 2, 7):

@@ -21,6 +21,12 @@ def test_a_short_stream_and_unknown_values_are_no_error() -> None:
     assert 9 <= find_change(reference, stream) <= 13
 
 
+def test_a_stream_that_the_reference_does_not_know_is_dated_by_itself() -> None:
+    rng = np.random.default_rng(1)
+    stream = np.concatenate([rng.normal(size=40), rng.normal(3, 1, 40)])[:, None]
+    assert abs(find_change(np.full((300, 1), np.nan), stream) - 40) <= 2
+
+
 @pytest.mark.parametrize(("shift", "within"), [(0.8, 12), (1.2, 6)])
 def test_a_planted_change_is_dated_within_some_groups(shift: float, within: int) -> None:
     errors = []

@@ -62,12 +62,17 @@ def _draw_streams(report: DriftReport) -> list[Any]:
     return [
         charts.histograms(
             stream.title, stream.edges,
-            {say("reference"): [100 * share for share in stream.reference_shares],
-             after: [100 * share for share in stream.stream_shares]},
+            {name: [100 * share for share in shares]
+             for name, shares in ((_baseline(stream), stream.reference_shares), (after, stream.stream_shares))
+             if any(shares)},
             say("Value (share of the groups in percent)"),
         )
         for stream in chosen[:_CHARTS]
     ]  # fmt: skip
+
+
+def _baseline(stream: StreamChange) -> str:
+    return say("reference") if stream.baseline == "reference" else say("before the change")
 
 
 def _is_drawn(stream: StreamChange, report: DriftReport) -> bool:
@@ -77,11 +82,12 @@ def _is_drawn(stream: StreamChange, report: DriftReport) -> bool:
 def _tabulate_streams(report: DriftReport) -> Table:
     header = [say("Stream"), say("reference"), say("log") if report.alarm is None else say("since the change"),
               say("shift (sd)"), say("95 % CI"), say("evidence")]  # fmt: skip
-    rows = [
-        [stream.title, _figure(stream.reference), _figure(stream.stream), *map(_join, stream.shift.cells(2)),
-         _evidence(stream.evidence)]
-        for stream in report.streams[:_ROWS]
-    ]  # fmt: skip
+    rows = []
+    for stream in report.streams[:_ROWS]:
+        is_known = stream.baseline == "reference"
+        title = stream.title if is_known else say("{title} (by its own beginning)", title=stream.title)
+        rows.append([title, _figure(stream.reference), _figure(stream.stream), *map(_join, stream.shift.cells(2)),
+                     _evidence(stream.evidence)])  # fmt: skip
     return Table(header, rows)
 
 
@@ -110,8 +116,15 @@ def _class_section(report: DriftReport) -> Section:
             if is_estimated
             else []
         )
-        rows.append([row.name, _join(percent(row.reference)), _join(percent(row.predicted)), *cells])
-    return Section(translate(task.shares_title), [translate(task.shares_note)], tables=[Table(header, rows)])
+        rows.append([row.name, _share(row.reference), _share(row.predicted), *cells])
+    note = translate(task.shares_note)
+    if all(row.reference is None for row in report.classes):
+        note = say("The reference has no shares: no model of the folds predicts what the ensemble does.")
+    return Section(translate(task.shares_title), [note], tables=[Table(header, rows)])
+
+
+def _share(value: float | None) -> str:
+    return "" if value is None else _join(percent(value))
 
 
 def _image_section(unlike: list[UnlikeImage], home: Path) -> Section:

@@ -38,7 +38,7 @@ def sentences(report: DriftReport) -> list[str]:
         texts = [_describe_alarm(report, report.alarm), _describe_changes(report)]
         texts.append(_describe_confidence(report, report.alarm))
         texts += _describe_comparison(report)
-    return [*texts, describe_accuracy(report), *describe_left_out(report)]
+    return [*texts, describe_accuracy(report), *describe_reference(report), *describe_left_out(report)]
 
 
 def show_time(time: str) -> str:
@@ -81,8 +81,10 @@ def _describe_changes(report: DriftReport) -> str:
 def _describe_change(stream: StreamChange) -> str:
     """The direction and size of a shift; a stream whose mean stayed has another spread."""
     shift = stream.shift
-    if shift.value is None:
+    if stream.stream is None:
         return say("{title} is unknown since then", title=stream.title)
+    if shift.value is None:
+        return say("{title} differs", title=stream.title)
     if shift.low is not None and shift.high is not None and shift.low <= 0 <= shift.high:
         return say("the distribution of {title} differs, with the same mean", title=stream.title)
     up, down = _DIRECTIONS[stream.name.partition(" ")[0]]
@@ -128,14 +130,46 @@ def describe_accuracy(report: DriftReport) -> str:
     """The estimated accuracy beside that of the reference, and what it assumes."""
     own = report.accuracy
     values = {"title": translate(MONITORED[report.task].accuracy), "value": own.stream.percent_text(),
-              "interval": own.stream.percent_interval_text(), "reference": own.reference.percent_text(),
-              "change": signed_number(100 * (own.difference.first - own.difference.other), 1)}  # fmt: skip
+              "interval": own.stream.percent_interval_text()}  # fmt: skip
+    if own.stream.value is None:
+        return say("{title} without labels is unknown: the log has no confidence.", **values)
+    if own.difference is None:
+        return say(
+            "{title} without labels: {value} (95 % CI {interval}). It assumes that the confidence is still "
+            "calibrated and that the same image would still get the same label (no concept drift). The reference has "
+            "no confidence to compare it with.",
+            **values,
+        )
+    values |= {"reference": own.reference.percent_text(),
+               "change": signed_number(100 * (own.difference.first - own.difference.other), 1)}  # fmt: skip
     return say(
         "{title} without labels: {value} (95 % CI {interval}), {reference} on the reference: {change} points. It "
         "assumes that the confidence is still calibrated and that the same image would still get the same label "
         "(no concept drift).",
         **values,
     )
+
+
+def describe_reference(report: DriftReport) -> list[str]:
+    """What the reference does not know, and what that means."""
+    texts = []
+    if any(stream.baseline == "beginning" for stream in report.streams):
+        texts.append(
+            say(
+                "The reference is out of fold: models of the folds predicted it, which learned from fewer images than "
+                "the served model and are usually less confident. The estimates still compare with them. The alarm "
+                "compares confidence and classes with the beginning of the log instead, and can't show in them what "
+                "was different from the first group on."
+            )
+        )
+    if not any(stream.name.startswith("embedding") for stream in report.streams):
+        texts.append(
+            say(
+                "The content of the images is not monitored: the model has no embedding, or it was fine-tuned on the "
+                "images of the reference."
+            )
+        )
+    return texts
 
 
 def describe_left_out(report: DriftReport) -> list[str]:

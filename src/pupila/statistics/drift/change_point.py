@@ -32,11 +32,10 @@ def find_change(reference: Array, stream: Array) -> int:
     ends = ends[(ends > 0) & (ends < count)]
     if not len(ends):
         return 0
-    sums = np.cumsum(scores, axis=0)[ends - 1]
-    rest = scores.sum(axis=0) - sums
-    after = (count - ends)[:, None]
-    gap = rest / after - sums / ends[:, None]
-    gain = (ends[:, None] * after / count * gap**2).sum(axis=1)
+    sums, sizes = (np.cumsum(own, axis=0)[ends - 1] for own in (scores, known))
+    rest, after = scores.sum(axis=0) - sums, known.sum(axis=0) - sizes
+    gap = rest / np.maximum(after, 1) - sums / np.maximum(sizes, 1)
+    gain = (sizes * after / np.maximum(sizes + after, 1) * gap**2).sum(axis=1)
     return int(ends[gain.argmax()] - before)
 
 

@@ -15,6 +15,9 @@ from pupila.artifacts.bundle.folder import Bundle
 from pupila.artifacts.report.drift import DriftReport
 from pupila.cli.run import run
 from pupila.core.errors import PupilaError
+from pupila.core.messages import percent
+from pupila.stages.monitor.sentences import describe_evidence, sentences
+from pupila.statistics.drift.detector import DriftDetector
 from tests.colours import write_colours, write_pointing
 from tests.pictures import encoded
 from tests.stages.monitor.logs import (
@@ -80,7 +83,9 @@ def test_a_quiet_log_raises_no_alarm_and_names_what_it_could_show(bundle: Bundle
     assert report.comparison is None and report.unlike == [] and result.page == ""
     first, power, *_ = result.sentences()
     assert first == "No alarm in 150 groups (150 images, 2026-11-01 00:00 UTC to 2026-11-02 00:50 UTC)."
-    assert "the log (n = 150) and of the reference (n = 300) show a lasting shift of 0.49" in power
+    assert "A lasting shift of 0.60 standard deviations" in power
+    assert "of the log (n = 150) and of the reference (n = 300)" in power
+    assert "150 images in 150 groups, 1.0 images in each." in result.sentences()
     assert report.accuracy.difference is not None
     low, high = report.accuracy.difference.low, report.accuracy.difference.high
     assert low is not None and high is not None and low < 0 < high
@@ -91,6 +96,9 @@ def test_more_images_of_a_group_are_one_group(bundle: Bundle, tmp_path: Path) ->
     related = [record.model_copy(update={"group": "one product"}) for record in records]
     report = pupila.monitor(write_log(tmp_path, related), bundle).report
     assert report.counts.images == 120 and report.counts.groups == 1
+    text = " ".join(sentences(report))
+    assert "120 images in 1 group, 120.0 images in each." in text and "count by themselves" not in text
+    assert "can miss even a shift of 3 standard deviations" in text
     assert report.alarm is None
     assert report.accuracy.stream.low is None
 
@@ -124,6 +132,7 @@ def test_nothing_is_left_out_without_a_word(bundle: Bundle, tmp_path: Path) -> N
     for sentence in (
         "5 predictions of other bundles were left out: ffffffffffff (5).",
         "1 damaged line was left out.",
+        "47 images in 46 groups, 1.0 images in each. 2 images came without the name of a group",
         "4 predictions are missing: the service could not write them.",
         "1 image was left out: it came after its group was closed, or is the same file again.",
         "10 groups have no embedding in the log: their content was not compared.",
@@ -189,6 +198,20 @@ def test_every_task_has_its_accuracy_and_shares(
     assert value == pytest.approx(expected if task == "multilabel" else observed.confidence.mean())
     stored = json.loads((tmp_path / "drift" / "drift.json").read_text())
     assert DriftReport.model_validate(stored) == report
+
+
+def test_the_largest_evidence_is_that_of_any_group_and_not_only_of_the_drawn_ones(
+    bundle: Bundle, tmp_path: Path
+) -> None:
+    log = write_changed(tmp_path, bundle.hash, 1000, 0, NONE)
+    report = pupila.monitor(log, bundle).report
+    detector, observations, evidence = DriftDetector(draw(300, 100), 10_000), draw(1000, 1), []
+    for row in range(1000):
+        detector.update(observations.select(np.array([row])))
+        evidence.append(detector.evidence)
+    assert report.largest_evidence == pytest.approx(max(evidence), rel=1e-3)
+    assert report.largest_evidence > max(point.evidence for point in report.history)
+    assert percent(report.largest_evidence / 10_000) in describe_evidence(report)
 
 
 KINDS = [

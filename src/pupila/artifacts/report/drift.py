@@ -17,6 +17,7 @@ class LogCounts(Record):
     lines: int
     images: int = Field(description="predictions of this bundle")
     groups: int = Field(description="of related images, each monitored by one of them")
+    without_group: int = Field(description="images without the name of a group, each a group by itself")
     damaged_lines: int = Field(description="that are no record; left out")
     dropped: int = Field(description="predictions that the service could not write, by its own count")
     other_versions: dict[str, int] = Field(description="predictions of other bundles, by hash; left out")
@@ -116,9 +117,11 @@ class DriftReport(Record):
     )
     counts: LogCounts
     evidence: float = Field(description="at the end of the log")
+    largest_evidence: float = Field(description="after any group of the log")
     alarm: Alarm | None = Field(description="null: there was none")
-    smallest_shift: float = Field(
-        description="in one stream, that so many groups show about half of the time, standard deviations"
+    smallest_shift: float | None = Field(
+        description="lasting, in one stream that the reference knows, that so many groups show about half of the time "
+        "or more, standard deviations; null: above 3"
     )
     history: list[EvidencePoint] = Field(description="at most a few hundred groups, evenly")
     streams: list[StreamChange] = Field(description="the most evidence first")

@@ -22,6 +22,7 @@ from pupila.stages.monitor.tasks import MONITORED
 from pupila.stages.monitor.watch import Watch, watch
 from pupila.statistics.drift.cbpe import estimate_accuracy
 from pupila.statistics.drift.change_point import smallest_shift
+from pupila.statistics.drift.streams import choose_streams
 
 
 def monitor_log(path: str | Path, source: PredictingSource, settings: MonitorSettings) -> DriftReport:
@@ -59,9 +60,11 @@ def monitor_log(path: str | Path, source: PredictingSource, settings: MonitorSet
     return DriftReport(
         bundle=source.name, version=bundle.hash, task=bundle.info.task, counts=log.counts,
         false_alarm_every=settings.false_alarm_every, reference_groups=len(own),
-        is_out_of_fold=reference.is_out_of_fold, evidence=watched.evidence,
+        is_out_of_fold=reference.is_out_of_fold, evidence=watched.evidence, largest_evidence=watched.largest,
         alarm=_describe_alarm(log, watched), history=watched.history, streams=streams,
-        smallest_shift=smallest_shift(len(own), len(log.images), settings.false_alarm_every, len(streams)),
+        smallest_shift=smallest_shift(
+            len(own), len(log.images), settings.false_alarm_every, float(choose_streams(own).weights.min())
+        ),
         classes=shares, accuracy=accuracy, comparison=comparison, unlike=unlike,
     )  # fmt: skip
 

@@ -38,7 +38,8 @@ def sentences(report: DriftReport) -> list[str]:
         texts = [_describe_alarm(report, report.alarm), _describe_changes(report)]
         texts.append(_describe_confidence(report, report.alarm))
         texts += _describe_comparison(report)
-    return [*texts, describe_accuracy(report), *describe_reference(report), *describe_left_out(report)]
+    texts += [describe_accuracy(report), *describe_reference(report), describe_groups(report)]
+    return texts + describe_left_out(report)
 
 
 def show_time(time: str) -> str:
@@ -57,12 +58,18 @@ def _describe_quiet(report: DriftReport) -> str:
 
 
 def _describe_power(report: DriftReport) -> str:
+    values = {"groups": integer(report.counts.groups), "reference": integer(report.reference_groups)}
+    if report.smallest_shift is None:
+        return say(
+            "So few groups of the log (n = {groups}) and of the reference (n = {reference}) can miss even a shift of 3 "
+            "standard deviations, as of another camera.",
+            **values,
+        )
     return say(
-        "Approximately, the groups of the log (n = {groups}) and of the reference (n = {reference}) show a lasting "
-        "shift of {shift} standard deviations in one stream half of the time; smaller or shorter changes can be "
-        "missed.",
-        groups=integer(report.counts.groups), reference=integer(report.reference_groups),
-        shift=number(report.smallest_shift, 2),
+        "A lasting shift of {shift} standard deviations in one stream, such as brightness, is shown about half of the "
+        "time or more by so many groups of the log (n = {groups}) and of the reference (n = {reference}); smaller or "
+        "shorter changes can be missed.",
+        shift=number(report.smallest_shift, 2), **values,
     )  # fmt: skip
 
 
@@ -113,7 +120,7 @@ def _describe_comparison(report: DriftReport) -> list[str]:
         return [
             say(
                 "A classifier tells the groups after the alarm (n = {groups}) from the reference with an area under "
-                "the ROC curve of {auc} ({p}).",
+                "the ROC curve of {auc} ({p}, approximately: the same reference raised the alarm).",
                 **values,
             )
         ]
@@ -172,6 +179,22 @@ def describe_reference(report: DriftReport) -> list[str]:
     return texts
 
 
+def describe_groups(report: DriftReport) -> str:
+    """How many images there are of a group, and whether related ones counted as independent."""
+    own = report.counts
+    values = {"images": say_images(own.images), "each": number(own.images / own.groups, 1)}
+    text = say_count("{images} in {n} group, {each} images in each.",
+                     "{images} in {groups} groups, {each} images in each.", own.groups,
+                     groups=integer(own.groups), **values)  # fmt: skip
+    if not own.without_group:
+        return text
+    return text + " " + say_count(
+        "{n} image came without the name of a group and counts by itself.",
+        "{number} images came without the name of a group and count by themselves: where some show the same object, "
+        "false alarms are more frequent than promised.", own.without_group, number=integer(own.without_group),
+    )  # fmt: skip
+
+
 def describe_left_out(report: DriftReport) -> list[str]:
     """What of the log was not monitored."""
     own, texts = report.counts, []
@@ -213,7 +236,7 @@ def describe_left_out(report: DriftReport) -> list[str]:
 def describe_evidence(report: DriftReport) -> str:
     """How much evidence there is, as a share of what raises an alarm."""
     share = report.evidence / report.false_alarm_every
-    most = max(point.evidence for point in report.history) / report.false_alarm_every
+    most = report.largest_evidence / report.false_alarm_every
     return say(
         "The evidence at the end is {share} of the threshold of {every}; its largest value was {most}.",
         share=percent(share), every=_every(report), most=percent(most),

@@ -190,6 +190,7 @@ def test_every_task_has_its_accuracy_and_shares(
     assert any(title in sentence for sentence in pupila.monitor(log, own).sentences())
     assert [row.name for row in report.classes] == ["red", "green", "blue"]
     for row in report.classes:
+        assert row.predicted is not None and row.reference is not None
         assert abs(row.predicted - row.reference) < 0.15
         assert (row.estimated.value is not None) == estimated
     value = report.accuracy.stream.value
@@ -225,7 +226,7 @@ KINDS = [
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize(("task", "kind"), KINDS)
 @pytest.mark.parametrize("change", [NONE, Change(brightness=-2.0), Change(confidence=8.0)])
-def test_what_a_reference_does_not_know_is_said_and_the_rest_is_monitored(
+def test_what_a_reference_does_not_know_is_in_the_sentences_and_the_rest_is_monitored(
     tmp_path: Path, task: str, kind: str, change: Change
 ) -> None:
     own = write_monitored(tmp_path / "bundle", task, kind=kind)
@@ -244,7 +245,9 @@ def test_what_a_reference_does_not_know_is_said_and_the_rest_is_monitored(
     beginning = {name for name, stream in by_name.items() if stream.baseline == "beginning"}
     is_out_of_fold = kind != "left-out"
     assert beginning == ({"confidence", *(f"outputs {k}" for k in range(3))} if is_out_of_fold else set())
-    assert ("out of fold: models of the folds" in text) == is_out_of_fold == report.is_out_of_fold
+    assert report.is_out_of_fold == is_out_of_fold == ("with the beginning of the log" in text)
+    assert ("no model of the folds predicts what the ensemble does" in text) == (kind == "ensemble")
+    assert ("Models of the folds predicted the reference" in text) == (is_out_of_fold and kind != "ensemble")
     assert ("content of the images is not monitored" in text) == (kind == "fine-tuned")
     assert (report.accuracy.reference.value is None) == ("confidence" in UNKNOWN[kind])
     assert ("The reference has no confidence" in text) == (report.accuracy.difference is None)

@@ -25,9 +25,12 @@ def test_a_short_stream_and_unknown_values_are_no_error() -> None:
 
 
 def test_a_stream_that_the_reference_does_not_know_is_dated_by_itself() -> None:
-    rng = np.random.default_rng(1)
-    stream = np.concatenate([rng.normal(size=40), rng.normal(3, 1, 40)])[:, None]
-    assert abs(find_change(np.full((300, 1), np.nan), stream) - 40) <= 2
+    errors = []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        stream = np.concatenate([rng.normal(size=20), rng.normal(3, 1, 60)])[:, None]
+        errors.append(abs(find_change(np.full((300, 1), np.nan), stream) - 20))
+    assert np.mean(errors) < 1
 
 
 @pytest.mark.parametrize(("shift", "within"), [(0.8, 12), (1.2, 6)])

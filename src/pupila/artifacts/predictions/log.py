@@ -123,7 +123,7 @@ def read_json_lines(path: Path, model: type[RecordType], reading: LogReading) ->
 
 
 def _skip_line(stream: BinaryIO) -> None:
-    """Go on to the next line, whatever the length of this one."""
+    """Read to the end of the line, whatever its length."""
     while (rest := stream.readline(_LONGEST)) and not rest.endswith(b"\n"):
         pass
 

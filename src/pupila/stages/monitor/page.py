@@ -7,8 +7,8 @@ from pupila.artifacts.report import charts
 from pupila.artifacts.report.drift import DriftReport, StreamChange, UnlikeImage
 from pupila.artifacts.report.gallery import load_image
 from pupila.artifacts.report.page import Page, PageImage, Section, Table
-from pupila.core.messages import integer, number, percent, say, say_count, translate
-from pupila.stages.monitor.sentences import describe_evidence, sentences, show_time
+from pupila.core.messages import integer, mark, number, percent, say, say_count, translate
+from pupila.stages.monitor.sentences import describe_evidence, has_no_shares, sentences, show_time
 from pupila.stages.monitor.tasks import MONITORED
 
 _CHARTS = 6  # streams that are drawn
@@ -85,7 +85,11 @@ def _tabulate_streams(report: DriftReport) -> Table:
     rows = []
     for stream in report.streams[:_ROWS]:
         is_known = stream.baseline == "reference"
-        title = stream.title if is_known else say("{title} (by its own beginning)", title=stream.title)
+        title = (
+            stream.title
+            if is_known
+            else say("{title} (against the beginning of the log)", title=stream.title)
+        )
         rows.append([title, _figure(stream.reference), _figure(stream.stream), *map(_join, stream.shift.cells(2)),
                      _evidence(stream.evidence)])  # fmt: skip
     return Table(header, rows)
@@ -107,7 +111,8 @@ def _evidence(value: float) -> str:
 def _class_section(report: DriftReport) -> Section:
     task = MONITORED[report.task]
     is_estimated = any(row.estimated.value is not None for row in report.classes)
-    header = [say("Class"), say("reference"), say("predicted")]
+    is_known = not has_no_shares(report)
+    header = [say("Class"), *([say("reference")] if is_known else []), say("predicted")]
     header += [say("estimated"), say("95 % CI")] if is_estimated else []
     rows = []
     for row in report.classes[:_ROWS]:
@@ -116,11 +121,14 @@ def _class_section(report: DriftReport) -> Section:
             if is_estimated
             else []
         )
-        rows.append([row.name, _share(row.reference), _share(row.predicted), *cells])
-    note = translate(task.shares_note)
-    if all(row.reference is None for row in report.classes):
-        note = say("The reference has no shares: no model of the folds predicts what the ensemble does.")
-    return Section(translate(task.shares_title), [note], tables=[Table(header, rows)])
+        shares = [row.reference, row.predicted] if is_known else [row.predicted]
+        rows.append([row.name, *map(_share, shares), *cells])
+    note = (
+        task.shares_note
+        if is_known
+        else mark("The reference has no shares, so that these are not corrected.")
+    )
+    return Section(translate(task.shares_title), [translate(note)], tables=[Table(header, rows)])
 
 
 def _share(value: float | None) -> str:

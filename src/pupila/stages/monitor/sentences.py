@@ -163,10 +163,18 @@ def describe_reference(report: DriftReport) -> list[str]:
     if any(stream.baseline == "beginning" for stream in report.streams):
         texts.append(
             say(
-                "The reference is out of fold: models of the folds predicted it, which learned from fewer images than "
-                "the served model and are usually less confident. The estimates still compare with them. The alarm "
-                "compares confidence and classes with the beginning of the log instead, and can't show in them what "
-                "was different from the first group on."
+                "The reference has no confidence and no classes: no model of the folds predicts what the ensemble does."
+            )
+            if has_no_shares(report)
+            else say(
+                "Models of the folds predicted the reference. They learned from fewer images than the served model and "
+                "are usually less confident; the figures of the reference are theirs."
+            )
+        )
+        texts.append(
+            say(
+                "The alarm therefore compares confidence and classes with the beginning of the log and can't show what "
+                "was different in them from the first group on; a classifier test leaves them out."
             )
         )
     if not any(stream.name.startswith("embedding") for stream in report.streams):
@@ -177,6 +185,11 @@ def describe_reference(report: DriftReport) -> list[str]:
             )
         )
     return texts
+
+
+def has_no_shares(report: DriftReport) -> bool:
+    """Whether the reference does not know its classes, as that of an ensemble."""
+    return all(row.reference is None for row in report.classes)
 
 
 def describe_groups(report: DriftReport) -> str:

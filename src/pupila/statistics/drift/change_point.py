@@ -12,7 +12,7 @@ from scipy.stats import rankdata
 from pupila.statistics.drift.detector import SHIFTS, WEIGHTS
 
 Array = NDArray[Any]
-_LEAST = 5  # groups after the change: fewer may stand apart by chance
+_LEAST = 5  # groups before and after the change: fewer may stand apart by chance
 _SIZES = np.arange(1, 61) / 20  # shifts in standard deviations
 _WORTH = 20  # groups for each one of the reference, beyond which shifted ones say nothing new
 _NODES, _NODE_SHARES = np.polynomial.hermite_e.hermegauss(15)
@@ -42,7 +42,8 @@ def find_change(reference: Array, stream: Array) -> int:
     sums, sizes = (np.cumsum(own, axis=0)[ends - 1] for own in (scores, known))
     rest, after = scores.sum(axis=0) - sums, known.sum(axis=0) - sizes
     gap = rest / np.maximum(after, 1) - sums / np.maximum(sizes, 1)
-    gain = (sizes * after / np.maximum(sizes + after, 1) * gap**2).sum(axis=1)
+    worth = np.where(sizes < min(before, _LEAST), 0.0, sizes * after / np.maximum(sizes + after, 1))
+    gain = (worth * gap**2).sum(axis=1)
     return int(ends[gain.argmax()] - before)
 
 

@@ -22,7 +22,8 @@ def test_no_schema_is_left_over() -> None:
 def test_a_schema_is_valid_and_describes_its_records(name: str) -> None:
     schema: dict[str, Any] = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
     pytest.importorskip("jsonschema").Draft202012Validator.check_schema(schema)
-    records = {title: part for title, part in schema["$defs"].items() if "properties" in part}
+    parts = {name: schema, **schema.get("$defs", {})}
+    records = {title: part for title, part in parts.items() if "properties" in part}
     assert records
     assert all(part["description"] for part in records.values())
 

@@ -48,6 +48,15 @@ def test_damaged_and_dropped_lines_are_counted(tmp_path: Path) -> None:
     assert (reading.lines, reading.damaged, reading.dropped) == (5, 2, 7)  # the last line is being written
 
 
+@pytest.mark.parametrize("length", [2_000_000, 5_000_000])
+def test_a_line_that_is_too_long_hides_no_other(length: int, tmp_path: Path) -> None:
+    long = "x" * (length - 1)
+    Path(tmp_path, "predictions.jsonl").write_text(line("a") + long + "x\n" + line("b") + long)
+    reading = LogReading()
+    assert [own.image for own in read_predictions(tmp_path, reading)] == ["a", "b"]
+    assert reading.damaged == 1 + (length > 2_000_000)  # the last line is being written where it is shorter
+
+
 def test_what_is_written_while_it_is_read_comes_the_next_time(tmp_path: Path) -> None:
     log = tmp_path / "predictions.jsonl"
     log.write_text(line("a") + line("b"))

@@ -1,7 +1,7 @@
 """Logs of predictions with planted changes, and bundles with the reference that fits them."""
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pupila.artifacts.bundle.folder import Bundle, write_bundle
 from pupila.artifacts.bundle.reference import PROJECTIONS, REFERENCE_FILE, Reference, encode_reference
+from pupila.artifacts.bundle.validation import DriftReference, ReferenceSource
 from pupila.artifacts.predictions.log import PREDICTIONS_FILE, PredictionRecord
 from pupila.statistics.drift.observations import Observations
 from tests.colours import CLASSES, colour_model, info, painted_model
@@ -25,7 +26,8 @@ class Change:
 
     brightness: float = 0.0
     sharpness: float = 0.0
-    embedding: dict[int, float] = field(default_factory=dict)
+    embedding: dict[int, float] | None = field(default_factory=dict)  # None: the log has none
+    confidence: float = 1.0  # power
     priors: Array = field(default_factory=lambda: PRIORS)
 
 
@@ -39,19 +41,43 @@ def draw(count: int, seed: int, change: Change = NONE) -> Observations:
     logits = 1.5 * features
     outputs = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     embedding = rng.normal(size=(count, PROJECTIONS))
-    for place, shift in change.embedding.items():
+    for place, shift in (change.embedding or {}).items():
         embedding[:, place] += shift
+    if change.embedding is None:
+        embedding = embedding[:, :0]
     brightness = 0.5 + 0.1 * (rng.normal(size=count) + change.brightness)
     sharpness = 0.04 + 0.01 * (rng.normal(size=count) + change.sharpness)
-    return Observations(outputs.max(axis=1), brightness, sharpness, embedding, outputs)
+    return Observations(outputs.max(axis=1) ** change.confidence, brightness, sharpness, embedding, outputs)
 
 
-def write_monitored(folder: Path, task: str = "classify", groups: int = 300, **changes: Any) -> Bundle:
-    """A bundle with a reference of so many groups."""
-    model = painted_model() if task == "segment" else colour_model()
-    reference = encode_reference(Reference(draw(groups, 100), np.zeros((3, PROJECTIONS), np.float32)))
-    parts = {"model.onnx": model, "card.md": b"# By hand\n", REFERENCE_FILE: reference}
-    return write_bundle(folder, info(task=task, **changes), parts)
+# What each kind of reference does not know.
+UNKNOWN = {
+    "left-out": (),
+    "out-of-fold": (),
+    "ensemble": ("confidence", "outputs"),
+    "fine-tuned": ("embedding",),
+    "masks": ("confidence",),
+}
+
+
+def write_monitored(
+    folder: Path, task: str = "classify", groups: int = 300, kind: str = "left-out", **changes: Any
+) -> Bundle:
+    """A bundle with a reference of so many groups; models of folds are less confident than the served one."""
+    own = draw(groups, 100)
+    if kind != "left-out":
+        own = replace(own, confidence=own.confidence**1.5)
+    for name in UNKNOWN[kind]:
+        values = getattr(own, name)
+        own = replace(own, **{name: values[:, :0] if name == "embedding" else values * np.nan})
+    projection = np.zeros((3, own.embedding.shape[1]), np.float32)
+    parts = {
+        "model.onnx": painted_model() if task == "segment" else colour_model(), "card.md": b"# By hand\n",
+        REFERENCE_FILE: encode_reference(Reference(own, projection)),
+    }  # fmt: skip
+    source: ReferenceSource = "left-out" if kind == "left-out" else "out-of-fold"
+    drift = DriftReference(groups=groups, source=source, file=REFERENCE_FILE)
+    return write_bundle(folder, info(task=task, drift=drift, **changes), parts)
 
 
 def make_records(version: str, observations: Observations, start: int = 0) -> list[PredictionRecord]:
@@ -80,5 +106,6 @@ def write_log(folder: Path, records: list[PredictionRecord], name: str = PREDICT
 
 def write_changed(folder: Path, version: str, before: int, after: int, change: Change) -> Path:
     """A log with a change after so many quiet groups."""
-    quiet = make_records(version, draw(before, 1))
+    usual = Change(embedding=None) if change.embedding is None else NONE
+    quiet = make_records(version, draw(before, 1, usual))
     return write_log(folder, quiet + make_records(version, draw(after, 2, change), before))

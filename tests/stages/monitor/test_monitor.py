@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,14 @@ from pupila.artifacts.bundle.folder import Bundle
 from pupila.artifacts.report.drift import DriftReport
 from pupila.cli.run import run
 from pupila.core.errors import PupilaError
+from pupila.core.messages import percent
+from pupila.stages.monitor.sentences import describe_evidence, sentences
+from pupila.statistics.drift.detector import DriftDetector
 from tests.colours import write_colours, write_pointing
 from tests.pictures import encoded
 from tests.stages.monitor.logs import (
     NONE,
+    UNKNOWN,
     Change,
     draw,
     make_records,
@@ -78,7 +83,10 @@ def test_a_quiet_log_raises_no_alarm_and_names_what_it_could_show(bundle: Bundle
     assert report.comparison is None and report.unlike == [] and result.page == ""
     first, power, *_ = result.sentences()
     assert first == "No alarm in 150 groups (150 images, 2026-11-01 00:00 UTC to 2026-11-02 00:50 UTC)."
-    assert "the log (n = 150) and of the reference (n = 300) show a lasting shift of 0.49" in power
+    assert "A lasting shift of 0.60 standard deviations" in power
+    assert "of the log (n = 150) and of the reference (n = 300)" in power
+    assert "150 images in 150 groups, 1.0 images in each." in result.sentences()
+    assert report.accuracy.difference is not None
     low, high = report.accuracy.difference.low, report.accuracy.difference.high
     assert low is not None and high is not None and low < 0 < high
 
@@ -88,6 +96,9 @@ def test_more_images_of_a_group_are_one_group(bundle: Bundle, tmp_path: Path) ->
     related = [record.model_copy(update={"group": "one product"}) for record in records]
     report = pupila.monitor(write_log(tmp_path, related), bundle).report
     assert report.counts.images == 120 and report.counts.groups == 1
+    text = " ".join(sentences(report))
+    assert "120 images in 1 group, 120.0 images in each." in text and "count by themselves" not in text
+    assert "can miss even a shift of 3 standard deviations" in text
     assert report.alarm is None
     assert report.accuracy.stream.low is None
 
@@ -121,6 +132,7 @@ def test_nothing_is_left_out_without_a_word(bundle: Bundle, tmp_path: Path) -> N
     for sentence in (
         "5 predictions of other bundles were left out: ffffffffffff (5).",
         "1 damaged line was left out.",
+        "47 images in 46 groups, 1.0 images in each. 2 images came without the name of a group",
         "4 predictions are missing: the service could not write them.",
         "1 image was left out: it came after its group was closed, or is the same file again.",
         "10 groups have no embedding in the log: their content was not compared.",
@@ -178,6 +190,7 @@ def test_every_task_has_its_accuracy_and_shares(
     assert any(title in sentence for sentence in pupila.monitor(log, own).sentences())
     assert [row.name for row in report.classes] == ["red", "green", "blue"]
     for row in report.classes:
+        assert row.predicted is not None and row.reference is not None
         assert abs(row.predicted - row.reference) < 0.15
         assert (row.estimated.value is not None) == estimated
     value = report.accuracy.stream.value
@@ -186,6 +199,80 @@ def test_every_task_has_its_accuracy_and_shares(
     assert value == pytest.approx(expected if task == "multilabel" else observed.confidence.mean())
     stored = json.loads((tmp_path / "drift" / "drift.json").read_text())
     assert DriftReport.model_validate(stored) == report
+
+
+def test_the_largest_evidence_is_that_of_any_group_and_not_only_of_the_drawn_ones(
+    bundle: Bundle, tmp_path: Path
+) -> None:
+    log = write_changed(tmp_path, bundle.hash, 1000, 0, NONE)
+    report = pupila.monitor(log, bundle).report
+    detector, observations, evidence = DriftDetector(draw(300, 100), 10_000), draw(1000, 1), []
+    for row in range(1000):
+        detector.update(observations.select(np.array([row])))
+        evidence.append(detector.evidence)
+    assert report.largest_evidence == pytest.approx(max(evidence), rel=1e-3)
+    assert report.largest_evidence > max(point.evidence for point in report.history)
+    assert percent(report.largest_evidence / 10_000) in describe_evidence(report)
+
+
+KINDS = [
+    *(("classify", kind) for kind in UNKNOWN if kind != "masks"),
+    ("multilabel", "ensemble"),
+    ("segment", "ensemble"),
+    ("segment", "masks"),
+]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(("task", "kind"), KINDS)
+@pytest.mark.parametrize("change", [NONE, Change(brightness=-2.0), Change(confidence=8.0)])
+def test_what_a_reference_does_not_know_is_in_the_sentences_and_the_rest_is_monitored(
+    tmp_path: Path, task: str, kind: str, change: Change
+) -> None:
+    own = write_monitored(tmp_path / "bundle", task, kind=kind)
+    if kind == "fine-tuned":
+        change = replace(change, embedding=None)
+    log = write_changed(tmp_path / "log", own.hash, 120, 60, change)
+    result = pupila.monitor(log, own, out=tmp_path / "drift")
+    report, text = result.report, " ".join(result.sentences())
+    stored, page = (
+        (tmp_path / "drift" / "drift.json").read_text(),
+        (tmp_path / "drift" / "drift.html").read_text(),
+    )
+    assert DriftReport.model_validate_json(stored) == report and "NaN" not in stored
+    assert not re.search(r"\bnan\b|None", text + re.sub(r"<svg.*?</svg>", "", page, flags=re.DOTALL))
+    by_name = {stream.name: stream for stream in report.streams}
+    beginning = {name for name, stream in by_name.items() if stream.baseline == "beginning"}
+    is_out_of_fold = kind != "left-out"
+    assert beginning == ({"confidence", *(f"outputs {k}" for k in range(3))} if is_out_of_fold else set())
+    assert report.is_out_of_fold == is_out_of_fold == ("with the beginning of the log" in text)
+    assert ("no model of the folds predicts what the ensemble does" in text) == (kind == "ensemble")
+    assert ("Models of the folds predicted the reference" in text) == (is_out_of_fold and kind != "ensemble")
+    assert ("content of the images is not monitored" in text) == (kind == "fine-tuned")
+    assert (report.accuracy.reference.value is None) == ("confidence" in UNKNOWN[kind])
+    assert ("The reference has no confidence" in text) == (report.accuracy.difference is None)
+    assert report.accuracy.stream.value is not None
+    assert all((row.reference is None) == (kind == "ensemble") and row.predicted for row in report.classes)
+    if change.brightness:
+        assert report.alarm is not None and abs(report.alarm.since_group - 121) <= 5
+        assert by_name["brightness"].changed and report.comparison is not None
+        assert report.comparison.p_value < 0.05
+    elif change.confidence != 1:
+        assert report.alarm is not None and abs(report.alarm.since_group - 121) <= 10
+        assert by_name["confidence"].changed and "confidence is lower by" in text
+    else:
+        assert report.alarm is None
+        assert all(
+            by_name[name].reference is None and by_name[name].shift.value is None for name in beginning
+        )
+
+
+def test_a_classifier_does_not_tell_a_log_by_what_the_folds_were_unsure_of(tmp_path: Path) -> None:
+    # Confidence and classes of the folds differ from the first group on; that is no sign of other images.
+    own = write_monitored(tmp_path / "bundle", kind="out-of-fold")
+    log = write_changed(tmp_path / "log", own.hash, 100, 60, Change(confidence=8.0))
+    comparison = pupila.monitor(log, own).report.comparison
+    assert comparison is not None and comparison.auc < 0.65 and comparison.p_value > 0.05
 
 
 def test_the_estimated_shares_are_those_that_were_planted(bundle: Bundle, tmp_path: Path) -> None:

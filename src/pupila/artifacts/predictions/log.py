@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from pydantic import ConfigDict, Field, ValidationError, field_validator
@@ -18,7 +19,7 @@ from pupila.core.records import Record, RecordType
 from pupila.statistics.drift.observations import Observations
 
 PREDICTIONS_FILE, IMAGES_FOLDER = "predictions.jsonl", "images"
-_LONGEST = 1_000_000  # bytes of a line
+_LONGEST = 2_000_000  # bytes of a line
 
 
 class PredictionRecord(Record):
@@ -124,10 +125,18 @@ def read_json_lines(path: Path, model: type[RecordType], reading: LogReading) ->
                     streams.append((stream, status.st_size))
                 inodes.add((status.st_dev, status.st_ino))
         for stream, size in reversed(streams):
-            while stream.tell() < size and (line := stream.readline(_LONGEST)).endswith(b"\n"):
-                yield from _parse_line(line, model, reading)
-            if stream.tell() < size:
-                reading.damaged += 1  # what follows has no lines
+            while stream.tell() < size and (line := stream.readline(_LONGEST)):
+                if line.endswith(b"\n"):
+                    yield from _parse_line(line, model, reading)
+                elif len(line) == _LONGEST:
+                    reading.damaged += 1
+                    _skip_line(stream)
+
+
+def _skip_line(stream: BinaryIO) -> None:
+    """Read to the end of the line, whatever its length."""
+    while (rest := stream.readline(_LONGEST)) and not rest.endswith(b"\n"):
+        pass
 
 
 def _parse_line(line: bytes, model: type[RecordType], reading: LogReading) -> Iterator[RecordType]:

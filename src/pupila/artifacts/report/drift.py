@@ -17,6 +17,7 @@ class LogCounts(Record):
     lines: int
     images: int = Field(description="predictions of this bundle")
     groups: int = Field(description="of related images, each monitored by one of them")
+    without_group: int = Field(description="images without the name of a group, each a group by itself")
     damaged_lines: int = Field(description="that are no record; left out")
     dropped: int = Field(description="predictions that the service could not write, by its own count")
     other_versions: dict[str, int] = Field(description="predictions of other bundles, by hash; left out")
@@ -51,11 +52,15 @@ class StreamChange(Record):
     title: str = Field(description="in words")
     changed: bool = Field(description="whether its own evidence raised an alarm")
     evidence: float = Field(description="of its own, the largest of the log")
-    reference: float | None = Field(description="mean of the reference; null: unknown")
+    baseline: Literal["reference", "beginning"] = Field(
+        description="what it is compared with; beginning: the groups of the log before the change, as the reference "
+        "does not know it"
+    )
+    reference: float | None = Field(description="mean of the baseline; null: unknown")
     stream: float | None = Field(description="mean of the log; null: unknown")
-    shift: Estimate = Field(description="of the mean, in standard deviations of the reference")
+    shift: Estimate = Field(description="of the mean, in standard deviations of the baseline")
     edges: list[float] = Field(description="of the histogram's bins")
-    reference_shares: list[float] = Field(description="of the groups in each bin, 0..1")
+    reference_shares: list[float] = Field(description="of the baseline's groups in each bin, 0..1")
     stream_shares: list[float]
 
 
@@ -63,8 +68,8 @@ class ClassShare(Record):
     """A class on the reference and on the log, since the change where there was one."""
 
     name: str
-    reference: float = Field(description="0..1")
-    predicted: float = Field(description="mean output on the log, 0..1")
+    reference: float | None = Field(description="0..1; null: unknown, as for an ensemble")
+    predicted: float | None = Field(description="mean output on the log, 0..1; null: unknown")
     estimated: Estimate = Field(
         description="share that explains the outputs best; undefined where none is estimated"
     )
@@ -107,11 +112,16 @@ class DriftReport(Record):
         description="groups in which a false alarm is expected at most once; evidence that raises an alarm"
     )
     reference_groups: int
+    is_out_of_fold: bool = Field(
+        description="whether models of the folds predicted the reference; else the model itself did"
+    )
     counts: LogCounts
     evidence: float = Field(description="at the end of the log")
+    largest_evidence: float = Field(description="after any group of the log")
     alarm: Alarm | None = Field(description="null: there was none")
-    smallest_shift: float = Field(
-        description="in one stream, that so many groups show about half of the time, standard deviations"
+    smallest_shift: float | None = Field(
+        description="lasting, in one stream that the reference knows, that so many groups show about half of the time "
+        "or more, standard deviations; null: above 3"
     )
     history: list[EvidencePoint] = Field(description="at most a few hundred groups, evenly")
     streams: list[StreamChange] = Field(description="the most evidence first")

@@ -2,18 +2,22 @@
 
 from pupila.artifacts.report.drift import ClassShare
 from pupila.core.messages import mark
-from pupila.stages.monitor.task import MonitoredTask, estimate_shares, expect_confidence, known_rows
+from pupila.stages.monitor.task import (
+    MonitoredTask,
+    estimate_shares,
+    expect_confidence,
+    known_rows,
+    mean_shares,
+)
 from pupila.statistics.drift.observations import Observations
 
 
 def _shares(classes: list[str], reference: Observations, stream: Observations) -> list[ClassShare]:
     before, outputs = known_rows(reference), known_rows(stream)
-    estimates = estimate_shares(outputs, before)
+    columns = mean_shares(before), mean_shares(outputs), estimate_shares(outputs, before)
     return [
-        ClassShare(name=name, reference=float(usual), predicted=float(mean), estimated=estimate)
-        for name, usual, mean, estimate in zip(
-            classes, before.mean(axis=0), outputs.mean(axis=0), estimates, strict=True
-        )
+        ClassShare(name=name, reference=usual, predicted=mean, estimated=estimate)
+        for name, usual, mean, estimate in zip(classes, *columns, strict=True)
     ]
 
 

@@ -22,7 +22,7 @@ def compare_with_reference(
     groups since the change.
 
     Args:
-        reference: of the bundle.
+        reference: what the detector compared with.
         log: read.
         watched: what the detector reported.
     """
@@ -50,11 +50,12 @@ def compare_with_reference(
 def _compare(
     reference: Observations, observations: Observations, rows: np.ndarray
 ) -> tuple[np.ndarray, ClassifierTest]:
-    """The rows that were used, and the test of their streams against the reference's."""
+    """The rows that were used, and the test of their streams against the reference's, of those that it knows."""
     streams = choose_streams(reference)
     first = streams.extract(reference.select(_thin(np.arange(len(reference)))))
-    chosen = _thin(rows)
-    return chosen, compare_samples(first, streams.extract(observations.select(chosen)))
+    is_known, chosen = ~np.isnan(first).all(axis=0), _thin(rows)
+    second = streams.extract(observations.select(chosen))
+    return chosen, compare_samples(first[:, is_known], second[:, is_known])
 
 
 def _thin(rows: np.ndarray) -> np.ndarray:

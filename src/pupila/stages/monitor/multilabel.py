@@ -5,7 +5,7 @@ import numpy as np
 from pupila.artifacts.bundle.schema import BundleInfo
 from pupila.artifacts.report.drift import ClassShare
 from pupila.core.messages import mark
-from pupila.stages.monitor.task import Array, MonitoredTask, estimate_shares, known_rows
+from pupila.stages.monitor.task import Array, MonitoredTask, estimate_shares, known_rows, mean_shares
 from pupila.statistics.drift.observations import Observations
 from pupila.tasks.multilabel import decide_labels
 
@@ -18,14 +18,14 @@ def _correctness(observations: Observations, info: BundleInfo) -> Array:
 
 
 def _shares(classes: list[str], reference: Observations, stream: Observations) -> list[ClassShare]:
+    before, outputs = known_rows(reference), known_rows(stream)
     rows = []
-    for name, usual, own in zip(classes, known_rows(reference).T, known_rows(stream).T, strict=True):
-        estimate, _ = estimate_shares(*(np.stack([each, 1 - each], axis=1) for each in (own, usual)))
-        rows.append(
-            ClassShare(
-                name=name, reference=float(usual.mean()), predicted=float(own.mean()), estimated=estimate
-            )
-        )
+    for place, (name, usual, mean) in enumerate(
+        zip(classes, mean_shares(before), mean_shares(outputs), strict=True)
+    ):
+        columns = (own[:, place] for own in (outputs, before))
+        estimate, _ = estimate_shares(*(np.stack([own, 1 - own], axis=1) for own in columns))
+        rows.append(ClassShare(name=name, reference=usual, predicted=mean, estimated=estimate))
     return rows
 
 

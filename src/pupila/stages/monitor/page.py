@@ -7,8 +7,8 @@ from pupila.artifacts.report import charts
 from pupila.artifacts.report.drift import DriftReport, StreamChange, UnlikeImage
 from pupila.artifacts.report.gallery import load_image
 from pupila.artifacts.report.page import Page, PageImage, Section, Table
-from pupila.core.messages import integer, number, percent, say, say_count, translate
-from pupila.stages.monitor.sentences import describe_evidence, sentences, show_time
+from pupila.core.messages import integer, mark, number, percent, say, say_count, translate
+from pupila.stages.monitor.sentences import describe_evidence, has_no_shares, sentences, show_time
 from pupila.stages.monitor.tasks import MONITORED
 
 _CHARTS = 6  # streams that are drawn
@@ -62,12 +62,17 @@ def _draw_streams(report: DriftReport) -> list[Any]:
     return [
         charts.histograms(
             stream.title, stream.edges,
-            {say("reference"): [100 * share for share in stream.reference_shares],
-             after: [100 * share for share in stream.stream_shares]},
+            {name: [100 * share for share in shares]
+             for name, shares in ((_baseline(stream), stream.reference_shares), (after, stream.stream_shares))
+             if any(shares)},
             say("Value (share of the groups in percent)"),
         )
         for stream in chosen[:_CHARTS]
     ]  # fmt: skip
+
+
+def _baseline(stream: StreamChange) -> str:
+    return say("reference") if stream.baseline == "reference" else say("before the change")
 
 
 def _is_drawn(stream: StreamChange, report: DriftReport) -> bool:
@@ -77,11 +82,16 @@ def _is_drawn(stream: StreamChange, report: DriftReport) -> bool:
 def _tabulate_streams(report: DriftReport) -> Table:
     header = [say("Stream"), say("reference"), say("log") if report.alarm is None else say("since the change"),
               say("shift (sd)"), say("95 % CI"), say("evidence")]  # fmt: skip
-    rows = [
-        [stream.title, _figure(stream.reference), _figure(stream.stream), *map(_join, stream.shift.cells(2)),
-         _evidence(stream.evidence)]
-        for stream in report.streams[:_ROWS]
-    ]  # fmt: skip
+    rows = []
+    for stream in report.streams[:_ROWS]:
+        is_known = stream.baseline == "reference"
+        title = (
+            stream.title
+            if is_known
+            else say("{title} (against the beginning of the log)", title=stream.title)
+        )
+        rows.append([title, _figure(stream.reference), _figure(stream.stream), *map(_join, stream.shift.cells(2)),
+                     _evidence(stream.evidence)])  # fmt: skip
     return Table(header, rows)
 
 
@@ -101,7 +111,8 @@ def _evidence(value: float) -> str:
 def _class_section(report: DriftReport) -> Section:
     task = MONITORED[report.task]
     is_estimated = any(row.estimated.value is not None for row in report.classes)
-    header = [say("Class"), say("reference"), say("predicted")]
+    is_known = not has_no_shares(report)
+    header = [say("Class"), *([say("reference")] if is_known else []), say("predicted")]
     header += [say("estimated"), say("95 % CI")] if is_estimated else []
     rows = []
     for row in report.classes[:_ROWS]:
@@ -110,8 +121,18 @@ def _class_section(report: DriftReport) -> Section:
             if is_estimated
             else []
         )
-        rows.append([row.name, _join(percent(row.reference)), _join(percent(row.predicted)), *cells])
-    return Section(translate(task.shares_title), [translate(task.shares_note)], tables=[Table(header, rows)])
+        shares = [row.reference, row.predicted] if is_known else [row.predicted]
+        rows.append([row.name, *map(_share, shares), *cells])
+    note = (
+        task.shares_note
+        if is_known
+        else mark("The reference has no shares, so that these are not corrected.")
+    )
+    return Section(translate(task.shares_title), [translate(note)], tables=[Table(header, rows)])
+
+
+def _share(value: float | None) -> str:
+    return "" if value is None else _join(percent(value))
 
 
 def _image_section(unlike: list[UnlikeImage], home: Path) -> Section:

@@ -56,9 +56,11 @@ def read_log(path: str | Path, bundle: Bundle, reference: Reference) -> Monitore
     expected = reference.observations.embedding.shape[1]
     reading, picker, others = LogReading(), GroupPicker(), Counter[str]()
     images: list[MonitoredImage] = []
+    without_group = 0
     parts: list[Observations] = []
 
     def pick_groups() -> Iterator[PredictionRecord]:
+        nonlocal without_group
         with progress(say("reading the log"), None) as advance:
             for record in read_predictions(path, reading):
                 advance(1)
@@ -66,6 +68,7 @@ def read_log(path: str | Path, bundle: Bundle, reference: Reference) -> Monitore
                     others[record.model_version] += 1
                     continue
                 _check_form(record, bundle, expected)
+                without_group += not record.group
                 yield from picker.add(record)
         yield from picker.finish()
 
@@ -80,7 +83,8 @@ def read_log(path: str | Path, bundle: Bundle, reference: Reference) -> Monitore
         raise _name_versions(path, bundle, others, reading)
     observations = stack_observations(parts)
     counts = LogCounts(
-        lines=reading.lines, images=picker.images, groups=len(images), damaged_lines=reading.damaged,
+        lines=reading.lines, images=picker.images, groups=len(images),
+        without_group=without_group, damaged_lines=reading.damaged,
         dropped=reading.dropped, other_versions=dict(others.most_common()), late_images=picker.late,
         without_embedding=int(np.isnan(observations.embedding).all(axis=1).sum()) if expected else 0,
         first=min(image.time for image in images), last=max(image.time for image in images),

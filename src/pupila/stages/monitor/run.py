@@ -22,6 +22,7 @@ from pupila.stages.monitor.tasks import MONITORED
 from pupila.stages.monitor.watch import Watch, watch
 from pupila.statistics.drift.cbpe import estimate_accuracy
 from pupila.statistics.drift.change_point import smallest_shift
+from pupila.statistics.drift.streams import choose_streams
 
 
 def monitor_log(path: str | Path, source: PredictingSource, settings: MonitorSettings) -> DriftReport:
@@ -44,22 +45,26 @@ def monitor_log(path: str | Path, source: PredictingSource, settings: MonitorSet
     reference = read_reference(bundle)
     log = read_log(path, bundle, reference)
     own, classes, task = reference.observations, bundle.info.classes, MONITORED[bundle.info.task]
-    watched = watch(reference.monitored, log.observations, settings.false_alarm_every)
+    monitored = reference.monitored
+    watched = watch(monitored, log.observations, settings.false_alarm_every)
     since = log.observations.select(np.arange(watched.since, len(log.images)))
-    streams = describe_streams(own, since, watched, classes)
+    streams = describe_streams(monitored, log.observations, watched, classes)
     correctness = [task.correctness(each, bundle.info) for each in (own, since)]
     with progress(say("estimating"), 3) as advance:
-        comparison, unlike = compare_with_reference(own, log, watched)
+        comparison, unlike = compare_with_reference(monitored, log, watched)
         advance(1)
-        accuracy = estimate_accuracy(*(each[~np.isnan(each)] for each in correctness))
+        accuracy = estimate_accuracy(*correctness)
         advance(1)
         shares = task.shares(classes, own, since)
         advance(1)
     return DriftReport(
         bundle=source.name, version=bundle.hash, task=bundle.info.task, counts=log.counts,
-        false_alarm_every=settings.false_alarm_every, reference_groups=len(own), evidence=watched.evidence,
+        false_alarm_every=settings.false_alarm_every, reference_groups=len(own),
+        is_out_of_fold=reference.is_out_of_fold, evidence=watched.evidence, largest_evidence=watched.largest,
         alarm=_describe_alarm(log, watched), history=watched.history, streams=streams,
-        smallest_shift=smallest_shift(len(own), len(log.images), settings.false_alarm_every, len(streams)),
+        smallest_shift=smallest_shift(
+            len(own), len(log.images), settings.false_alarm_every, float(choose_streams(own).weights.min())
+        ),
         classes=shares, accuracy=accuracy, comparison=comparison, unlike=unlike,
     )  # fmt: skip
 

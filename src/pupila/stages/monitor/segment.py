@@ -2,15 +2,15 @@
 
 from pupila.artifacts.report.drift import ClassShare
 from pupila.core.messages import mark
-from pupila.stages.monitor.task import MonitoredTask, expect_confidence, known_rows
+from pupila.stages.monitor.task import MonitoredTask, expect_confidence, known_rows, mean_shares
 from pupila.statistics.drift.observations import Observations
 from pupila.statistics.estimate import Estimate
 
 
 def _shares(classes: list[str], reference: Observations, stream: Observations) -> list[ClassShare]:
-    before, after = (known_rows(own).mean(axis=0) for own in (reference, stream))
+    before, after = (mean_shares(known_rows(own)) for own in (reference, stream))
     return [
-        ClassShare(name=name, reference=float(usual), predicted=float(mean), estimated=Estimate(value=None))
+        ClassShare(name=name, reference=usual, predicted=mean, estimated=Estimate(value=None))
         for name, usual, mean in zip(classes, before, after, strict=True)
     ]
 

@@ -38,7 +38,8 @@ def sentences(report: DriftReport) -> list[str]:
         texts = [_describe_alarm(report, report.alarm), _describe_changes(report)]
         texts.append(_describe_confidence(report, report.alarm))
         texts += _describe_comparison(report)
-    return [*texts, describe_accuracy(report), *describe_left_out(report)]
+    texts += [describe_accuracy(report), *describe_reference(report), describe_groups(report)]
+    return texts + describe_left_out(report)
 
 
 def show_time(time: str) -> str:
@@ -57,12 +58,18 @@ def _describe_quiet(report: DriftReport) -> str:
 
 
 def _describe_power(report: DriftReport) -> str:
+    values = {"groups": integer(report.counts.groups), "reference": integer(report.reference_groups)}
+    if report.smallest_shift is None:
+        return say(
+            "So few groups of the log (n = {groups}) and of the reference (n = {reference}) can miss even a shift of 3 "
+            "standard deviations, as of another camera.",
+            **values,
+        )
     return say(
-        "Approximately, the groups of the log (n = {groups}) and of the reference (n = {reference}) show a lasting "
-        "shift of {shift} standard deviations in one stream half of the time; smaller or shorter changes can be "
-        "missed.",
-        groups=integer(report.counts.groups), reference=integer(report.reference_groups),
-        shift=number(report.smallest_shift, 2),
+        "A lasting shift of {shift} standard deviations in one stream, such as brightness, is shown about half of the "
+        "time or more by so many groups of the log (n = {groups}) and of the reference (n = {reference}); smaller or "
+        "shorter changes can be missed.",
+        shift=number(report.smallest_shift, 2), **values,
     )  # fmt: skip
 
 
@@ -81,8 +88,10 @@ def _describe_changes(report: DriftReport) -> str:
 def _describe_change(stream: StreamChange) -> str:
     """The direction and size of a shift; a stream whose mean stayed has another spread."""
     shift = stream.shift
-    if shift.value is None:
+    if stream.stream is None:
         return say("{title} is unknown since then", title=stream.title)
+    if shift.value is None:
+        return say("{title} differs", title=stream.title)
     if shift.low is not None and shift.high is not None and shift.low <= 0 <= shift.high:
         return say("the distribution of {title} differs, with the same mean", title=stream.title)
     up, down = _DIRECTIONS[stream.name.partition(" ")[0]]
@@ -111,7 +120,7 @@ def _describe_comparison(report: DriftReport) -> list[str]:
         return [
             say(
                 "A classifier tells the groups after the alarm (n = {groups}) from the reference with an area under "
-                "the ROC curve of {auc} ({p}).",
+                "the ROC curve of {auc} ({p}, approximately: the same reference raised the alarm).",
                 **values,
             )
         ]
@@ -128,14 +137,75 @@ def describe_accuracy(report: DriftReport) -> str:
     """The estimated accuracy beside that of the reference, and what it assumes."""
     own = report.accuracy
     values = {"title": translate(MONITORED[report.task].accuracy), "value": own.stream.percent_text(),
-              "interval": own.stream.percent_interval_text(), "reference": own.reference.percent_text(),
-              "change": signed_number(100 * (own.difference.first - own.difference.other), 1)}  # fmt: skip
+              "interval": own.stream.percent_interval_text()}  # fmt: skip
+    if own.stream.value is None:
+        return say("{title} without labels is unknown: the log has no confidence.", **values)
+    if own.difference is None:
+        return say(
+            "{title} without labels: {value} (95 % CI {interval}). It assumes that the confidence is still "
+            "calibrated and that the same image would still get the same label (no concept drift). The reference has "
+            "no confidence to compare it with.",
+            **values,
+        )
+    values |= {"reference": own.reference.percent_text(),
+               "change": signed_number(100 * (own.difference.first - own.difference.other), 1)}  # fmt: skip
     return say(
         "{title} without labels: {value} (95 % CI {interval}), {reference} on the reference: {change} points. It "
         "assumes that the confidence is still calibrated and that the same image would still get the same label "
         "(no concept drift).",
         **values,
     )
+
+
+def describe_reference(report: DriftReport) -> list[str]:
+    """What the reference does not know, and what that means."""
+    texts = []
+    if any(stream.baseline == "beginning" for stream in report.streams):
+        texts.append(
+            say(
+                "The reference has no confidence and no classes: no model of the folds predicts what the ensemble does."
+            )
+            if has_no_shares(report)
+            else say(
+                "Models of the folds predicted the reference. They learned from fewer images than the served model and "
+                "are usually less confident; the figures of the reference are theirs."
+            )
+        )
+        texts.append(
+            say(
+                "The alarm therefore compares confidence and classes with the beginning of the log and can't show what "
+                "was different in them from the first group on; a classifier test leaves them out."
+            )
+        )
+    if not any(stream.name.startswith("embedding") for stream in report.streams):
+        texts.append(
+            say(
+                "The content of the images is not monitored: the model has no embedding, or it was fine-tuned on the "
+                "images of the reference."
+            )
+        )
+    return texts
+
+
+def has_no_shares(report: DriftReport) -> bool:
+    """Whether the reference does not know its classes, as that of an ensemble."""
+    return all(row.reference is None for row in report.classes)
+
+
+def describe_groups(report: DriftReport) -> str:
+    """How many images there are of a group, and whether related ones counted as independent."""
+    own = report.counts
+    values = {"images": say_images(own.images), "each": number(own.images / own.groups, 1)}
+    text = say_count("{images} in {n} group, {each} images in each.",
+                     "{images} in {groups} groups, {each} images in each.", own.groups,
+                     groups=integer(own.groups), **values)  # fmt: skip
+    if not own.without_group:
+        return text
+    return text + " " + say_count(
+        "{n} image came without the name of a group and counts by itself.",
+        "{number} images came without the name of a group and count by themselves: where some show the same object, "
+        "false alarms are more frequent than promised.", own.without_group, number=integer(own.without_group),
+    )  # fmt: skip
 
 
 def describe_left_out(report: DriftReport) -> list[str]:
@@ -179,7 +249,7 @@ def describe_left_out(report: DriftReport) -> list[str]:
 def describe_evidence(report: DriftReport) -> str:
     """How much evidence there is, as a share of what raises an alarm."""
     share = report.evidence / report.false_alarm_every
-    most = max(point.evidence for point in report.history) / report.false_alarm_every
+    most = report.largest_evidence / report.false_alarm_every
     return say(
         "The evidence at the end is {share} of the threshold of {every}; its largest value was {most}.",
         share=percent(share), every=_every(report), most=percent(most),

@@ -19,37 +19,45 @@ _BINS = 20
 
 
 def describe_streams(
-    reference: Observations, since: Observations, watched: Watch, classes: list[str]
+    reference: Observations, log: Observations, watched: Watch, classes: list[str]
 ) -> list[StreamChange]:
-    """The streams, that with the most evidence first.
+    """The streams since the change, that with the most evidence first.
+
+    One that the reference does not know is compared with the groups of the log before the change.
 
     Args:
-        reference: of the bundle.
-        since: the groups of the log since the change, or all.
+        reference: what the detector compared with.
+        log: its groups.
         watched: what the detector reported.
         classes: of the bundle.
     """
     chosen = choose_streams(reference)
-    columns = zip(chosen.names, chosen.extract(reference).T, chosen.extract(since).T, strict=True)
-    described = [_describe(name, before, after, watched, classes) for name, before, after in columns]
+    columns = zip(chosen.names, chosen.extract(reference).T, chosen.extract(log).T, strict=True)
+    described = [_describe(name, before, own, watched, classes) for name, before, own in columns]
     return sorted(described, key=lambda stream: -stream.evidence)
 
 
-def _describe(name: str, before: Array, after: Array, watched: Watch, classes: list[str]) -> StreamChange:
+def _describe(name: str, reference: Array, log: Array, watched: Watch, classes: list[str]) -> StreamChange:
+    is_known = not np.isnan(reference).all()
+    before, after = reference if is_known else log[: watched.since], log[watched.since :]
     before, after = before[~np.isnan(before)], after[~np.isnan(after)]
     edges = np.histogram_bin_edges(np.concatenate([before, after]), _BINS)
     shares = [np.histogram(own, edges)[0] / max(len(own), 1) for own in (before, after)]
     return StreamChange(
         name=name, title=title_stream(name, classes), changed=name in watched.changed, evidence=watched.streams[name],
-        reference=float(before.mean()), stream=float(after.mean()) if len(after) else None,
+        baseline="reference" if is_known else "beginning", reference=_mean(before), stream=_mean(after),
         shift=_measure_shift(before, after), edges=edges.tolist(), reference_shares=shares[0].tolist(),
         stream_shares=shares[1].tolist(),
     )  # fmt: skip
 
 
+def _mean(values: Array) -> float | None:
+    return float(values.mean()) if len(values) else None
+
+
 def _measure_shift(before: Array, after: Array) -> Estimate:
-    """Of the mean, in standard deviations of the reference, with Welch's interval in the normal approximation."""
-    spread = float(before.std())
+    """Of the mean, in standard deviations of the baseline, with Welch's interval in the normal approximation."""
+    spread = float(before.std()) if len(before) else 0.0
     if not len(after) or spread == 0:
         return Estimate(value=None)
     shift = float(after.mean() - before.mean()) / spread

@@ -38,8 +38,10 @@ def estimate_shares(probabilities: Array, reference: Array) -> list[Estimate]:
 
     Args:
         probabilities: (G, C) of the log, rows add up to one.
-        reference: (H, C) of the reference.
+        reference: (H, C) of the reference; without any row of either, nothing is estimated.
     """
+    if not len(probabilities) or not len(reference):
+        return [Estimate(value=None)] * reference.shape[1]
     shares = estimate_priors(probabilities, reference.mean(axis=0))
     if min(len(probabilities), len(reference)) < MIN_GROUPS:
         return [Estimate(value=float(share)) for share in shares]
@@ -54,3 +56,8 @@ def known_rows(observations: Observations) -> Array:
     """(G, C) outputs of the groups in which all of them are known."""
     outputs = observations.outputs
     return outputs[~np.isnan(outputs).any(axis=1)]
+
+
+def mean_shares(outputs: Array) -> list[float] | list[None]:
+    """(C,) mean of each class over the rows of (G, C) outputs; None where there is no row."""
+    return [float(mean) for mean in outputs.mean(axis=0)] if len(outputs) else [None] * outputs.shape[1]

@@ -22,6 +22,7 @@ class Watch:
 
     history: list[EvidencePoint]
     evidence: float  # at the end
+    largest: float  # after any group
     alarm: int | None  # number of the group that raised it, from 1
     streams: dict[str, float]  # the largest evidence of each by itself
     changed: list[str]  # streams whose own evidence raised an alarm
@@ -39,11 +40,12 @@ def watch(reference: Observations, observations: Observations, false_alarm_every
     detector = DriftDetector(reference, false_alarm_every)
     history: list[EvidencePoint] = []
     largest, at_alarm = detector.streams, detector.streams
-    every = ceil(len(observations) / _POINTS)
+    most, every = 0.0, ceil(len(observations) / _POINTS)
     with progress(say("comparing groups"), len(observations)) as advance:
         for row in range(len(observations)):
             detector.update(observations.select(np.array([row])))
             streams, is_alarm = detector.streams, detector.alarm_at == detector.groups
+            most = max(most, detector.evidence)
             largest = {name: max(own, largest[name]) for name, own in streams.items()}
             if is_alarm:
                 at_alarm = streams
@@ -51,12 +53,12 @@ def watch(reference: Observations, observations: Observations, false_alarm_every
                 history.append(EvidencePoint(group=detector.groups, evidence=detector.evidence))
             advance(1)
     if detector.alarm_at is None:
-        return Watch(history, detector.evidence, None, largest, [], 0)
+        return Watch(history, detector.evidence, most, None, largest, [], 0)
     since = _find_start(
         reference, observations, _list_changed(at_alarm, false_alarm_every), detector.alarm_at
     )
     changed = _list_changed(largest, false_alarm_every)
-    return Watch(history, detector.evidence, detector.alarm_at, largest, changed, since)
+    return Watch(history, detector.evidence, most, detector.alarm_at, largest, changed, since)
 
 
 def _list_changed(streams: dict[str, float], false_alarm_every: int) -> list[str]:

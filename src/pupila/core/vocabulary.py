@@ -8,6 +8,8 @@ TRAIN: Final = "train"
 VALIDATION: Final = "validation"
 TEST: Final = "test"
 SPLITS: Final = (TRAIN, VALIDATION, TEST)
+# In the place of a split: an image in none of them, for it was chosen for its prediction and its group is in test.
+UNUSED: Final = "unused"
 
 SPLIT_WORDS: Final = {
     "train": TRAIN, "training": TRAIN,

@@ -133,6 +133,12 @@ def _review(folder: Path, log: Path, bundle: str, photos: Sequence[Photo]) -> No
     """Review the queue with a simulated reviewer, and extend the split."""
     print_step(f"pupila label queue {folder} --from {log} --bundle {bundle} --limit {QUEUED} "
                f"--random-share {AT_RANDOM}")  # fmt: skip
+    print(
+        say(
+            "({share} at random, more than usual, as random images alone extend the test split: it needs enough of "
+            "the new studio to compare both models.)", share=percent(AT_RANDOM, 0),
+        )
+    )  # fmt: skip
     print(say("(A simulated reviewer, who knows the ground truth, reviews the page.)"))
     label_of = {files.sha256(photo.content): photo.label for photo in photos}
     reviewers: list[threading.Thread] = []

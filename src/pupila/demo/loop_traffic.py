@@ -44,7 +44,7 @@ class Load:
 
 @contextmanager
 def run_load(address: str, token: str, photos: Sequence[Photo]) -> Iterator[Load]:
-    """Send photos from several threads while the block runs; none is sent twice, so a lost one is counted."""
+    """Send the photos in turn from several threads while the block runs; without retries, so a lost one is counted."""
     load, stop, lock = Load(), threading.Event(), threading.Lock()
 
     def send(start: int) -> None:

@@ -129,11 +129,31 @@ def test_a_share_of_the_images_is_stored_and_the_oldest_ones_go(tmp_path: Path) 
     records = read(tmp_path / "log")
     stored = [record for record in records if record.file]
     assert 30 <= len(stored) <= 70 and len(records) == 100
-    there = {file.stem for file in Path(tmp_path, "log", "images").iterdir()}
+    there = {file.stem for file in Path(tmp_path, "log", "images").glob("*.png")}
     assert 5 <= len(there) <= 12 and there <= {record.image for record in stored[-12:]}
     reopened = StoredImages(str(tmp_path / "log"), 1, size)  # what an earlier process stored counts
     reopened.store("0" * 64, images[0])
-    assert len(list(Path(tmp_path, "log", "images").iterdir())) == 1
+    assert len(list(Path(tmp_path, "log", "images").glob("*.png"))) == 1
+    large = StoredImages(str(tmp_path / "log"), 1, size)
+    assert large.store("1" * 64, bytes(size + 1)) == ""  # what is above the limit alone displaces nothing
+    assert [file.stem for file in Path(tmp_path, "log", "images").glob("*.png")] == ["0" * 64]
+
+
+def test_which_images_are_stored_is_the_secret_of_the_folder(tmp_path: Path) -> None:
+    digests = [sha256(b"%d" % n) for n in range(400)]
+    drawn = {}
+    for folder in ("first", "second"):
+        images = StoredImages(str(tmp_path / folder), 0.25, 1000)
+        drawn[folder] = [images.takes(digest) for digest in digests]
+        assert 60 <= sum(drawn[folder]) <= 140  # 100 expected, sd 8.7
+        again = StoredImages(str(tmp_path / folder), 0.25, 1000)
+        assert [again.takes(digest) for digest in digests] == drawn[folder]
+        salt = tmp_path / folder / "images" / ".salt"
+        assert len(salt.read_bytes()) == 32 and salt.stat().st_mode & 0o777 == 0o600
+    assert drawn["first"] != drawn["second"]
+    (tmp_path / "file").write_text("")
+    with pytest.raises(PupilaError, match="Can't write"):
+        StoredImages(str(tmp_path / "file"), 0.25, 1000)
 
 
 def test_images_without_a_log_and_senseless_shares_are_refused(tmp_path: Path) -> None:

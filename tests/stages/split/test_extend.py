@@ -65,21 +65,66 @@ def test_the_old_images_stay_and_chosen_ones_are_for_training(folder: Path, fold
     assert SplitFile.read(str(folder)) == new
 
 
-def test_new_images_of_a_group_join_its_part_in_words(folder: Path) -> None:
+def photo_splits(split: SplitFile, start: int, count: int) -> list[str]:
+    placed = parts(split)
+    return [placed[sha256(encoded(photo(n)))][0] for n in range(start, start + count)]
+
+
+def test_new_images_of_a_group_join_its_part_but_chosen_ones_not_test(folder: Path) -> None:
     by = r"(\d+)"  # cow/003.jpg and dog/003.jpg are one group
     old = pupila.split(folder, by=by)
     groups = {Path(each.image).stem: each.split for each in old.images}
     tested = next(name for name, split in groups.items() if split == "test")
     trained = next(name for name, split in groups.items() if split == "train")
     add(folder, 4000, 3, group=tested)
+    add(folder, 4500, 2, group=tested, at_random=True)
     add(folder, 5000, 2, group=trained, at_random=True)
     add(folder, 6000, 4, group="of its own")
     new = pupila.split(folder, extend=True)
-    by_digest = parts(new)
-    assert {by_digest[sha256(encoded(photo(n)))][0] for n in range(4000, 4003)} == {"test"}
-    assert {by_digest[sha256(encoded(photo(n)))][0] for n in range(5000, 5002)} == {"train"}
-    assert {by_digest[sha256(encoded(photo(n)))][0] for n in range(6000, 6004)} == {"train"}
-    assert "5 images joined groups of the split (train 2, test 3)." in new.origin
+    assert set(photo_splits(new, 4000, 3)) == {"unused"}
+    assert set(photo_splits(new, 4500, 2)) == {"test"}
+    assert set(photo_splits(new, 5000, 2)) == set(photo_splits(new, 6000, 4)) == {"train"}
+    assert "4 images joined groups of the split (train 2, test 2)." in new.origin
+    assert "3 images of groups of the test split are unused" in new.origin
+    assert new.verdict == "clean" and new.balance.test.images == old.balance.test.images + 2
+    # It is read back, also after labels were corrected; the next extension leaves unused what is.
+    add(folder, 7000, 1, group=tested)
+    last = pupila.split(folder, extend=True)
+    assert set(photo_splits(last, 4000, 3) + photo_splits(last, 7000, 1)) == {"unused"}
+    own = SplitFile.read(str(folder))
+    assert own is not None and "unused 4" in repr(own)
+    when, image = "2026-12-02T00:00:00+00:00", own.images[0]
+    append_labels(str(folder), [Label(image.image, image.sha256, "annotator:ana", True, "dog", when)])
+    corrected = pupila.open(folder)
+    assert corrected.hash != own.data_hash and find_matching_split(corrected, str(folder)) == own
+
+
+def test_own_photos_of_a_test_group_are_named_by_the_expression(folder: Path) -> None:
+    old = pupila.split(folder, by=r"(\d+)")
+    tested = sorted(each.image for each in old.images if each.split == "test")
+    for n, image in enumerate(tested):
+        (folder / image).with_name(f"{Path(image).stem}_later.png").write_bytes(encoded(photo(8000 + n)))
+    new = pupila.split(folder, extend=True)
+    assert set(photo_splits(new, 8000, len(tested))) == {"test"} and new.verdict == "clean"
+    (folder / "cow" / "nameless.png").write_bytes(encoded(photo(8999)))
+    with pytest.raises(PupilaError, match=r"does not match 1 of .*cow/nameless\.png"):
+        pupila.split(folder, extend=True)
+
+
+def test_a_new_group_is_drawn_whatever_was_chosen_of_it(folder: Path) -> None:
+    pupila.split(folder)
+    for n in range(40):
+        add(folder, 9000 + n, 1, group=f"g{n}", at_random=True)
+        if n % 2:  # of the difficult groups another image was chosen
+            add(folder, 9500 + n, 1, group=f"g{n}")
+    new = pupila.split(folder, extend=True)
+    drawn = photo_splits(new, 9000, 40)
+    assert Counter(drawn)["test"] == 6  # 0.15 of 40, as the random images alone count
+    assert {n % 2 for n, split in enumerate(drawn) if split == "test"} == {0, 1}
+    placed = parts(new)
+    for n in range(1, 40, 2):
+        chosen = placed[sha256(encoded(photo(9500 + n)))][0]
+        assert chosen == ("unused" if drawn[n] == "test" else drawn[n])
 
 
 def test_what_can_not_be_extended_is_refused(folder: Path) -> None:

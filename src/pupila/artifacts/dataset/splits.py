@@ -15,7 +15,7 @@ from pupila.core.errors import PupilaError
 from pupila.core.json_text import dump_json
 from pupila.core.messages import listing, say, say_count, say_images
 from pupila.core.records import Record, check_record_seal, read_record
-from pupila.core.vocabulary import REDRAW, SPLITS, SPLITS_FILE, TEST, TRAIN, VALIDATION
+from pupila.core.vocabulary import REDRAW, SPLITS, SPLITS_FILE, TEST, TRAIN, UNUSED, VALIDATION
 
 SPLITS_SCHEMA: Literal[1] = 1  # of splits.json
 CLEAN = "clean"
@@ -28,7 +28,7 @@ class Assignment:
 
     image: str  # path as in the manifest
     sha256: str
-    split: str  # train, validation or test
+    split: str  # train, validation or test; or unused
     fold: int | None  # 0..K-1 where folds were made and the image is not in the test split
     component: int  # equal for images that must stay together
 
@@ -214,7 +214,7 @@ class SplitFile(Displayed):
 
     def summary(self) -> Summary:
         """Images of each split and the verdict; on a card with the classes."""
-        sizes = {name: len(self.in_split(name)) for name in SPLITS}
+        sizes = {name: len(self.in_split(name)) for name in (*SPLITS, UNUSED)}
         parts = [f"{name} {size}" for name, size in sizes.items() if size]
         folds = {row.fold for row in self.images} - {None}
         parts += [say_count("{n} fold", "{n} folds", len(folds))] if folds else []
@@ -265,7 +265,7 @@ class SplitFile(Displayed):
         written_hash = content.pop("hash")
         content.pop("checksum")
         split = cls(**content)
-        unknown = sorted({str(a.split) for a in split.images} - set(SPLITS))
+        unknown = sorted({str(a.split) for a in split.images} - {*SPLITS, UNUSED})
         if unknown or written_hash != split.hash:
             names = say("splits {names}", names=", ".join(unknown))
             raise PupilaError(
@@ -314,11 +314,12 @@ def describe_changed_images(split: SplitFile, data: Dataset) -> str:
 
 
 def _is_still_valid(split: SplitFile, data: Dataset) -> bool:
-    """Whether the split covers exactly these images and keeps all components together."""
+    """Whether the split covers exactly these images and keeps all components together, but for unused images."""
     rows = list(data.images.select("image", "sha256").iter_rows())
     assigned = {(a.image, a.sha256): (a.split, a.fold) for a in split.images}
     if set(rows) != set(assigned):
         return False
     by_component: dict[int, tuple[str, int | None]] = {}
     pairs = zip(data.components().tolist(), rows, strict=True)
-    return all(by_component.setdefault(part, assigned[row]) == assigned[row] for part, row in pairs)
+    used = ((part, assigned[row]) for part, row in pairs if assigned[row][0] != UNUSED)
+    return all(by_component.setdefault(part, place) == place for part, place in used)

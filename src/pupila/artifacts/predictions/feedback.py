@@ -17,7 +17,7 @@ Label = (
 
 
 class FeedbackRecord(Record):
-    """What somebody says of one prediction; a later record of the same image and person replaces an earlier one."""
+    """What somebody says of one prediction; a later one of the same image, token and person replaces it."""
 
     time: str = Field(description="ISO 8601 in UTC")
     request_id: str = Field(description="of the prediction")

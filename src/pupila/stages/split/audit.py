@@ -6,7 +6,7 @@ import numpy as np
 
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.splits import FOLD, Balance, Deviation, LikelyGroups, MissingClass, SplitBalance
-from pupila.core.vocabulary import SPLITS, TEST, VALIDATION
+from pupila.core.vocabulary import SPLITS, TEST, UNUSED, VALIDATION
 
 
 def name_parts(splits: list[str], folds: list[int | None]) -> list[str]:
@@ -51,7 +51,7 @@ def measure_balance(data: Dataset, splits: list[str], parts: list[str], componen
         components: N component numbers.
     """
     shares, names = data.shares, data.classes
-    whole = data.class_shares(np.arange(len(data)))
+    whole = data.class_shares(np.array([row for row, name in enumerate(splits) if name != UNUSED]))
     table: dict[str, SplitBalance] = {}
     worst = (0.0, "", "")
     for split in SPLITS:
@@ -75,7 +75,7 @@ def measure_balance(data: Dataset, splits: list[str], parts: list[str], componen
 def _find_missing(data: Dataset, parts: list[str], components: list[int]) -> list[MissingClass]:
     """Classes that some split or fold with labels lacks, those of the fewest groups first."""
     there, of, group = data.shares > 0, np.array(parts), np.array(components)
-    occurs = {part: there[of == part].any(axis=0) for part in sorted(set(parts), key=_order)}
+    occurs = {part: there[of == part].any(axis=0) for part in sorted(set(parts) - {UNUSED}, key=_order)}
     labelled = {part: classes for part, classes in occurs.items() if classes.any()}
     missing = [
         MissingClass.model_validate({

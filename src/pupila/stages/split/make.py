@@ -10,7 +10,7 @@ from pupila.artifacts.dataset.splits import CLEAN, LEAKING, Assignment, SplitFil
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say, say_count
 from pupila.core.version import __version__
-from pupila.core.vocabulary import REDRAW, SPLIT_WORDS, SPLITS, TEST, TRAIN, VALIDATION
+from pupila.core.vocabulary import REDRAW, SPLIT_WORDS, SPLITS, TEST, TRAIN, UNUSED, VALIDATION
 from pupila.stages.split.allocate import Array
 from pupila.stages.split.allocators import find_allocator
 from pupila.stages.split.audit import find_likely_groups, measure_balance, name_parts
@@ -169,7 +169,7 @@ def allocate_folds(
     folds: list[int | None] = [None] * len(assigned)
     if settings.folds is None:
         return folds
-    rows = np.array([row for row, name in enumerate(assigned) if name != TEST])
+    rows = np.array([row for row, name in enumerate(assigned) if name not in (TEST, UNUSED)])
     parts = _allocate_rows(data, rows, components, [1 / settings.folds] * settings.folds, settings.seed)
     for row, part in zip(rows.tolist(), parts.tolist(), strict=True):
         folds[row] = part

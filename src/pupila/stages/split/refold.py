@@ -8,7 +8,7 @@ from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.splits import Assignment, SplitFile
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
-from pupila.core.vocabulary import TEST, TRAIN
+from pupila.core.vocabulary import TEST, TRAIN, UNUSED
 from pupila.stages.split.make import allocate_folds
 
 
@@ -35,7 +35,7 @@ def change_folds(data: Dataset, splits: SplitFile, folds: int | None) -> SplitFi
     components = np.array([a.component for a in splits.images])
     numbers = allocate_folds(data, [a.split for a in splits.images], components, settings)
     images = [
-        Assignment(a.image, a.sha256, TEST if a.split == TEST else TRAIN, fold, a.component)
+        Assignment(a.image, a.sha256, a.split if a.split in (TEST, UNUSED) else TRAIN, fold, a.component)
         for a, fold in zip(splits.images, numbers, strict=True)
     ]
     return replace(splits, settings=settings, images=images)

@@ -21,9 +21,12 @@ from pupila.cli.run import run
 from pupila.core.errors import PupilaError
 from pupila.core.files import sha256
 from pupila.stages.label.review import queue as queues
+from pupila.stages.label.review import queue_log
+from pupila.stages.label.review.classify import ClassifyReview
 from pupila.stages.label.review.queue import QueueSettings, make_queue
-from pupila.stages.label.review.queue_choice import measure_unlikeness
+from pupila.stages.label.review.queue_choice import QueueSizes, choose_images, measure_unlikeness
 from pupila.stages.label.review.queue_file import Queue
+from pupila.stages.label.review.queue_log import LoggedImage
 from pupila.stages.label.review.queue_sentences import describe_queue, describe_result
 from pupila.stages.label.review.session import Review
 from tests.pictures import encoded, photo, write_classes, write_scenes
@@ -42,6 +45,10 @@ def record(content: bytes, number: int, **fields: Any) -> PredictionRecord:
         "brightness": 0.5, "sharpness": 0.1, "embedding": [0.0, float(number % 3)], "seconds": 0.01,
         "file": f"{IMAGES_FOLDER}/{digest}.png", **fields,
     })  # fmt: skip
+
+
+def logged(own: PredictionRecord) -> LoggedImage:
+    return LoggedImage({own.model_version: own})
 
 
 def write_log(folder: Path, count: int, start: int = 1000, **fields: Sequence[Any]) -> list[PredictionRecord]:
@@ -150,35 +157,62 @@ def test_reviewed_images_enter_the_data_set_once_with_group_and_label(data: Data
     assert len(pupila.open(tmp_path / "data")) == 24 and opened.skipped.is_empty()
 
 
-def test_the_random_part_is_unbiased_where_the_chosen_one_is_not(data: Dataset, tmp_path: Path) -> None:
-    # 200 images, 150 predicted correctly; the confidence of wrong ones is low, so the other part has all of them.
-    count = 200
-    wrong = [n % 4 == 0 for n in range(count)]
-    records = write_log(
-        tmp_path / "log", count, start=5000, confidence=[0.6 if own else 0.95 for own in wrong]
-    )
+def test_the_random_part_is_unbiased_where_the_chosen_one_is_not() -> None:
+    # A quarter is wrong, with low confidence, so that the other part is mostly wrong. What an earlier queue chose has
+    # a label since; drawn without it, the random part would look too easy.
+    wrong = [n % 4 == 0 for n in range(200)]
+    images = [logged(record(b"%d" % n, n, confidence=0.6 if own else 0.95)) for n, own in enumerate(wrong)]
+    is_wrong = {image.record.image: own for image, own in zip(images, wrong, strict=True)}
+
+    def choose(seed: int, labelled: set[str]) -> tuple[list[str], list[str]]:
+        chosen = choose_images(
+            images, QueueSizes(40, 30, seed), labelled, lambda _: False, np.full(200, np.nan)
+        )
+        digests = [(image.record.image, part) for image, part in chosen]
+        return [d for d, part in digests if part == "random"], [d for d, part in digests if part != "random"]
+
+    _, labelled = choose(1000, set())
+    assert np.mean([is_wrong[digest] for digest in labelled]) == 1
+    shares = [np.mean([is_wrong[digest] for digest in choose(seed, set(labelled))[0]]) for seed in range(300)]
+    # Hypergeometric: sd of a share sqrt(0.25 * 0.75 / 40 * 160 / 199) = 0.061, of the mean of 300 draws 0.0035.
+    assert np.mean(shares) == pytest.approx(0.25, abs=0.014)
+    assert np.std(shares) == pytest.approx(0.061, abs=0.01)
+
+
+def test_the_live_accuracy_has_wilsons_interval_and_labels_are_not_asked_again(
+    data: Dataset, tmp_path: Path
+) -> None:
+    wrong = [n % 4 == 0 for n in range(60)]
+    records = write_log(tmp_path / "log", 60, start=5000, confidence=[0.6 if own else 0.95 for own in wrong])
     labels: dict[str, str | None] = {
         each.image: "dog" if own else "cow" for each, own in zip(records, wrong, strict=True)
     }
-    first = make_queue(data, str(tmp_path / "log"), None, QueueSettings(limit=60, random_share=0.5))
-    label_all(data, first, labels)
-    chosen = [labels[item.sha256] == "cow" for item in first.items if item.part != "random"]
-    assert np.mean(chosen) == 0.5  # uncertain ones, all wrong, and others in turns
-    # Drawn again, larger: images that the first queue chose are drawn as often as others, and are not asked again.
-    again = make_queue(
-        reopen(data),
-        str(tmp_path / "log"),
-        None,
-        QueueSettings(limit=200, random_share=1, again=True, seed=1),
+    label_all(
+        data, make_queue(data, str(tmp_path / "log"), None, QueueSettings(limit=30, random_share=0.5)), labels
     )
-    result = label_all(data, again, labels)
+    settings = QueueSettings(limit=60, random_share=1, again=True, seed=1)
+    result = label_all(data, make_queue(reopen(data), str(tmp_path / "log"), None, settings), labels)
     (live,) = result.live
-    assert (live.reviewed, live.correct, live.groups) == (200, 150, 200)
-    assert live.accuracy.value == 0.75
-    # Wilson by hand: (150 + 1.92) / (200 + 3.84) -+ 1.96 * sqrt(150 * 50 / 200 + 0.96) / 203.84
-    assert (live.accuracy.low, live.accuracy.high) == pytest.approx((0.6856, 0.8049), abs=1e-3)
-    assert "0.750 (95 % CI 0.686 to 0.805, n = 200 images in 200 groups" in " ".join(describe_result(result))
+    assert (live.reviewed, live.correct, live.groups, live.accuracy.value) == (60, 45, 60, 0.75)
+    # Wilson by hand: (45 + 1.92) / (60 + 3.84) -+ 1.96 * sqrt(45 * 15 / 60 + 0.96) / 63.84
+    assert (live.accuracy.low, live.accuracy.high) == pytest.approx((0.6277, 0.8422), abs=1e-3)
+    assert "0.750 (95 % CI 0.628 to 0.842, n = 60 images in 60 groups" in " ".join(describe_result(result))
     assert read_history(data.home)["sha256"].n_unique() == read_history(data.home).height
+
+
+def test_one_image_of_a_group_comes_before_the_second_one_of_any() -> None:
+    # 300 photos of one object are the least confident and the most unlike, and all that customers corrected.
+    series = [n < 300 for n in range(1000)]
+    images = [
+        logged(record(b"%d" % n, n, confidence=0.3 if own else 0.9, group="series" if own else ""))
+        for n, own in enumerate(series)
+    ]
+    sizes, unlikeness = QueueSizes(1, 80, 0), np.where(series, 9.0, 1.0)
+    chosen = choose_images(images, sizes, set(), lambda image: image.record.group == "series", unlikeness)
+    assert [part for image, part in chosen if image.record.group and part != "random"] == ["corrected"]
+    assert len({image.record.image for image, _ in chosen}) == 81
+    alone = choose_images(images[:300], sizes, set(), lambda _: False, unlikeness[:300])
+    assert len({image.record.image for image, _ in alone}) == 81  # where there is no other group
 
 
 def test_each_model_version_has_its_own_accuracy(data: Dataset, tmp_path: Path) -> None:
@@ -189,6 +223,51 @@ def test_each_model_version_has_its_own_accuracy(data: Dataset, tmp_path: Path) 
         data, queue, {each.image: "cow" if each.model_version[0] == "b" else "dog" for each in records}
     )
     assert {live.model_version[0]: live.accuracy.value for live in result.live} == {"a": 0.0, "b": 1.0}
+
+
+def test_an_image_that_comes_again_counts_for_every_model_that_predicted_it(
+    data: Dataset, tmp_path: Path
+) -> None:
+    # Model a predicts 12 images, 6 of them wrongly; those come again after a swap, and b predicts them correctly.
+    log = tmp_path / "log"
+    predicted = [["dog"] if n < 6 else ["cow"] for n in range(12)]
+    records = write_log(log, 12, predicted=predicted)
+    write_log(log, 6, model_version=["b" * 64] * 6, request_id=[f"again{n}" for n in range(6)])
+    queue = make_queue(data, str(log), None, QueueSettings(limit=12, random_share=1))
+    result = label_all(data, queue, {each.image: "cow" for each in records})
+    accuracies = {live.model_version[0]: (live.drawn, live.correct) for live in result.live}
+    assert accuracies == {"a": (12, 6), "b": (6, 6)}
+
+
+def test_feedback_is_about_the_prediction_of_its_request_and_by_token_and_person(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    write_log(log, 4, predicted=[["cow"]] * 4)
+    later = [["dog"], ["dog"], ["cow"], ["dog"]]
+    ids = [f"again{n}" for n in range(4)]
+    write_log(log, 4, predicted=later, model_version=["b" * 64] * 4, request_id=ids)
+    give(log, request_id="r0", correct=False)  # of a's cow; b's dog may be correct
+    give(log, request_id="r1", correct=True)  # of a's cow, so b's dog is wrong
+    give(log, request_id="r2", label="dog", token="t1")
+    give(log, request_id="again2", correct=True, token="t2")  # a namesake with another token
+    give(log, request_id="r3", label="cow")
+    give(log, request_id="again3", correct=True)  # by the same person, later
+    read = queue_log.read_log(str(log))
+    labels = ClassifyReview.log_labels
+    assert labels is not None
+    proposals = {
+        image.record.request_id: [
+            (own.who, own.correct, own.label) for own in queues._read_proposals(image, labels)
+        ]
+        for image in read.stored.values()
+    }
+    assert proposals == {
+        "again0": [],
+        "again1": [("anna", None, "cow")],
+        "again2": [("anna", None, "dog"), ("anna", True, None)],
+        "again3": [("anna", True, None)],
+    }
+    corrected = [image.record.item for image in read.stored.values() if queues._is_corrected(image, labels)]
+    assert len(corrected) == 2
 
 
 def test_several_labels_are_compared_class_by_class(tmp_path: Path) -> None:
@@ -235,11 +314,12 @@ def test_the_command_prints_the_report_without_asking(
     assert run(arguments) == 0
     out = capsys.readouterr().out
     assert "The log has 30 images; 30 of them (100.0 %) are stored" in out
+    assert "predicted from 2026-12-01T00:00:00.000+00:00 to 2026-12-01T00:00:29.000+00:00" in out
     assert "Reviewed: 0 of 30 images." in out and "no answers yet" in out
     assert run([*arguments, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["items"]["random"] == 20
     result = review_queue(data.root, log=tmp_path / "log", review=ReviewAt(report_only=True))
-    assert len(describe_queue(result.queue)) == 3
+    assert len(describe_queue(result.queue)) == 4
 
 
 def test_the_most_unlike_image_is_the_one_far_away() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.report.evaluation.multilabel import UnfittedBaselines
 from pupila.core.messages import say
-from pupila.core.vocabulary import TEST, TRAIN
+from pupila.core.vocabulary import TRAIN
 from pupila.imaging.images.decode import Array
 from pupila.stages.evaluate.evaluator import EvaluationSet
 from pupila.stages.evaluate.multilabel.predictions import LabelPredictions
@@ -57,7 +57,7 @@ def _fitting_rows(on: EvaluationSet, out_of_fold: bool) -> Iterator[tuple[list[i
         for fold in sorted(set(folds.tolist())):
             others = [
                 row for row in labelled
-                if on.splits.images[row].split != TEST and on.splits.images[row].fold != fold
+                if on.splits.images[row].fold not in (None, fold)
             ]  # fmt: skip
             yield others, np.flatnonzero(folds == fold)
         return

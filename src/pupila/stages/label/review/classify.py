@@ -17,15 +17,24 @@ from pupila.imaging.images.decode import Array
 from pupila.stages.label.review.captions import show_both_labels
 from pupila.stages.label.review.estimate import estimate_share
 from pupila.stages.label.review.label_errors import estimate_label_errors
-from pupila.stages.label.review.review_task import Answers, Candidate, Choice, ReviewTask
+from pupila.stages.label.review.review_task import Answers, Candidate, Choice, LogLabels, ReviewTask
 from pupila.stages.label.review.sample import RANDOM, ReviewItem
 from pupila.tasks.classify import CLASSIFY, softmax
+
+
+def _read_predicted(names: Sequence[str], classes: Sequence[str]) -> str:
+    return names[0]
+
+
+def _read_feedback(label: FeedbackLabel, classes: Sequence[str]) -> str | None:
+    return label if isinstance(label, str) else None
 
 
 class ClassifyReview(ReviewTask):
     """One class per image; the reviewer does not see the label."""
 
     target = CLASSIFY.target
+    log_labels = LogLabels(_read_predicted, _read_feedback)
 
     @classmethod
     def of(cls, data: Dataset, labels: Iterable[str | None], further: Sequence[str]) -> Self:
@@ -41,14 +50,6 @@ class ClassifyReview(ReviewTask):
         """The class."""
         assert isinstance(choice, int)
         return self.choices[choice], False
-
-    def read_predicted(self, names: Sequence[str], classes: Sequence[str]) -> str:
-        """The class."""
-        return names[0]
-
-    def read_feedback(self, label: FeedbackLabel, classes: Sequence[str]) -> str | None:
-        """The class."""
-        return label if isinstance(label, str) else None
 
     def describe(self, target: str) -> str:
         """The class."""

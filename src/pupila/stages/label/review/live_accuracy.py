@@ -14,6 +14,8 @@ from pupila.stages.label.review.sample import RANDOM
 from pupila.statistics.estimate import Estimate
 from pupila.statistics.metrics.estimates import estimate_means
 
+_Prediction = tuple[str, str]  # hash of the image, and the predicted target
+
 
 class LiveAccuracy(Record):
     """Of one model."""
@@ -30,7 +32,7 @@ class LiveAccuracy(Record):
 def measure_live_accuracy(
     items: Sequence[QueueItem], answers: Answers, rows: Mapping[str, int], components: Array, task: ReviewTask
 ) -> list[LiveAccuracy]:
-    """The accuracy of each model version, from the random part alone.
+    """The accuracy of each model version, from its own predictions for the random part alone.
 
     Args:
         items: of the queue.
@@ -39,29 +41,35 @@ def measure_live_accuracy(
         components: number of the group of each row.
         task: how the labels are reviewed.
     """
-    drawn = [item for item in items if item.part == RANDOM]
-    return [
-        _measure([item for item in drawn if item.model_version == version], answers, rows, components, task)
-        for version in dict.fromkeys(item.model_version for item in drawn)
-    ]
+    drawn: dict[str, list[_Prediction]] = {}
+    for item in items:
+        if item.part == RANDOM:
+            for version, label in {**item.earlier, item.model_version: item.label}.items():
+                drawn.setdefault(version, []).append((item.sha256, label))
+    return [_measure(version, own, answers, (rows, components), task) for version, own in drawn.items()]
 
 
 def _measure(
-    drawn: list[QueueItem], answers: Answers, rows: Mapping[str, int], components: Array, task: ReviewTask
+    version: str,
+    drawn: list[_Prediction],
+    answers: Answers,
+    groups_of_rows: tuple[Mapping[str, int], Array],
+    task: ReviewTask,
 ) -> LiveAccuracy:
-    pairs = [(item, answers[item.sha256]) for item in drawn if item.sha256 in answers]
+    reviewed = [(digest, label, answers[digest]) for digest, label in drawn if digest in answers]
     decided = [
-        (item, answer) for item, answer in pairs
-        if answer.target is not None and task.is_comparable(item.label, answer.target)
+        (digest, label, answer) for digest, label, answer in reviewed
+        if answer.target is not None and task.is_comparable(label, answer.target)
     ]  # fmt: skip
-    correct = np.array([task.confirms(answer, item.label) for item, answer in decided], dtype=float)
-    groups = components[[rows[item.sha256] for item, _ in decided]]
+    correct = np.array([task.confirms(answer, label) for _, label, answer in decided], dtype=float)
+    rows, components = groups_of_rows
+    groups = components[[rows[digest] for digest, _, _ in decided]]
     count = len(np.unique(groups))
     if count == len(decided):
         accuracy = estimate_share(int(correct.sum()), len(decided))
     else:
         accuracy = estimate_means(correct[:, None], groups)[0]
     return LiveAccuracy(
-        model_version=drawn[0].model_version, drawn=len(drawn), reviewed=len(pairs),
-        unsure=len(pairs) - len(decided), correct=int(correct.sum()), groups=count, accuracy=accuracy,
+        model_version=version, drawn=len(drawn), reviewed=len(reviewed), unsure=len(reviewed) - len(decided),
+        correct=int(correct.sum()), groups=count, accuracy=accuracy,
     )  # fmt: skip

@@ -17,7 +17,7 @@ from pupila.imaging.images.decode import Array
 from pupila.stages.label.review.captions import show_both_labels
 from pupila.stages.label.review.estimate import estimate_share
 from pupila.stages.label.review.label_errors import estimate_label_errors
-from pupila.stages.label.review.review_task import Answers, Candidate, Choice, ReviewTask
+from pupila.stages.label.review.review_task import Answers, Candidate, Choice, LogLabels, ReviewTask
 from pupila.stages.label.review.sample import RANDOM, ReviewItem
 from pupila.tasks.label_text import ABSENT, PRESENT, UNKNOWN, describe_labels, read_labels, write_labels
 from pupila.tasks.multilabel import DEFAULT_THRESHOLD, MULTILABEL
@@ -26,10 +26,19 @@ from pupila.tasks.tuning.multilabel import calibrate_to
 _Labels = dict[str, bool]  # known class to whether the image shows it
 
 
+def _read_predicted(names: Sequence[str], classes: Sequence[str]) -> str:
+    return write_labels({name: name in names for name in classes})
+
+
+def _read_feedback(label: FeedbackLabel, classes: Sequence[str]) -> str | None:
+    return _read_predicted(label, classes) if isinstance(label, list) else None
+
+
 class LabelsReview(ReviewTask):
     """Several classes per image; the reviewer does not see the labels."""
 
     target = MULTILABEL.target
+    log_labels = LogLabels(_read_predicted, _read_feedback)
 
     @classmethod
     def of(cls, data: Dataset, labels: Iterable[str | None], further: Sequence[str]) -> Self:
@@ -67,14 +76,6 @@ class LabelsReview(ReviewTask):
         states = zip(self.choices, choice, strict=True)
         known = {name: state == PRESENT for name, state in states if state != UNKNOWN}
         return write_labels(known) if known else None, False
-
-    def read_predicted(self, names: Sequence[str], classes: Sequence[str]) -> str:
-        """The classes, each present or absent."""
-        return write_labels({name: name in names for name in classes})
-
-    def read_feedback(self, label: FeedbackLabel, classes: Sequence[str]) -> str | None:
-        """The classes, each present or absent."""
-        return write_labels({name: name in label for name in classes}) if isinstance(label, list) else None
 
     def describe(self, target: str) -> str:
         """The classes that are present, and those that are unknown."""

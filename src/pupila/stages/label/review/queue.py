@@ -13,6 +13,7 @@ from pupila.artifacts.dataset.added import AddedImage, add_images, added_path
 from pupila.artifacts.dataset.labelling.history import read_settled_history
 from pupila.artifacts.dataset.labels import current_labels, require_history
 from pupila.artifacts.dataset.manifest import Dataset
+from pupila.artifacts.predictions.log import PredictionRecord
 from pupila.artifacts.web.local import run_local
 from pupila.core import files
 from pupila.core.errors import PupilaError
@@ -26,7 +27,7 @@ from pupila.stages.label.review.live_accuracy import LiveAccuracy, measure_live_
 from pupila.stages.label.review.queue_choice import Choice, QueueSizes, choose_images, measure_unlikeness
 from pupila.stages.label.review.queue_file import Proposal, Queue, QueueItem, read_queue
 from pupila.stages.label.review.queue_log import LoggedImage, ServiceLog, read_log, require_stored
-from pupila.stages.label.review.review_task import Answer, ReviewTask
+from pupila.stages.label.review.review_task import Answer, LogLabels, ReviewTask
 from pupila.stages.label.review.sample import RANDOM, ReviewItem, hash_order
 from pupila.stages.label.review.session import Review, ReviewContext
 from pupila.stages.label.review.tasks import review_task
@@ -78,7 +79,7 @@ def make_queue(data: Dataset, log_folder: str, bundle: Bundle | None, settings: 
     Raises:
         PupilaError: data without labels or with masks, no log, or one without image files.
     """
-    _check_task(data, review_task(data))
+    labels = _require_log_labels(data)
     require_history(data.home)
     uri = files.join(data.home, QUEUE_FILE)
     log_folder = files.absolute(log_folder)
@@ -88,14 +89,13 @@ def make_queue(data: Dataset, log_folder: str, bundle: Bundle | None, settings: 
     log = read_log(log_folder)
     require_stored(log)
     history = read_settled_history(data)
-    classes = sorted({name for image in log.stored.values() for name in image.record.outputs})
-    task = review_task(data, (), [*classes, *settings.extra_classes])
-    choices = _choose(data, log, bundle, settings, task)
+    choices = _choose(data, log, bundle, settings, labels)
     new = _add_new(data, log, choices)
     queue = Queue(
         log=log_folder, seed=settings.seed, time=datetime.now(UTC).isoformat(timespec="seconds"),
         history_rows=history.height, images=log.images, stored=len(log.stored), added=len(new),
-        items=[_describe(data, choice, new, task) for choice in choices],
+        first=log.period[0], last=log.period[1],
+        items=[_describe(data, choice, new, labels) for choice in choices],
     )  # fmt: skip
     files.write_json(uri, queue.as_dict())
     return queue
@@ -115,23 +115,25 @@ def _check_resumed(settings: QueueSettings) -> None:
         )  # fmt: skip
 
 
-def _check_task(data: Dataset, task: ReviewTask) -> None:
-    """Refuse data whose review shows a label, which a log does not have.
+def _require_log_labels(data: Dataset) -> LogLabels:
+    """How the targets of a log are read for these data.
 
     Raises:
-        PupilaError: they have masks.
+        PupilaError: a log has none, as of masks.
     """
-    if task.shows_label:
+    labels = review_task(data).log_labels
+    if labels is None:
         raise PupilaError(
             say("The log of a service has no masks to review"), actual=data.layout,
             expected=say("a data set of classes"),
             remedy=say("copy the stored images into the data set, then: {command}",
                        command="pupila label export DATA --without-label"),
         )  # fmt: skip
+    return labels
 
 
 def _choose(
-    data: Dataset, log: ServiceLog, bundle: Bundle | None, settings: QueueSettings, task: ReviewTask
+    data: Dataset, log: ServiceLog, bundle: Bundle | None, settings: QueueSettings, labels: LogLabels
 ) -> list[Choice]:
     images = list(log.stored.values())
     by_annotator = set(current_labels(read_settled_history(data)).filter("annotator")["sha256"])
@@ -139,7 +141,7 @@ def _choose(
     random = min(settings.limit, max(1, round(settings.random_share * settings.limit)))
     sizes = QueueSizes(random, settings.limit - random, settings.seed)
     return choose_images(
-        images, sizes, labelled, lambda image: _is_corrected(image, task), _find_unlikeness(images, bundle)
+        images, sizes, labelled, lambda image: _is_corrected(image, labels), _find_unlikeness(images, bundle)
     )
 
 
@@ -158,27 +160,34 @@ def _find_unlikeness(images: list[LoggedImage], bundle: Bundle | None) -> Array:
     return result
 
 
-def _is_corrected(image: LoggedImage, task: ReviewTask) -> bool:
-    predicted = _read_predicted(image, task)
+def _is_corrected(image: LoggedImage, labels: LogLabels) -> bool:
+    predicted = _read_predicted(image.record, labels)
     return any(
         proposal.correct is False or proposal.label not in (None, predicted)
-        for proposal in _read_proposals(image, task)
+        for proposal in _read_proposals(image, labels)
     )
 
 
-def _read_predicted(image: LoggedImage, task: ReviewTask) -> str:
-    return task.read_predicted(image.record.predicted, list(image.record.outputs))
+def _read_predicted(record: PredictionRecord, labels: LogLabels) -> str:
+    return labels.predicted(record.predicted, list(record.outputs))
 
 
-def _read_proposals(image: LoggedImage, task: ReviewTask) -> list[Proposal]:
-    classes = list(image.record.outputs)
-    return [
-        Proposal(
-            who=who, correct=statement.correct,
-            label=None if statement.label is None else task.read_feedback(statement.label, classes),
-        )
-        for who, statement in image.feedback.items()
-    ]  # fmt: skip
+def _read_proposals(image: LoggedImage, labels: LogLabels) -> list[Proposal]:
+    """What feedback says of the last prediction, also where it is about another one."""
+    predicted = _read_predicted(image.record, labels)
+    proposals = []
+    for statement, record in image.feedback.values():
+        about, correct, label = _read_predicted(record, labels), statement.correct, None
+        if statement.label is not None:
+            label = labels.feedback(statement.label, list(record.outputs))
+        if (
+            about != predicted
+        ):  # that it is correct names the target; that it is wrong says nothing of this one
+            label = about if label is None and correct else label
+            correct = None
+        if correct is not None or label is not None:
+            proposals.append(Proposal(who=statement.who, correct=correct, label=label))
+    return proposals
 
 
 def _add_new(data: Dataset, log: ServiceLog, choices: list[Choice]) -> dict[str, str]:
@@ -200,15 +209,17 @@ def _add_new(data: Dataset, log: ServiceLog, choices: list[Choice]) -> dict[str,
     return {image.sha256: image.image for image, _ in added}
 
 
-def _describe(data: Dataset, choice: Choice, new: dict[str, str], task: ReviewTask) -> QueueItem:
+def _describe(data: Dataset, choice: Choice, new: dict[str, str], labels: LogLabels) -> QueueItem:
     image, part = choice
     digest = image.record.image
     known = dict(data.images.select("sha256", "image").iter_rows())
     return QueueItem(
         image=new.get(digest) or known.get(digest, ""), sha256=digest, part=part,
-        model_version=image.record.model_version, label=_read_predicted(image, task),
+        model_version=image.record.model_version, label=_read_predicted(image.record, labels),
+        earlier={version: _read_predicted(record, labels) for version, record in image.by_model.items()
+                 if version != image.record.model_version},
         confidence=image.record.confidence, group=image.record.group,
-        proposals=_read_proposals(image, task) if part == "corrected" else [],
+        proposals=_read_proposals(image, labels) if part == "corrected" else [],
     )  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """Which images of a log are reviewed: some at random, the others because a label of them is worth most."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -37,7 +38,8 @@ def choose_images(
     """The images to review.
 
     The random part is drawn from all images, labelled ones too: else it would lack those that an earlier queue chose.
-    The other part takes turns: the latest corrected by feedback, the least confident, the most unlike.
+    The other part takes turns: the latest corrected by feedback, the least confident, the most unlike; one image of
+    a group comes before the second one of any, as a series of one object teaches little more than one image.
 
     Args:
         images: that the service stored.
@@ -56,19 +58,36 @@ def choose_images(
         ("drifted", [images[n] for n in sorted(open_, key=lambda n: -unlikeness[n])
                      if np.isfinite(unlikeness[n])]),
     ]  # fmt: skip
-    queues = {part: iter(ranked) for part, ranked in turns}
-    others: dict[str, Choice] = {}
-    while queues and len(others) < sizes.others:
-        for part in list(queues):
-            free = (
-                image for image in queues[part] if image.record.image not in chosen.keys() | others.keys()
-            )
-            following = next(free, None)
-            if following is None:
-                del queues[part]
-            elif len(others) < sizes.others:
-                others[following.record.image] = following, part
+    others = _take_turns(turns, sizes.others, chosen.keys())
     return [*chosen.values(), *others.values()]
+
+
+def _take_turns(
+    turns: Sequence[tuple[QueuePart, list[LoggedImage]]], count: int, chosen: Collection[str]
+) -> dict[str, Choice]:
+    """So many images by hash, from all parts in turns: one of each group before the second one of any."""
+    others: dict[str, Choice] = {}
+    of_group: Counter[str] = Counter()
+    most, before = 0, -1
+    while before < len(others) < count:
+        before, most = len(others), most + 1
+        queues = {part: iter(ranked) for part, ranked in turns}
+        while queues and len(others) < count:
+            for part in list(queues):
+                free = (image for image in queues[part] if image.record.image not in chosen
+                        and image.record.image not in others and of_group[_group(image)] < most)  # fmt: skip
+                following = next(free, None)
+                if following is None:
+                    del queues[part]
+                elif len(others) < count:
+                    others[following.record.image] = following, part
+                    of_group[_group(following)] += 1
+    return others
+
+
+def _group(image: LoggedImage) -> str:
+    """Of related images; an image without one is a group of its own."""
+    return image.record.group or image.record.image
 
 
 def measure_unlikeness(embeddings: Sequence[Sequence[float]], reference: Array | None) -> Array:

@@ -30,6 +30,9 @@ class QueueItem(Record):
     )
     model_version: str = Field(description="hash of the bundle that predicted it last")
     label: str = Field(description="predicted target")
+    earlier: dict[str, str] = Field(
+        default_factory=dict, description="targets that other bundles predicted for it before, by their hash"
+    )
     confidence: float
     group: str = Field(description="of related images, as the client named it; empty: none")
     proposals: list[Proposal]
@@ -47,6 +50,8 @@ class Queue(Record):
     stored: int = Field(
         description="of them those whose file was stored, which the random part is drawn from"
     )
+    first: str = Field(default="", description="first prediction of a stored image, ISO 8601; empty: unknown")
+    last: str = Field(default="", description="last prediction of a stored image, ISO 8601; empty: unknown")
     added: int = Field(description="images that the data set did not have before")
     items: list[QueueItem]
 

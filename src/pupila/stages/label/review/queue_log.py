@@ -1,4 +1,4 @@
-"""The images of a service's log: each once, with its last prediction and the feedback on it."""
+"""The images of a service's log: each once, with the last prediction of each model and the feedback on them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,8 +15,16 @@ from pupila.core.messages import say, say_images
 class LoggedImage:
     """An image file that the service stored."""
 
-    record: PredictionRecord  # of its last prediction
-    feedback: dict[str, FeedbackRecord] = field(default_factory=dict)  # the last one by each person
+    by_model: dict[str, PredictionRecord] = field(
+        default_factory=dict
+    )  # the last one of each version, in their order
+    # by token and person, the last statement of each and the prediction that it is about
+    feedback: dict[tuple[str, str], tuple[FeedbackRecord, PredictionRecord]] = field(default_factory=dict)
+
+    @property
+    def record(self) -> PredictionRecord:
+        """Of its last prediction."""
+        return next(reversed(self.by_model.values()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +34,9 @@ class ServiceLog:
     folder: Path
     images: int  # distinct
     stored: Mapping[str, LoggedImage]  # by SHA-256
+    period: tuple[
+        str, str
+    ]  # time of the first and of the last prediction of a stored image; empty: there is none
     unmatched: int  # statements on images that are not stored, or no longer in the log
     reading: LogReading
 
@@ -51,20 +62,23 @@ def read_log(folder: str) -> ServiceLog:
         present = set()
     digests: set[str] = set()
     stored: dict[str, LoggedImage] = {}
-    sources: dict[tuple[str, int], str] = {}
+    sources: dict[tuple[str, int], PredictionRecord] = {}
     for record in read_predictions(place, reading):
         digests.add(record.image)
         if record.file.rpartition("/")[2] in present and record.file.startswith(f"{IMAGES_FOLDER}/"):
-            stored[record.image] = LoggedImage(record)
-            sources[record.request_id, record.item] = record.image
+            image = stored.setdefault(record.image, LoggedImage())
+            image.by_model.pop(record.model_version, None)  # so that the last prediction comes last
+            image.by_model[record.model_version] = record
+            sources[record.request_id, record.item] = record
     unmatched = 0
     for statement in read_feedback(place, reading):
-        digest = sources.get((statement.request_id, statement.item))
-        if digest is None:
+        about = sources.get((statement.request_id, statement.item))
+        if about is None:
             unmatched += 1
         else:
-            stored[digest].feedback[statement.who] = statement
-    return ServiceLog(place, len(digests), stored, unmatched, reading)
+            stored[about.image].feedback[statement.token, statement.who] = statement, about
+    times = sorted(record.time for record in sources.values()) or [""]
+    return ServiceLog(place, len(digests), stored, (times[0], times[-1]), unmatched, reading)
 
 
 def require_stored(log: ServiceLog) -> None:

@@ -20,9 +20,12 @@ def describe_queue(queue: Queue) -> list[str]:
     if not queue.items:
         return [say("The log has no image to review.")]
     share = percent(queue.stored / max(queue.images, 1), 1)
+    period = say("They were predicted from {first} to {last}: the service deletes the oldest ones above its limit.",
+                 first=queue.first, last=queue.last)  # fmt: skip
     return [
         say("The log has {images}; {n} of them ({share}) are stored, and the random part is drawn from these.",
             images=say_images(queue.images), n=queue.stored, share=share),
+        *([period] if queue.first else []),
         say_count("Queue: {n} image ({parts}).", "Queue: {n} images ({parts}).", len(queue.items),
                   parts=describe_parts(queue)),
         say_count("{n} image is new to the data set; it is unlabelled until it is reviewed.",

@@ -1,7 +1,7 @@
 """What a review asks, shows and measures, which depends on the task that the labels are for."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
@@ -39,6 +39,15 @@ class Candidate:
     classes: tuple[str, ...] = ()  # of several labels, those that are contradicted, the lowest quality first
 
 
+@dataclass(frozen=True, slots=True)
+class LogLabels:
+    """How the targets of a service's log are read; both take the classes that the service knows."""
+
+    predicted: Callable[[Sequence[str], Sequence[str]], str]  # names of the predicted classes to the target
+    # a label as the client sent it to the target; None where these data have no such target
+    feedback: Callable[[FeedbackLabel, Sequence[str]], str | None]
+
+
 class ReviewTask(ABC):
     """How labels for one task are reviewed.
 
@@ -48,6 +57,7 @@ class ReviewTask(ABC):
 
     target: ClassVar[Target]
     shows_label: ClassVar[bool] = False  # whether the label is laid over the image; else the review is blind
+    log_labels: ClassVar[LogLabels | None] = None  # None: the log of a service has no targets of this kind
 
     def __init__(self, choices: Sequence[str]) -> None:
         self.choices = list(choices)
@@ -85,19 +95,6 @@ class ReviewTask(ABC):
     @abstractmethod
     def read_choice(self, item: ReviewItem, choice: Choice) -> tuple[str | None, bool]:
         """The target that an accepted choice stands for, and whether it rejects the label."""
-
-    @abstractmethod
-    def read_predicted(self, names: Sequence[str], classes: Sequence[str]) -> str:
-        """The target of an image for which a service predicted these classes of its own."""
-
-    @abstractmethod
-    def read_feedback(self, label: FeedbackLabel, classes: Sequence[str]) -> str | None:
-        """The target that a client says is right; None where these data have no such target.
-
-        Args:
-            label: as the client sent it.
-            classes: that the service knows.
-        """
 
     def is_comparable(self, label: str, target: str) -> bool:
         """Whether an answer with this target can tell if the label is correct."""

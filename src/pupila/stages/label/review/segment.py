@@ -6,7 +6,6 @@ from typing import Self
 import numpy as np
 
 from pupila.artifacts.dataset.manifest import Dataset
-from pupila.artifacts.predictions.feedback import Label as FeedbackLabel
 from pupila.artifacts.report.audit import Disagreement
 from pupila.artifacts.report.gallery import SIDE, embed_image, make_thumbnail
 from pupila.artifacts.report.page import PageImage
@@ -45,14 +44,6 @@ class SegmentReview(ReviewTask):
     def read_choice(self, item: ReviewItem, choice: Choice) -> tuple[str | None, bool]:
         """The mask under review, or its rejection."""
         return (None, True) if choice == REJECT else (item.label, False)
-
-    def read_predicted(self, names: Sequence[str], classes: Sequence[str]) -> str:
-        """A log has no masks: see `queue.check_target`."""
-        raise AssertionError("a mask of a log")
-
-    def read_feedback(self, label: FeedbackLabel, classes: Sequence[str]) -> str | None:
-        """A mask of feedback is drawn in Label Studio."""
-        return None
 
     def describe(self, target: str) -> str:
         """That the mask was accepted."""

@@ -44,7 +44,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     logins, log = folder / "logins.txt", folder / "log"
     set_login(str(logins), "ana", PASSWORD)
     services = {"colours": pupila.serve(bundle, log_predictions=str(log)), "pointing": pupila.serve(pointing)}
-    commands = ((services["colours"].url, "--login", str(logins)), (services["pointing"].url,))
+    commands = (
+        (services["colours"].url, "--login", str(logins), "--trusted-proxy", "127.0.0.1"),
+        (services["pointing"].url,),
+    )
     with run_pages(folder, *commands) as pages, run_browser() as browser:
         yield Site(browser, pages[0], pages[1], log, services, bundle, [])
     for service in services.values():
@@ -324,6 +327,12 @@ def test_all_of_gradio_is_behind_the_login(site: Site) -> None:
 
         assert {path: fetch(path) for path in CLOSED} == dict.fromkeys(CLOSED, 401)
         assert tab.request.post(site.colours.url + "gradio_api/upload").status == 403  # no origin
+        flood = {
+            "data": b"a" * 10_000,
+            "headers": {"origin": site.colours.url.rstrip("/"), "x-forwarded-for": "::2"},
+        }
+        statuses = [tab.request.post(site.colours.url + "login", **flood).status for _ in range(11)]
+        assert statuses == [413] * 10 + [429]  # another client behind the proxy, who locks out nobody else
         for name, password in (("ana", "wrong password"), ("bob", PASSWORD)):
             tab.fill("[name=name]", name)
             tab.fill("[name=password]", password)

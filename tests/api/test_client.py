@@ -199,6 +199,9 @@ def test_health_and_info_and_a_model_without_prompts_or_maps(
     with connect(colours) as client:
         health, info = client.health(), client.info()
         assert (health.status, health.model_version) == ("ok", info.model_version)
+        assert (client.ready().status, client.ready().reason) == ("ready", None)
+        with pytest.raises(pupila.ServiceError, match="404"):
+            client.drift()  # of a service that records nothing
         assert (info.task, info.classes) == ("classify", ["red", "green", "blue"])
         assert info.architecture["name"] == "colours"  # what only the bundle has
         with pytest.raises(PupilaError, match="takes no prompts"):

@@ -7,11 +7,13 @@ from typing import Any, Self
 from pupila.api.client_calls import (
     PredictOptions,
     ServedModel,
+    ServiceDrift,
     ServiceHealth,
+    ServiceReadiness,
     Session,
     Statement,
-    get_health,
     get_info,
+    get_state,
     predict_image,
     predict_images,
     segment_image,
@@ -110,7 +112,7 @@ class Client(_Connected):
 
     def segment(
         self, image: Any = None, *, image_id: str | None = None, points: Iterable[Point] = (),
-        negatives: Iterable[Point] = (), box: Box | None = None,
+        negatives: Iterable[Point] = (), box: Box | None = None, group: str = "",
     ) -> ServedPrediction:  # fmt: skip
         """The mask for a prompt: `mask`, (H, W) uint8, 1 in the foreground.
 
@@ -120,12 +122,13 @@ class Client(_Connected):
             points: (x, y) of foreground points in pixels of the upright image.
             negatives: (x, y) of background points.
             box: x0, y0, x1, y1 around the region.
+            group: as for `predict`.
 
         Raises:
             PupilaError: as `predict`, or a prompt without a foreground point and a box.
         """
         return self._sender.run(
-            segment_image(self._session, image, image_id, _prompt(points, negatives, box))
+            segment_image(self._session, image, image_id, _prompt(points, negatives, box), group)
         )
 
     def feedback(
@@ -149,7 +152,20 @@ class Client(_Connected):
 
     def health(self) -> ServiceHealth:
         """Whether the service is up, and which bundle it serves."""
-        return self._sender.run(get_health(self._session))
+        return self._sender.run(get_state(self._session, "/health", ServiceHealth))
+
+    def ready(self) -> ServiceReadiness:
+        """Whether the service is as it should be, or why not."""
+        return self._sender.run(get_state(self._session, "/health/ready", ServiceReadiness))
+
+    def drift(self) -> ServiceDrift:
+        """Whether its images still look like the reference of the model.
+
+        Raises:
+            PupilaError: the service records no predictions, or, from another machine, the token lacks the scope
+                metrics.
+        """
+        return self._sender.run(get_state(self._session, "/model/drift", ServiceDrift))
 
     def info(self) -> ServedModel:
         """The `bundle.json` of the served bundle: task, classes, metrics, ..."""
@@ -200,11 +216,11 @@ class AsyncClient(_Connected):
 
     async def segment(
         self, image: Any = None, *, image_id: str | None = None, points: Iterable[Point] = (),
-        negatives: Iterable[Point] = (), box: Box | None = None,
+        negatives: Iterable[Point] = (), box: Box | None = None, group: str = "",
     ) -> ServedPrediction:  # fmt: skip
         """As `Client.segment`."""
         prompt = _prompt(points, negatives, box)
-        return await self._sender.run(segment_image(self._session, image, image_id, prompt))
+        return await self._sender.run(segment_image(self._session, image, image_id, prompt, group))
 
     async def feedback(
         self, prediction: Any, *, correct: bool | None = None, label: Any = None, who: str | None = None,
@@ -216,7 +232,15 @@ class AsyncClient(_Connected):
 
     async def health(self) -> ServiceHealth:
         """As `Client.health`."""
-        return await self._sender.run(get_health(self._session))
+        return await self._sender.run(get_state(self._session, "/health", ServiceHealth))
+
+    async def ready(self) -> ServiceReadiness:
+        """As `Client.ready`."""
+        return await self._sender.run(get_state(self._session, "/health/ready", ServiceReadiness))
+
+    async def drift(self) -> ServiceDrift:
+        """As `Client.drift`."""
+        return await self._sender.run(get_state(self._session, "/model/drift", ServiceDrift))
 
     async def info(self) -> ServedModel:
         """As `Client.info`."""

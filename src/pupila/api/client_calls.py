@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -44,6 +44,32 @@ class ServiceHealth(BaseModel):
 
     status: str
     model_version: str = ""  # hash of the bundle
+
+
+class ServiceReadiness(BaseModel):
+    """Whether a service is as it should be: "ready", or "not-ready" with its reason."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    status: str
+    reason: str | None = (
+        None  # "draining": it is stopping; "swap-failed": an earlier bundle serves; None: ready
+    )
+    model_version: str = ""  # hash of the bundle
+
+
+class ServiceDrift(BaseModel):
+    """Whether the images of a service still look like the reference: "quiet", "alarm" or "no-reference"."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    status: str
+    groups: int = 0  # of related images, since the model was first served
+    alarm_at: int | None = None  # number of the group with the alarm, from 1; None: none
+    model_version: str = ""  # hash of the bundle
+
+
+State = TypeVar("State", ServiceHealth, ServiceReadiness, ServiceDrift)
 
 
 class ServedModel(BaseModel):
@@ -88,19 +114,19 @@ class Statement:
     item: int | None  # number of the image in its request; None: as the prediction has it, or 0
 
 
-def get_health(session: Session) -> Flow[ServiceHealth]:
-    """Whether the service is up, or is stopping."""
-    reply = yield from exchange(HttpRequest("GET", "/health"), session.service, _is_health)
+def get_state(session: Session, path: str, kind: type[State]) -> Flow[State]:
+    """How the service is: its health, readiness or drift."""
+    reply = yield from exchange(HttpRequest("GET", path), session.service, partial(_is_state, kind))
     with _name_misfits(session, reply):
-        return ServiceHealth.model_validate_json(reply.body)
+        return kind.model_validate_json(reply.body)
 
 
-def _is_health(reply: Reply) -> bool:
+def _is_state(kind: type[State], reply: Reply) -> bool:
     """Whether the service says how it is: one that is stopping does so with a 503."""
     if reply.status != _UNAVAILABLE:
         return is_success(reply)
     try:
-        return bool(ServiceHealth.model_validate_json(reply.body).model_version)
+        return bool(kind.model_validate_json(reply.body).model_version)
     except ValidationError:  # the refusal of a busy service, or of a proxy
         return False
 
@@ -151,7 +177,7 @@ def predict_images(session: Session, images: Iterable[Any], options: PredictOpti
 
 
 def segment_image(
-    session: Session, image: Any, image_id: str | None, prompt: Prompt
+    session: Session, image: Any, image_id: str | None, prompt: Prompt, group: str
 ) -> Flow[ServedPrediction]:
     """The mask for a prompt in an image, or in an earlier one that the service remembers.
 
@@ -168,6 +194,7 @@ def segment_image(
     reader = yield from _find_reader(session, prompts=True)
     places = {"points": prompt.points, "negatives": prompt.negatives, "box": prompt.box}
     fields = {name: json.dumps(value) for name, value in places.items() if value}
+    fields |= PredictOptions(group=group).fields()
     if image_id is None:
         loaded: LoadedImage = yield Work(partial(load_image, image, 0))
         request = HttpRequest("POST", "/segment", fields, (("file", loaded.data),))

@@ -1,5 +1,6 @@
 """A page for a service, in a browser."""
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from pupila.artifacts.web.sessions import Guard
     from pupila.stages.page.settings import PageSettings
 
+_log = logging.getLogger("uvicorn.error")
 _GRACE = 2  # seconds after SIGTERM: every visitor's browser keeps one connection open
 _RETRIES, _DEADLINE = 1, 60.0  # of a request to the service: a person waits
 
@@ -28,13 +30,13 @@ def serve_page(
         host: to listen on; other machines need a login.
         port: to listen on; 0 picks a free one.
         ready: called with the scheme and the port once it accepts connections.
-        settings: login, certificate and limits.
+        settings: login, certificate, proxies and limits.
 
     Raises:
-        PupilaError: no address of a service, no login, files that can't be read, or the port is in use.
+        PupilaError: no address of a service or of a proxy, no login, files that can't be read, or the port is in use.
     """
     from pupila.api.client import Client
-    from pupila.artifacts.web.exposure import pair_certificate
+    from pupila.artifacts.web.exposure import check_proxies, pair_certificate
     from pupila.artifacts.web.limits import ConnectionLimits
     from pupila.artifacts.web.run import run
     from pupila.core.secrets import read_secret_file
@@ -44,6 +46,7 @@ def serve_page(
 
     parsed = PageSettings.parse(dict(settings), "page")
     certificate = pair_certificate(parsed.certificate, parsed.key)
+    check_proxies(parsed.trusted_proxy)
     guard = _make_guard(parsed, host)
     token = (
         None if token_file is None else read_secret_file(token_file, say("a text file with the token alone"))
@@ -84,6 +87,12 @@ def _make_guard(settings: "PageSettings", host: str) -> "Guard":
             say("Other machines reach {host}, and the page has no login", host=host or "0.0.0.0"),
             expected=say("a file of logins"),
             remedy="pupila page login NAME --login logins.txt; pupila page ... --login logins.txt",
+        )
+    if settings.certificate is None and not is_loopback(host) and not settings.trusted_proxy:
+        _log.warning(
+            say(
+                "Passwords and images are sent unencrypted: give the page a certificate, or a proxy with TLS."
+            )
         )
     logins = None if settings.login is None else LoginFile(settings.login)
     return Guard(logins, settings.certificate is not None)

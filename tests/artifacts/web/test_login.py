@@ -110,7 +110,8 @@ def test_without_a_login_only_this_machine_under_its_own_name_is_served() -> Non
     guard = PageGuard(_inner, Guard(), lambda path: path == "/")
     assert call(guard, "GET", "/", LOCAL)[0] == 200
     assert call(guard, "GET", "/", {"host": "[::1]:80"})[0] == 200
-    for headers in ({"host": "evil.example"}, {}, {**LOCAL, "origin": "http://evil.example"}):
+    foreign = [{**LOCAL, "origin": origin} for origin in ("http://evil.example", "http://[x", "127.0.0.1:80")]
+    for headers in ({"host": "evil.example"}, {}, *foreign):
         assert call(guard, "GET", "/", headers)[0] == 403
     assert call(guard, "POST", "/", LOCAL)[0] == 403
     assert call(guard, "POST", "/", {**LOCAL, "origin": "http://127.0.0.1:80"})[0] == 200

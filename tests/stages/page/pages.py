@@ -1,11 +1,13 @@
 """The page as a process of its own, and a browser."""
 
+import json
 import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +17,7 @@ from typing import Any
 import pytest
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+_REFUSED = re.compile(r"Traceback(?:(?!\nTraceback).)*?\n\S*InvalidPathError: [^\n]*\n", re.DOTALL)
 # Writes every address that the process connects to, and every host that it looks up, to a file.
 _WATCHED = """
 import sys
@@ -47,7 +50,7 @@ class Page:
 
 @contextmanager
 def run_pages(folder: Path, *commands: tuple[str, ...]) -> Iterator[list[Page]]:
-    """Pages, started at once; each ends with SIGTERM and the code 0, without a word on its standard error."""
+    """Pages, started at once; each ends with SIGTERM and 0, its standard error empty but for refused paths."""
     running = []
     for number, arguments in enumerate(commands):
         own = folder / str(number)
@@ -70,7 +73,7 @@ def run_pages(folder: Path, *commands: tuple[str, ...]) -> Iterator[list[Page]]:
             process.send_signal(signal.SIGTERM)
         for (process, own), _ in zip(running, pages, strict=True):
             _, errors = process.communicate(timeout=30)
-            assert (process.returncode, errors) == (0, "")
+            assert (process.returncode, _REFUSED.sub("", errors)) == (0, "")
             assert not list(own.glob("pupila-page-*"))
     finally:
         for process, _ in running:
@@ -91,3 +94,15 @@ def run_browser() -> Iterator[Any]:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         yield browser
         browser.close()
+
+
+def read_log(path: Path, text: str, count: int) -> list[dict[str, Any]]:
+    """The records with this text, once the thread of the service's log has written so many."""
+    chosen: list[str] = []
+    for _ in range(100):
+        lines = path.read_text().splitlines(keepends=True) if path.exists() else []
+        chosen = [line for line in lines if text in line and line.endswith("\n")]
+        if len(chosen) >= count:
+            break
+        time.sleep(0.1)
+    return [json.loads(line) for line in chosen]

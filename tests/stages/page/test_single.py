@@ -27,8 +27,8 @@ from tests.pictures import encoded
 PHOTO = encoded(plain(255, 0, 0))
 
 
-def refuse(reason: str) -> ServiceError:
-    return ServiceError("No", "why", "", "", RefusedRequest(400, "r", reason))
+def refuse(reason: str, status: int = 400) -> ServiceError:
+    return ServiceError("No", "why", "", "", RefusedRequest(status, "r", reason))
 
 
 @dataclass
@@ -39,23 +39,30 @@ class Service:
     faults: list[PupilaError] = field(default_factory=list)
     calls: list[dict[str, Any]] = field(default_factory=list)
     url: str = "http://127.0.0.1:1"
+    readiness: Any = None
+    drifting: Any = None
 
     def info(self) -> Any:
         return SimpleNamespace(task=self.task, classes=["a", "b"])
 
-    def health(self) -> Any:
+    def ready(self) -> Any:
         self._fail()
+        return self.readiness
+
+    def drift(self) -> Any:
+        self._fail()
+        return self.drifting
 
     def feedback(self, prediction: Any, **given: Any) -> None:
         self.calls.append(given)
 
-    def predict(self, image: Any, *, explain: bool = False) -> Any:
-        self.calls.append({"explain": explain})
+    def predict(self, image: Any, *, explain: bool = False, group: str = "") -> Any:
+        self.calls.append({"explain": explain, "group": group})
         self._fail()
         return self._wrap(ClassPrediction("<b>", 0.9, {"<b>": 0.9, "a": 0.1}, True, np.zeros(0)))
 
-    def predict_batch(self, images: Any, *, explain: bool = False) -> Any:
-        self.calls.append({"images": len(images)})
+    def predict_batch(self, images: Any, *, group: str = "") -> Any:
+        self.calls.append({"images": len(images), "group": group})
         self._fail()
         good = ClassPrediction("a", 0.9, {"a": 0.9, "b": 0.1}, False, np.zeros(0))
         return [
@@ -85,8 +92,8 @@ def open_photo(service: Service, data: bytes = PHOTO) -> single.Shown:
 
 def test_a_model_without_heat_maps_predicts_and_says_so() -> None:
     service = Service(faults=[refuse("no-heat-map")])
-    result = single.predict(service, open_photo(service), True)
-    assert service.calls == [{"explain": True}, {"explain": False}]
+    result = single.predict(service, open_photo(service), True, "lamp")
+    assert service.calls == [{"explain": True, "group": "lamp"}, {"explain": False, "group": "lamp"}]
     assert "no heat map" in result.verdict and "abstains" in result.verdict
     assert "<b>" not in result.verdict + result.details and "&lt;b&gt;" in result.details
 
@@ -125,23 +132,23 @@ def write_files(folder: Path, contents: list[bytes]) -> list[str]:
 def test_many_images_come_in_parts_and_are_deleted(tmp_path: Path) -> None:
     service = Service()
     paths = write_files(tmp_path, [PHOTO] * BATCH + [b"no", PHOTO])
-    *progress, result = predict_many(service, paths, 100)
-    assert [call["images"] for call in service.calls] == [BATCH, 2]
+    *progress, result = predict_many(service, paths, 100, "lamp")
+    assert service.calls == [{"images": BATCH, "group": "lamp"}, {"images": 2, "group": "lamp"}]
     assert f"value='{BATCH}'" in progress[-1]
-    assert "17 images, 1 error" in result and "cut" in result
+    assert "17 predictions, 1 error" in result and "cut" in result
     assert not list(tmp_path.iterdir())
 
 
 def test_a_part_that_fails_leaves_the_others(tmp_path: Path) -> None:
     service = Service(faults=[refuse("queue-full")])
     *_, result = predict_many(service, write_files(tmp_path, [PHOTO] * (BATCH + 1)), 100)
-    assert "1 image, 16 errors" in result and len(service.calls) == 2
+    assert "1 prediction, 16 errors" in result and len(service.calls) == 2
 
 
 def test_a_service_that_stops_is_not_asked_again(tmp_path: Path) -> None:
     service = Service(faults=[ServiceUnreachable("Gone")])
     *_, result = predict_many(service, write_files(tmp_path, [PHOTO] * (3 * BATCH)), 100)
-    assert "0 images, 48 errors" in result and len(service.calls) == 1
+    assert "0 predictions, 48 errors" in result and len(service.calls) == 1
 
 
 @pytest.mark.parametrize(
@@ -158,11 +165,51 @@ def test_an_unreachable_service_is_described_with_a_remedy() -> None:
 
 
 @pytest.mark.parametrize(
+    ("status", "reason", "message"),
+    [
+        ("ready", None, "The service is ready."),
+        ("not-ready", "draining", "The service is stopping."),
+        ("not-ready", "swap-failed", "an earlier one serves"),
+        ("not-ready", "<new>", "not ready: &lt;new&gt;."),
+    ],
+)
+def test_readiness_has_its_reason(status: str, reason: str | None, message: str) -> None:
+    drift = SimpleNamespace(status="quiet", groups=0)
+    service = Service(
+        readiness=SimpleNamespace(status=status, reason=reason, model_version="v"), drifting=drift
+    )
+    assert message in describe_health(service)
+
+
+@pytest.mark.parametrize(
+    ("drift", "message"),
+    [
+        (SimpleNamespace(status="quiet", groups=1), "no sign of drift in 1 group of images"),
+        (SimpleNamespace(status="alarm", groups=9, alarm_at=7), "from group 7 on they no longer look like"),
+        (SimpleNamespace(status="no-reference"), "has no reference"),
+        (refuse("not-found", 404), "the service records no predictions"),
+        (refuse("forbidden", 403), "lacks the scope metrics"),
+        (refuse("queue-full", 503), "No."),
+    ],
+)
+def test_health_says_whether_the_images_drift(
+    drift: Any, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = Service(
+        readiness=SimpleNamespace(status="ready", reason=None, model_version="v"), drifting=drift
+    )
+    if isinstance(drift, PupilaError):
+        monkeypatch.setattr(service, "drift", Service(faults=[drift]).drift)
+    assert message in describe_health(service)
+
+
+@pytest.mark.parametrize(
     ("task", "expected"),
     [
         ("classify", (True, True, False)),
         ("multilabel", (True, False, True)),
         ("segment", (True, False, False)),
+        ("prompt", (True, False, False)),
     ],
 )
 def test_feedback_has_the_controls_of_the_task(task: str, expected: tuple[bool, bool, bool]) -> None:

@@ -48,6 +48,7 @@ def test_a_draining_service_is_not_ready_and_still_predicts(
     assert send_request(address, "GET", "/")[1]["status"] == "draining"
     with pupila.Client(f"http://{address}", retries=0) as client:
         assert client.health().model_dump() == body
+        assert client.ready().reason == "draining"
     assert send_request(address, "GET", "/health/live")[0] == 200
     assert send(address, RED) == 200
     assert scrape(address)["pupila_ready", ()] == 0

@@ -1,6 +1,6 @@
 """The web application that all of Pupila's services share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
@@ -122,7 +122,12 @@ def _expose(app: App, exposure: Exposure) -> None:
     app.add_middleware(
         RequestObserver, routes=app.router.routes, listeners=exposure.listeners, headers=_HEADERS
     )
-    if exposure.proxies:
-        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(exposure.proxies))
+    trust_proxies(app, exposure.proxies)
     app.state.listeners = exposure.listeners
     app.state.has_tokens = exposure.policy is not None and exposure.policy.tokens is not None
+
+
+def trust_proxies(app: App, proxies: Sequence[str]) -> None:
+    """Believe the X-Forwarded-For of these addresses or networks, from here on outwards."""
+    if proxies:
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(proxies))

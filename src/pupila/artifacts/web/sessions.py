@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect, Request, cookie_parser
@@ -209,7 +209,7 @@ def _check_origin(method: str, headers: Headers) -> None:
     origin = headers.get("origin")
     if origin is None and method in ("GET", "HEAD"):
         return
-    if origin is None or urlsplit(origin).netloc != headers.get("host", ""):
+    if origin is None or origin.partition("://")[2] != headers.get("host", ""):
         raise Refusal(
             "forbidden", say("The request comes from another site's page"), origin or say("no origin")
         )

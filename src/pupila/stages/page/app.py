@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from pupila.artifacts.web.app import App, make_app
+from pupila.artifacts.web.app import App, make_app, trust_proxies
 from pupila.artifacts.web.listening import is_draining
 from pupila.artifacts.web.sessions import Guard, PageGuard
 from pupila.stages.page.connection import Connection
@@ -52,6 +52,7 @@ def make_page_app(connection: Connection, settings: PageSettings, folder: Path, 
     app = make_app("Pupila", lifespan, settings.body_limits())
     disconnect = mount(app, connection, settings)
     app.add_middleware(PageGuard, guard=guard, is_open=is_open)
+    trust_proxies(app, settings.trusted_proxy)
     return app
 
 

@@ -24,6 +24,7 @@ _FOLDER = Path(__file__).parent
 _STATE_SECONDS = 3600  # after which an open image is forgotten
 _AT_ONCE = 4  # events of one kind
 _EVENT: Any = {"api_visibility": "private", "concurrency_limit": _AT_ONCE, "show_progress": "hidden"}
+_MOST_NAME = 200  # characters of a group, as the service takes them
 _NO_FEEDBACK = (False, False, False, list[str]())
 
 
@@ -31,6 +32,7 @@ _NO_FEEDBACK = (False, False, False, list[str]())
 class _Single:
     """The components of the tab for one image."""
 
+    group: Any
     upload: Any
     explain: Any
     verdict: Any
@@ -64,7 +66,7 @@ def build_page(connection: Connection, settings: PageSettings) -> Any:
             parts = _build_single(connection, settings)
             opinion = _build_feedback(connection, parts)
         with gr.Tab(say("Many images"), id="many"):
-            _build_many(connection, settings)
+            group = _build_many(connection, settings)
         with gr.Tab(say("Model"), id="model"):
             card, facts = gr.Markdown(elem_id="pp-card"), _html("pp-facts")
         with gr.Tab(say("Health"), id="health") as tab:
@@ -85,6 +87,7 @@ def build_page(connection: Connection, settings: PageSettings) -> Any:
                 describe_title(connection, settings.login is not None), fault, gr.Button(visible=bool(fault)), *model,
                 gr.Checkbox(visible=explains), gr.Column(visible=takes),
                 gr.Dropdown(choices=classes, visible=has_label), gr.CheckboxGroup(choices=classes, visible=has_labels),
+                gr.Textbox(visible=takes), gr.Textbox(visible=takes),
             )  # fmt: skip
 
         outputs = [
@@ -97,6 +100,8 @@ def build_page(connection: Connection, settings: PageSettings) -> Any:
             opinion.box,
             opinion.label,
             opinion.labels,
+            parts.group,
+            group,
         ]
         page.load(refresh, None, outputs, **_EVENT)
         retry.click(refresh, None, outputs, **_EVENT)
@@ -110,9 +115,15 @@ def _html(elem_id: str, **options: Any) -> Any:
     return gr.HTML(elem_id=elem_id, apply_default_css=False, **options)
 
 
+def _group() -> Any:
+    return gr.Textbox(label=say("Related images, such as of one product: their name (optional)"), max_lines=1,
+                      max_length=_MOST_NAME, visible=False)  # fmt: skip
+
+
 def _build_single(connection: Connection, settings: PageSettings) -> _Single:
     limits = ImageLimits(max_bytes=settings.max_bytes)
     parts = _Single(
+        _group(),
         gr.File(label=say("Image"), file_count="single", type="filepath", height=130, elem_id="pp-file"),
         gr.Checkbox(label=say("Heat map: where the model sees evidence for its prediction"), visible=False),
         _html("pp-verdict"),
@@ -122,46 +133,50 @@ def _build_single(connection: Connection, settings: PageSettings) -> _Single:
         gr.State(time_to_live=_STATE_SECONDS),
     )
 
-    def open_image(path: str, explain: bool) -> tuple[Any, ...]:
+    def open_image(path: str, explain: bool, group: str) -> tuple[Any, ...]:
         shown: Shown | None = None
         try:
             shown = single.open_image(connection, take(path), limits)
-            result = single.invite_prompt(shown) if single.takes_prompts(shown) else _predict(shown, explain)
+            result = (
+                single.invite_prompt(shown)
+                if single.takes_prompts(shown)
+                else _predict(shown, explain, group)
+            )
         except PupilaError as fault:
             result = Result(describe_error(fault))
         return None, result.verdict, result.stage, "", result.details, shown
 
-    def explain_again(shown: Shown | None, explain: bool) -> tuple[Any, ...]:
+    def explain_again(shown: Shown | None, explain: bool, group: str) -> tuple[Any, ...]:
         if shown is None or single.takes_prompts(shown):
             return gr.skip(), gr.skip(), gr.skip(), gr.skip()
-        result = _predict(shown, explain)
+        result = _predict(shown, explain, group)
         return result.verdict, result.stage, result.details, shown
 
-    def _predict(shown: Shown, explain: bool) -> Result:
+    def _predict(shown: Shown, explain: bool, group: str) -> Result:
         try:
-            return single.predict(connection, shown, explain)
+            return single.predict(connection, shown, explain, group)
         except PupilaError as fault:
             return Result(describe_error(fault))
 
-    def segment(shown: Shown | None, event: gr.EventData) -> tuple[Any, ...]:
+    def segment(shown: Shown | None, group: str, event: gr.EventData) -> tuple[Any, ...]:
         if shown is None or event.key != shown.key:
             return gr.skip(), gr.skip(), gr.skip(), gr.skip()
         try:
             prompt = {name: getattr(event, name) for name in ("points", "negatives", "box")}
-            segmented = single.segment(connection, shown, prompt)
+            segmented = single.segment(connection, shown, {**prompt, "group": group})
         except PupilaError as fault:
             return describe_error(fault), "", "", shown
         return segmented.verdict, segmented.layer, segmented.details, shown
 
     shown = [parts.verdict, parts.stage, parts.details, parts.state]
     opened = [parts.upload, parts.verdict, parts.stage, parts.layer, parts.details, parts.state]
-    parts.upload.upload(open_image, [parts.upload, parts.explain], opened, **_EVENT)
+    parts.upload.upload(open_image, [parts.upload, parts.explain, parts.group], opened, **_EVENT)
     parts.explain.input(
-        explain_again, [parts.state, parts.explain], shown, trigger_mode="always_last", **_EVENT
+        explain_again, [parts.state, parts.explain, parts.group], shown, trigger_mode="always_last", **_EVENT
     )
     parts.stage.select(
-        segment, parts.state, [parts.verdict, parts.layer, parts.details, parts.state], trigger_mode="always_last",
-        **_EVENT,
+        segment, [parts.state, parts.group], [parts.verdict, parts.layer, parts.details, parts.state],
+        trigger_mode="always_last", **_EVENT,
     )  # fmt: skip
     return parts
 
@@ -196,17 +211,19 @@ def _find_visitor(request: gr.Request) -> str | None:
     return name
 
 
-def _build_many(connection: Connection, settings: PageSettings) -> None:
+def _build_many(connection: Connection, settings: PageSettings) -> Any:
+    group = _group()
     upload = gr.File(
         label=say("Images"), file_count="multiple", type="filepath", height=130, elem_id="pp-files"
     )
     result = _html("pp-many")
 
-    def predict(paths: Sequence[str]) -> Iterator[tuple[Any, str]]:
-        for text in predict_many(connection, paths, settings.max_files):
+    def predict(paths: Sequence[str], group: str) -> Iterator[tuple[Any, str]]:
+        for text in predict_many(connection, paths, settings.max_files, group):
             yield None, text
 
-    upload.upload(predict, upload, [upload, result], **_EVENT)
+    upload.upload(predict, [upload, group], [upload, result], **_EVENT)
+    return group
 
 
 def _read(name: str) -> str:

@@ -11,20 +11,24 @@ class Connection(Protocol):
     def url(self) -> str:
         """The address of the service."""
 
-    def health(self) -> Any:
-        """`status` and `model_version`."""
+    def ready(self) -> Any:
+        """`status`, `reason` and `model_version`."""
+
+    def drift(self) -> Any:
+        """`status`, `groups` and `alarm_at`."""
 
     def info(self) -> Any:
         """Task, classes and the other fields of `bundle.json`."""
 
-    def predict(self, image: Any, *, explain: bool = False) -> Any:
+    def predict(self, image: Any, *, explain: bool = False, group: str = "") -> Any:
         """The prediction for one image."""
 
-    def predict_batch(self, images: Iterable[Any], *, explain: bool = False) -> Sequence[Any]:
+    def predict_batch(self, images: Iterable[Any], *, group: str = "") -> Sequence[Any]:
         """The predictions for several images, each with a value or a fault."""
 
     def segment(
-        self, image: Any = None, *, image_id: str | None = None, points: Any = (), negatives: Any = (), box: Any = None
+        self, image: Any = None, *, image_id: str | None = None, points: Any = (), negatives: Any = (),
+        box: Any = None, group: str = "",
     ) -> Any:  # fmt: skip
         """The mask for a prompt."""
 

@@ -76,7 +76,7 @@ class Batch:
         return csv_text([head, *body])
 
 
-def predict_many(connection: Connection, paths: Sequence[str], most: int) -> Iterator[str]:
+def predict_many(connection: Connection, paths: Sequence[str], most: int, group: str = "") -> Iterator[str]:
     """Predict uploaded files, which are deleted, and report the progress as HTML; the last one is the result.
 
     A file that fails never stops the others; a service that stops leaves the rest without a prediction.
@@ -85,10 +85,11 @@ def predict_many(connection: Connection, paths: Sequence[str], most: int) -> Ite
         connection: to the service.
         paths: of the files.
         most: files at once.
+        group: of related images, which they all are; empty: none.
     """
     try:
         view = _find_view(connection, len(paths), most)
-        yield from _predict(connection, view, paths)
+        yield from _predict(connection, view, paths, group)
     except PupilaError as fault:
         yield describe_error(fault)
     finally:
@@ -96,16 +97,15 @@ def predict_many(connection: Connection, paths: Sequence[str], most: int) -> Ite
             drop(path)
 
 
-def _predict(connection: Connection, view: TaskView, paths: Sequence[str]) -> Iterator[str]:
+def _predict(connection: Connection, view: TaskView, paths: Sequence[str], group: str) -> Iterator[str]:
     batch = Batch(len(paths))
     stopped = text = ""  # why the rest is not sent, and why the latest part has no predictions
     for start in range(0, len(paths), BATCH):
         yield draw_progress(start, batch.total)
         uploads = [take(path) for path in paths[start : start + BATCH]]
         try:
-            predictions = (
-                connection.predict_batch([upload.data for upload in uploads]) if not stopped else None
-            )
+            images = [upload.data for upload in uploads]
+            predictions = None if stopped else connection.predict_batch(images, group=group)
         except PupilaError as fault:
             predictions, text = None, _describe(fault)
             stopped = text if isinstance(fault, ServiceUnreachable) else ""
@@ -159,7 +159,8 @@ def _cells(row: Row) -> tuple[str, ...]:
 def _draw_summary(rows: Sequence[Row], failed: int) -> str:
     counts = Counter(name for row in rows for name in row.class_names)
     errors = say_count("{n} error", "{n} errors", failed)
-    headline = f"{say_images(len(rows))}, {errors}" if failed else say_images(len(rows))
+    predicted = say_count("{n} prediction", "{n} predictions", len(rows))
+    headline = f"{predicted}, {errors}" if failed else predicted
     confidences = [row.confidence for row in rows if row.confidence is not None]
     facts = [(name, say_images(n)) for name, n in counts.most_common()]
     if confidences:

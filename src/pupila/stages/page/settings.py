@@ -17,6 +17,9 @@ class PageSettings(Settings):
         default=None, description="PEM file of a certificate, for https; null: plain http"
     )
     key: str | None = Field(default=None, description="PEM file of the certificate's private key")
+    trusted_proxy: list[str] = Field(
+        default=[], description="addresses or networks of proxies whose X-Forwarded-For names the client"
+    )
     max_bytes: PositiveInt = Field(default=20_000_000, description="maximum size of an image file, bytes")
     max_files: PositiveInt = Field(default=500, description="maximum number of images per upload")
     max_upload_bytes: PositiveInt = Field(

@@ -69,24 +69,25 @@ def invite_prompt(shown: Shown) -> Result:
     return Result(verdict, draw_prompt_stage(shown.picture, shown.key))
 
 
-def predict(connection: Connection, shown: Shown, explain: bool) -> Result:
+def predict(connection: Connection, shown: Shown, explain: bool, group: str = "") -> Result:
     """The prediction for the image.
 
     Args:
         connection: to the service.
         shown: the image; its `prediction` and `request_id` are set.
         explain: whether its heat map is drawn, where the model has one.
+        group: of related images; empty: none.
 
     Raises:
         PupilaError: the service refuses it, or does not respond.
     """
     view, note = find_view(shown.task), ""
     try:
-        prediction = connection.predict(shown.upload.data, explain=explain and view.explains)
+        prediction = connection.predict(shown.upload.data, explain=explain and view.explains, group=group)
     except ServiceError as fault:
         if fault.reason != "no-heat-map":
             raise
-        prediction = connection.predict(shown.upload.data)
+        prediction = connection.predict(shown.upload.data, group=group)
         note = say("This model has no heat map that the service can draw: {reason}.", reason=fault.actual)
     shown.prediction, shown.request_id = prediction, prediction.request_id
     layer, caption = _draw_layer(view, prediction)
@@ -111,7 +112,7 @@ def segment(connection: Connection, shown: Shown, prompt: dict[str, Any]) -> Seg
     Args:
         connection: to the service.
         shown: the image; its `image_id`, `prediction` and `request_id` are set.
-        prompt: points, negatives and box.
+        prompt: points, negatives, box and group.
 
     Raises:
         PupilaError: the service refuses it, or does not respond.

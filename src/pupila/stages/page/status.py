@@ -7,13 +7,24 @@ from pydantic import ValidationError
 
 from pupila.artifacts.bundle.card import render_card
 from pupila.artifacts.bundle.schema import BundleInfo
+from pupila.artifacts.web.client_errors import ServiceError
 from pupila.core.errors import PupilaError
-from pupila.core.messages import integer, listing, percent, say, translate
+from pupila.core.messages import integer, listing, mark, percent, say, say_count, translate
 from pupila.stages.page.connection import Connection
 from pupila.stages.page.markup import describe_error, draw_facts, draw_verdict, escape
 from pupila.tasks import TASKS
 
 _SHORT = 12  # digits of a hash
+_OBSTACLES = {
+    "draining": mark("The service is stopping."),
+    "swap-failed": mark(
+        "The service is not ready: it could not load its newest model, and an earlier one serves."
+    ),
+}
+_NO_DRIFT = {
+    403: mark("not shown: the page's token lacks the scope metrics"),
+    404: mark("not monitored: the service records no predictions"),
+}  # by status of HTTP
 
 
 def describe_title(connection: Connection, logged_in: bool) -> str:
@@ -34,18 +45,44 @@ def describe_health(connection: Connection) -> str:
     """The state of the service, as HTML; a stopped one with what to do."""
     start = time.perf_counter()
     try:
-        health = connection.health()
+        state = connection.ready()
         seconds = time.perf_counter() - start
-        info = connection.info()
+        info, drift = connection.info(), _describe_drift(connection)
     except PupilaError as fault:
         return describe_error(fault)
-    ready = health.status == "ok"
-    headline = say("The service is ready.") if ready else say("The service is stopping.")
+    if state.status == "ready":
+        headline = say("The service is ready.")
+    elif state.reason in _OBSTACLES:
+        headline = translate(_OBSTACLES[state.reason])
+    else:
+        headline = say("The service is not ready: {reason}.", reason=state.reason)
     return draw_verdict(headline, connection.url, False) + draw_facts([
-        (say("state"), health.status), (say("responded in"), say("{n} ms", n=round(1000 * seconds))),
+        (say("state"), state.status), (say("images"), drift),
+        (say("responded in"), say("{n} ms", n=round(1000 * seconds))),
         (say("task"), _describe_task(info.task)), (say("classes"), listing(info.classes, 20)),
-        (say("model version"), health.model_version), (say("runtime"), _read_text(info, "served_by")),
+        (say("model version"), state.model_version), (say("runtime"), _read_text(info, "served_by")),
     ])  # fmt: skip
+
+
+def _describe_drift(connection: Connection) -> str:
+    """Whether the images still look like the reference of the model.
+
+    Raises:
+        PupilaError: the service does not respond.
+    """
+    try:
+        drift = connection.drift()
+    except ServiceError as fault:
+        if fault.status not in _NO_DRIFT:
+            raise
+        return translate(_NO_DRIFT[fault.status])
+    if drift.status == "no-reference":
+        return say("not monitored: the model has no reference to compare them with")
+    if drift.status == "alarm":
+        return say("drift: from group {n} on they no longer look like the reference", n=drift.alarm_at)
+    return say_count(
+        "no sign of drift in {n} group of images", "no sign of drift in {n} groups of images", drift.groups
+    )
 
 
 def describe_model(info: Any) -> tuple[str, str]:

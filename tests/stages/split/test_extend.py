@@ -13,6 +13,7 @@ from pupila.artifacts.dataset.test_access import read_test_accesses, record_test
 from pupila.cli.run import run
 from pupila.core.errors import PupilaError
 from pupila.core.files import sha256
+from pupila.stages.split.refold import change_folds
 from tests.pictures import encoded, photo, write_classes
 
 
@@ -87,6 +88,8 @@ def test_new_images_of_a_group_join_its_part_but_chosen_ones_not_test(folder: Pa
     assert "4 images joined groups of the split (train 2, test 2)." in new.origin
     assert "3 images of groups of the test split are unused" in new.origin
     assert new.verdict == "clean" and new.balance.test.images == old.balance.test.images + 2
+    folded = parts(change_folds(pupila.open(folder), new, 3))
+    assert {folded[sha256(encoded(photo(n)))] for n in range(4000, 4003)} == {("unused", None)}
     # It is read back, also after labels were corrected; the next extension leaves unused what is.
     add(folder, 7000, 1, group=tested)
     last = pupila.split(folder, extend=True)

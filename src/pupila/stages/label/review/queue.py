@@ -180,9 +180,8 @@ def _read_proposals(image: LoggedImage, labels: LogLabels) -> list[Proposal]:
         about, correct, label = _read_predicted(record, labels), statement.correct, None
         if statement.label is not None:
             label = labels.feedback(statement.label, list(record.outputs))
-        if (
-            about != predicted
-        ):  # that it is correct names the target; that it is wrong says nothing of this one
+        # Of another prediction: "correct" names the target, "wrong" does not tell whether this one is.
+        if about != predicted:
             label = about if label is None and correct else label
             correct = None
         if correct is not None or label is not None:

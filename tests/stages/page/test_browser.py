@@ -42,7 +42,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     pointing = write_pointing(folder / "pointing").folder
     logins, log = folder / "logins.txt", folder / "log"
     set_login(str(logins), "ana", PASSWORD)
-    services = {"colours": pupila.serve(bundle, log_predictions=str(log)), "pointing": pupila.serve(pointing)}
+    services = {
+        "colours": pupila.serve(bundle, log_predictions=str(log)),
+        "pointing": pupila.serve(pointing, log_predictions=str(folder / "more")),
+    }
     commands = (
         (services["colours"].url, "--login", str(logins), "--trusted-proxy", "127.0.0.1"),
         (services["pointing"].url,),
@@ -228,6 +231,8 @@ def test_points_a_box_undo_and_the_slider(site: Site) -> None:
         assert not sent
         tab.click("text=Clear")
         assert marks(tab) == []
+        tab.get_by_role("button", name="Right", exact=True).click()
+        tab.wait_for_selector("#pp-feedback >> text=recorded as right")
 
 
 def test_the_keyboard_reaches_and_does_everything(site: Site) -> None:
@@ -357,7 +362,7 @@ def test_gradios_queue_takes_uploads_alone(site: Site) -> None:
     secret = site.colours.folder / "secret.png"
     secret.write_bytes(encoded(plain(255, 0, 0)))
     base, origin = site.colours.url + "gradio_api/", {"origin": site.colours.url.rstrip("/")}
-    files = [
+    files: list[tuple[dict[str, Any], str]] = [
         ({"path": str(secret)}, "was not uploaded"),
         ({"path": str(secret), "is_stream": True}, "was not uploaded"),
         ({"path": f"{uploads}/../secret.png"}, "was not uploaded"),
@@ -368,7 +373,7 @@ def test_gradios_queue_takes_uploads_alone(site: Site) -> None:
         config = tab.request.get(site.colours.url + "config").json()
         uploaders = {part["id"]: part["props"] for part in config["components"] if part["type"] == "file"}
         for call in config["dependencies"]:
-            props = uploaders.get((call["inputs"] or [None])[0])
+            props = uploaders.get((call["inputs"] or [None])[0], {})
             for number, (each, message) in enumerate(files if props else []):
                 file, session = {**each, "meta": {"_type": "gradio.FileData"}}, f"{call['id']}-{number}"
                 first = [file] if props["file_count"] == "multiple" else file

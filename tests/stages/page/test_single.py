@@ -139,6 +139,11 @@ def test_many_images_come_in_parts_and_are_deleted(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_a_file_that_is_chosen_several_times_has_as_many_rows(tmp_path: Path) -> None:
+    *_, result = predict_many(Service(), write_files(tmp_path, [PHOTO]) * (BATCH + 2), 100)
+    assert f"{BATCH + 2} predictions" in result and not list(tmp_path.iterdir())
+
+
 def test_a_part_that_fails_leaves_the_others(tmp_path: Path) -> None:
     service = Service(faults=[refuse("queue-full")])
     *_, result = predict_many(service, write_files(tmp_path, [PHOTO] * (BATCH + 1)), 100)
@@ -184,6 +189,7 @@ def test_readiness_has_its_reason(status: str, reason: str | None, message: str)
 @pytest.mark.parametrize(
     ("drift", "message"),
     [
+        (SimpleNamespace(status="quiet", groups=0), "too few images so far"),
         (SimpleNamespace(status="quiet", groups=1), "no sign of drift in 1 group of images"),
         (SimpleNamespace(status="alarm", groups=9, alarm_at=7), "from group 7 on they no longer look like"),
         (SimpleNamespace(status="no-reference"), "has no reference"),

@@ -116,7 +116,7 @@ def _html(elem_id: str, **options: Any) -> Any:
 
 
 def _group() -> Any:
-    return gr.Textbox(label=say("Related images, such as of one product: their name (optional)"), max_lines=1,
+    return gr.Textbox(label=say("Group of related images, such as of one product (optional)"), max_lines=1,
                       max_length=_MOST_NAME, visible=False)  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from pupila.stages.page.markup import (
     draw_table,
     draw_verdict,
 )
-from pupila.stages.page.uploads import drop, take
+from pupila.stages.page.uploads import drop, read
 from pupila.stages.page.view import TaskView
 from pupila.stages.page.views import find_view
 from pupila.tasks import TASKS
@@ -102,7 +102,10 @@ def _predict(connection: Connection, view: TaskView, paths: Sequence[str], group
     stopped = text = ""  # why the rest is not sent, and why the latest part has no predictions
     for start in range(0, len(paths), BATCH):
         yield draw_progress(start, batch.total)
-        uploads = [take(path) for path in paths[start : start + BATCH]]
+        part, rest = paths[start : start + BATCH], paths[start + BATCH :]
+        uploads = [read(path) for path in part]
+        for path in {*part} - {*rest}:  # files of one name and content have one path
+            drop(path)
         try:
             images = [upload.data for upload in uploads]
             predictions = None if stopped else connection.predict_batch(images, group=group)

@@ -80,6 +80,8 @@ def _describe_drift(connection: Connection) -> str:
         return say("not monitored: the model has no reference to compare them with")
     if drift.status == "alarm":
         return say("drift: from group {n} on they no longer look like the reference", n=drift.alarm_at)
+    if not drift.groups:
+        return say("no sign of drift, with too few images so far")
     return say_count(
         "no sign of drift in {n} group of images", "no sign of drift in {n} groups of images", drift.groups
     )

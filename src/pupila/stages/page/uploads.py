@@ -15,11 +15,16 @@ class Upload:
 
 def take(path: str) -> Upload:
     """The name and the bytes of an uploaded file, which is deleted."""
-    file = Path(path)
     try:
-        return Upload(file.name, file.read_bytes())
+        return read(path)
     finally:
         drop(path)
+
+
+def read(path: str) -> Upload:
+    """The name and the bytes of an uploaded file."""
+    file = Path(path)
+    return Upload(file.name, file.read_bytes())
 
 
 def drop(path: str) -> None:

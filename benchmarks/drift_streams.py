@@ -32,8 +32,8 @@ def left_out_streams(population: Population, number: int) -> Iterator[Stream]:
     """A head of a third of the groups predicts reference and stream, which are a random partition of the others."""
     for seed in range(number):
         rows = _pick_photos(population, np.random.default_rng(seed))
-        learned = np.isin(population.groups, population.groups[rows[: len(rows) // 3]])
-        own = _predict_others(population, learned, rows[len(rows) // 3 :])
+        learned, others = np.sort(rows[: len(rows) // 3]), rows[len(rows) // 3 :]
+        own = _predict_others(population, learned, others)
         reference = len(own) - LENGTH
         yield Stream(own.select(np.arange(reference)), own.select(np.arange(reference, len(own))))
 
@@ -43,15 +43,12 @@ def out_of_fold_streams(population: Population, number: int) -> Iterator[Stream]
     for seed in range(number):
         rows = _pick_photos(population, np.random.default_rng(seed))
         before, after = rows[:-LENGTH], rows[-LENGTH:]
-        learned = np.isin(population.groups, population.groups[before])
-        embeddings = {"quiet": population.embeddings[learned]}
-        outputs = np.full((len(learned), population.labels.max() + 1), np.nan)
-        outputs[learned] = predict_out_of_fold(
-            embeddings, population.groups[learned], population.labels[learned], seed, outputs.shape[1]
-        )["quiet"]
-        yield Stream(
-            _with_outputs(population, before, outputs[before]), _predict_others(population, learned, after)
-        )
+        learned = np.sort(before)
+        outputs = predict_out_of_fold(
+            {"quiet": population.embeddings[learned]}, population.groups[learned], population.labels[learned],
+            seed, population.labels.max() + 1,
+        )["quiet"]  # fmt: skip
+        yield Stream(_with_outputs(population, learned, outputs), _predict_others(population, learned, after))
 
 
 def _predict_others(population: Population, learned: Array, rows: Array) -> Observations:

@@ -51,7 +51,7 @@ def _explain(figures: dict[str, Any]) -> list[str]:
         *_paragraphs([
             "What each method does, on the same values (confidence, brightness, sharpness, 8 projections of the "
             "embedding, the output of each class), one photo for each group. The encoder, mobilenetv2_100, is frozen; "
-            "the heads are logistic regressions, not calibrated.",
+            "the heads are logistic regressions on one photo of each group, not calibrated.",
         ]),
         *_items([
             f"pupila: `DriftDetector` with N = {figures['every']} groups between false alarms, checked after each "

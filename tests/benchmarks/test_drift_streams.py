@@ -15,7 +15,7 @@ GROUPS, CLASSES = 390, 3
 
 @pytest.fixture(scope="module")
 def population() -> Population:
-    """Two photos of each group, whose number is their brightness; their embeddings say nothing of their class."""
+    """Two photos of each group, whose number is their brightness; embeddings and classes are independent."""
     random, photos = np.random.default_rng(0), 2 * GROUPS
     embeddings = random.normal(size=(photos, 300))
     unknown = np.full(photos, np.nan)

@@ -109,13 +109,8 @@ def add_segment(app: App, embeddings: Embeddings) -> None:
             embeddings.metrics.count_invalid(fault.code)
             raise image_refused(fault) from fault
         except PupilaError as fault:
-            raise Refusal(
-                "invalid-request",
-                fault.problem,
-                fault.actual,
-                fault.expected,
-                say("points=[[x,y],...] or box=[x0,y0,x1,y1], pixels"),
-            ) from fault
+            shown = say("points=[[x,y],...] or box=[x0,y0,x1,y1], pixels")
+            raise Refusal("invalid-request", fault.problem, fault.actual, fault.expected, shown) from fault
         embeddings.metrics.count_prediction(prediction)
         note = RequestNote(request.state.id, sent.options.group, start)
         if embeddings.log is not None:

@@ -277,6 +277,8 @@ def test_the_description_is_valid_and_its_examples_are_true(
         for operation in operations.values():
             assert {"400", "401", "403", "429", "500", "503"} <= set(operation["responses"])
             content = operation.get("requestBody", {}).get("content", {})
+            if path == "/feedback":  # it needs a log: see test_feedback
+                continue
             for example in content.get("application/json", {}).get("examples", {}).values():
                 assert ask(servers[model], path, as_json(**example["value"]))[0] == 200
                 assert set(content) == {

@@ -194,7 +194,7 @@ def test_the_description_has_this_route_and_not_those_of_other_tasks(server: str
     assert set(predictions["200"]["content"]) == {"application/json", "image/png"}
     content = described["paths"]["/segment"]["post"]["requestBody"]["content"]
     fields = content["multipart/form-data"]["schema"]["properties"]
-    assert set(fields) == {"file", "image_id", "points", "negatives", "box", "overlay", "explain"}
+    assert set(fields) == {"file", "image_id", "points", "negatives", "box", "overlay", "explain", "group"}
     assert send_request(server, "GET", "/model/info")[1]["task"] == "prompt"
     assert send_request(server, "POST", "/predict/single", *form(("x.png", PICTURE)))[0] == 404
 

@@ -1,5 +1,6 @@
 """The images of a service's log: each once, with the last prediction of each model and the feedback on them."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,8 +8,12 @@ from pathlib import Path
 from pupila.artifacts.predictions.feedback import FeedbackRecord, read_feedback
 from pupila.artifacts.predictions.log import IMAGES_FOLDER, LogReading, PredictionRecord, read_predictions
 from pupila.core import files
+from pupila.core.disk import open_regular
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say, say_images
+from pupila.imaging.images.decode import ImageFault, ImageLimits, decode
+
+_LIMITS = ImageLimits()
 
 
 @dataclass(slots=True)
@@ -41,12 +46,16 @@ class ServiceLog:
     reading: LogReading
 
     def read(self, digest: str) -> bytes | None:
-        """The bytes of a stored image; None where they are gone or others."""
+        """The bytes of a stored image; None where they are gone, others, or no image that can be decoded."""
         try:
-            content = (self.folder / self.stored[digest].record.file).read_bytes()
-        except OSError:
+            with open_regular(str(self.folder / self.stored[digest].record.file)) as stream:
+                content = stream.read(_LIMITS.max_bytes + 1)
+            if files.sha256(content) != digest:
+                return None
+            decode(content, _LIMITS)
+        except (OSError, ImageFault):
             return None
-        return content if files.sha256(content) == digest else None
+        return content
 
 
 def read_log(folder: str) -> ServiceLog:
@@ -56,16 +65,13 @@ def read_log(folder: str) -> ServiceLog:
         PupilaError: there is none.
     """
     place, reading = Path(folder), LogReading()
-    try:
-        present = {path.name for path in (place / IMAGES_FOLDER).iterdir()}
-    except OSError:
-        present = set()
+    present = _list_images(place)
     digests: set[str] = set()
     stored: dict[str, LoggedImage] = {}
     sources: dict[tuple[str, int], PredictionRecord] = {}
     for record in read_predictions(place, reading):
         digests.add(record.image)
-        if record.file.rpartition("/")[2] in present and record.file.startswith(f"{IMAGES_FOLDER}/"):
+        if record.file in present:
             image = stored.setdefault(record.image, LoggedImage())
             image.by_model.pop(record.model_version, None)  # so that the last prediction comes last
             image.by_model[record.model_version] = record
@@ -79,6 +85,15 @@ def read_log(folder: str) -> ServiceLog:
             stored[about.image].feedback[statement.token, statement.who] = statement, about
     times = sorted(record.time for record in sources.values()) or [""]
     return ServiceLog(place, len(digests), stored, (times[0], times[-1]), unmatched, reading)
+
+
+def _list_images(folder: Path) -> set[str]:
+    """The image files of the log, as its lines name them: regular files of that folder alone, no links."""
+    try:
+        with os.scandir(folder / IMAGES_FOLDER) as entries:
+            return {f"{IMAGES_FOLDER}/{own.name}" for own in entries if own.is_file(follow_symlinks=False)}
+    except OSError:
+        return set()
 
 
 def require_stored(log: ServiceLog) -> None:

@@ -1,7 +1,9 @@
 """The queue of a service: what is chosen, what enters the data set, and the accuracy that is printed."""
 
 import json
+import threading
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -33,13 +35,14 @@ from tests.pictures import encoded, photo, write_classes, write_scenes
 from tests.several_labels import write_several_labels
 
 CLASSES = ("cow", "dog")
+START = datetime(2026, 12, 1, tzinfo=UTC)
 
 
 def record(content: bytes, number: int, **fields: Any) -> PredictionRecord:
     digest = sha256(content)
     confidence = fields.pop("confidence", 0.9)
     return PredictionRecord(**{
-        "time": f"2026-12-01T00:00:{number:06.3f}+00:00", "request_id": f"r{number}", "item": 0,
+        "time": (START + timedelta(seconds=number)).isoformat(timespec="milliseconds"), "request_id": f"r{number}", "item": 0,
         "model_version": "a" * 64, "image": digest, "width": 96, "height": 72, "predicted": ["cow"],
         "outputs": {"cow": confidence, "dog": 1 - confidence}, "confidence": confidence, "abstained": False,
         "brightness": 0.5, "sharpness": 0.1, "embedding": [0.0, float(number % 3)], "seconds": 0.01,
@@ -292,9 +295,14 @@ def test_what_has_no_queue_is_refused_in_words(data: Dataset, tmp_path: Path) ->
     with pytest.raises(PupilaError, match="has no masks to review"):
         make_queue(masks, str(tmp_path / "empty"), None, QueueSettings())
     write_log(tmp_path / "log", 3)
-    make_queue(data, str(tmp_path / "log"), None, QueueSettings())
-    with pytest.raises(PupilaError, match="chosen before"):
-        make_queue(data, str(tmp_path / "log"), None, QueueSettings(limit=7))
+    same = QueueSettings(limit=9, random_share=0.4, seed=3)
+    queue = make_queue(data, str(tmp_path / "log"), None, same)
+    for resumed in (same, QueueSettings()):
+        assert make_queue(data, str(tmp_path / "log"), None, resumed) == queue
+    with pytest.raises(
+        PupilaError, match=r"found limit 7, random_share 0\.2; expected limit 9, random_share 0\.4"
+    ):
+        make_queue(data, str(tmp_path / "log"), None, QueueSettings(limit=7, random_share=0.2, seed=3))
 
 
 def test_other_bytes_under_the_name_of_a_stored_image_never_enter(data: Dataset, tmp_path: Path) -> None:
@@ -304,6 +312,53 @@ def test_other_bytes_under_the_name_of_a_stored_image_never_enter(data: Dataset,
     assert [image.sha256 for image in read_added(data.home)] == [second.image]
     result = label_all(data, queue, {second.image: "dog"})
     assert result.missing == 1 and "1 image of the queue is no longer" in " ".join(describe_result(result))
+
+
+def test_files_outside_the_logs_images_and_what_is_no_image_never_enter(
+    data: Dataset, tmp_path: Path
+) -> None:
+    log, foreign = tmp_path / "log", tmp_path / "foreign"
+    (good,) = write_log(log, 1)
+    foreign.mkdir()
+    contents = {name: encoded(photo(2000 + n)) for n, name in enumerate(("up", "below", "link"))}
+    for name, content in contents.items():
+        (foreign / name).write_bytes(content)
+    contents["text"] = b"root:x:0:0:root"
+    contents["cut"] = encoded(photo(2010))[:2000]
+    for name in ("up", "below"):  # a namesake among the images
+        (log / IMAGES_FOLDER / name).write_bytes(b"")
+    (log / IMAGES_FOLDER / "folder").mkdir()
+    (log / IMAGES_FOLDER / "folder" / "below").write_bytes(contents["below"])
+    (log / IMAGES_FOLDER / "link").symlink_to(foreign / "link")
+    for name in ("text", "cut"):
+        (log / IMAGES_FOLDER / name).write_bytes(contents[name])
+    files = {"up": "../../foreign/up", "below": "folder/below", "link": "link", "text": "text", "cut": "cut"}
+    with (log / PREDICTIONS_FILE).open("a") as stream:
+        for n, (name, file) in enumerate(files.items()):
+            own = record(contents[name], 50 + n, file=f"{IMAGES_FOLDER}/{file}")
+            stream.write(own.model_dump_json() + "\n")
+    queue = make_queue(data, str(log), None, QueueSettings())
+    assert [image.sha256 for image in read_added(data.home)] == [good.image]
+    assert queue.added == 1 and queue.stored == 3  # those of the log's own files
+    assert label_all(data, queue, {good.image: "cow"}).missing == 2
+
+
+def test_two_queues_at_once_are_one_and_add_each_image_once(data: Dataset, tmp_path: Path) -> None:
+    write_log(tmp_path / "log", 8)
+    queues_: list[Queue] = []
+    both = threading.Barrier(2)
+
+    def choose() -> None:
+        both.wait()
+        queues_.append(make_queue(data, str(tmp_path / "log"), None, QueueSettings()))
+
+    threads = [threading.Thread(target=choose) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert queues_[0] == queues_[1] and queues_[0].added == 8
+    assert len((tmp_path / "data" / ADDED_FILE).read_bytes().splitlines()) == 8
 
 
 def test_the_command_prints_the_report_without_asking(

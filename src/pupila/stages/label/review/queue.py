@@ -11,7 +11,7 @@ from pupila.artifacts.bundle.folder import Bundle
 from pupila.artifacts.bundle.reference import find_reference
 from pupila.artifacts.dataset.added import AddedImage, add_images, added_path
 from pupila.artifacts.dataset.labelling.history import read_settled_history
-from pupila.artifacts.dataset.labels import current_labels, require_history
+from pupila.artifacts.dataset.labels import current_labels, hold_labels, require_history
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.predictions.log import PredictionRecord
 from pupila.artifacts.web.local import run_local
@@ -81,37 +81,48 @@ def make_queue(data: Dataset, log_folder: str, bundle: Bundle | None, settings: 
     """
     labels = _require_log_labels(data)
     require_history(data.home)
-    uri = files.join(data.home, QUEUE_FILE)
     log_folder = files.absolute(log_folder)
-    if files.exists(uri) and not settings.again and (old := read_queue(uri)).log == log_folder:
-        _check_resumed(settings)
-        return old
+    with hold_labels(data.home):
+        uri = files.join(data.home, QUEUE_FILE)
+        if files.exists(uri) and not settings.again and (old := read_queue(uri)).log == log_folder:
+            _check_resumed(settings, old)
+            return old
+        queue = _choose_queue(data, log_folder, bundle, settings, labels)
+        files.write_json(uri, queue.as_dict())
+    return queue
+
+
+def _choose_queue(
+    data: Dataset, log_folder: str, bundle: Bundle | None, settings: QueueSettings, labels: LogLabels
+) -> Queue:
+    """A new queue, whose images are added to the data set."""
     log = read_log(log_folder)
     require_stored(log)
     history = read_settled_history(data)
     choices = _choose(data, log, bundle, settings, labels)
     new = _add_new(data, log, choices)
-    queue = Queue(
-        log=log_folder, seed=settings.seed, time=datetime.now(UTC).isoformat(timespec="seconds"),
-        history_rows=history.height, images=log.images, stored=len(log.stored), added=len(new),
-        first=log.period[0], last=log.period[1],
+    return Queue(
+        log=log_folder, limit=settings.limit, random_share=settings.random_share, seed=settings.seed,
+        time=datetime.now(UTC).isoformat(timespec="seconds"), history_rows=history.height, images=log.images,
+        stored=len(log.stored), added=len(new), first=log.period[0], last=log.period[1],
         items=[_describe(data, choice, new, labels) for choice in choices],
     )  # fmt: skip
-    files.write_json(uri, queue.as_dict())
-    return queue
 
 
-def _check_resumed(settings: QueueSettings) -> None:
-    """Refuse settings that would have no effect.
+def _check_resumed(settings: QueueSettings, old: Queue) -> None:
+    """Refuse settings that would have no effect; those of the queue itself may be given again.
 
     Raises:
-        PupilaError: some are given.
+        PupilaError: some differ from the queue's.
     """
-    given = sorted(settings.model_fields_set & {"limit", "random_share", "seed"})
-    if given:
+    names = [name for name in ("limit", "random_share", "seed")
+             if name in settings.model_fields_set and getattr(settings, name) != getattr(old, name)]  # fmt: skip
+    if names:
         raise PupilaError(
-            say("The queue was chosen before, so these settings have no effect"), actual=listing(given),
-            expected=say("the queue as it was chosen"), remedy=say("leave them out, or add --again to choose again"),
+            say("The queue was chosen with other settings"),
+            actual=listing([f"{name} {getattr(settings, name)}" for name in names]),
+            expected=listing([f"{name} {getattr(old, name)}" for name in names]),
+            remedy=say("leave them out, or add --again to choose again"),
         )  # fmt: skip
 
 

@@ -43,6 +43,8 @@ class Queue(Record):
 
     schema_version: Literal[1] = Field(default=QUEUE_SCHEMA, alias="schema")
     log: str = Field(description="folder of the service's log")
+    limit: int = Field(description="images to review, at most")
+    random_share: float = Field(description="share of them that was to be drawn at random")
     seed: int = Field(description="of the random part and of the order")
     time: str = Field(description="ISO 8601, UTC")
     history_rows: int = Field(description="rows of the label history at that time")

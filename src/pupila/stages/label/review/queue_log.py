@@ -38,6 +38,7 @@ class ServiceLog:
 
     folder: Path
     images: int  # distinct
+    named: int  # of them those whose file was stored at some time
     stored: Mapping[str, LoggedImage]  # by SHA-256
     period: tuple[
         str, str
@@ -66,11 +67,13 @@ def read_log(folder: str) -> ServiceLog:
     """
     place, reading = Path(folder), LogReading()
     present = _list_images(place)
-    digests: set[str] = set()
+    digests, named = set[str](), set[str]()
     stored: dict[str, LoggedImage] = {}
     sources: dict[tuple[str, int], PredictionRecord] = {}
     for record in read_predictions(place, reading):
         digests.add(record.image)
+        if record.file:
+            named.add(record.image)
         if record.file in present:
             image = stored.setdefault(record.image, LoggedImage())
             image.by_model.pop(record.model_version, None)  # so that the last prediction comes last
@@ -84,7 +87,7 @@ def read_log(folder: str) -> ServiceLog:
         else:
             stored[about.image].feedback[statement.token, statement.who] = statement, about
     times = sorted(record.time for record in sources.values()) or [""]
-    return ServiceLog(place, len(digests), stored, (times[0], times[-1]), unmatched, reading)
+    return ServiceLog(place, len(digests), len(named), stored, (times[0], times[-1]), unmatched, reading)
 
 
 def _list_images(folder: Path) -> set[str]:
@@ -102,6 +105,15 @@ def require_stored(log: ServiceLog) -> None:
     Raises:
         PupilaError: it has none.
     """
+    if not log.stored and log.named:
+        raise PupilaError(
+            say("The stored images of the log are gone"),
+            actual=say("{images} in the log, and no file of them in {path}", images=say_images(log.named),
+                       path=log.folder / IMAGES_FOLDER),
+            expected=say("the image files, beside the log"),
+            remedy=say("restore them; or let the service store more of the next ones: {command}",
+                       command="--keep-images-bytes N"),
+        )  # fmt: skip
     if not log.stored:
         raise PupilaError(
             say("The log has no image files to review"),

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pupila.artifacts.dataset.manifest import Dataset
     from pupila.stages.label.review.audit import AuditResult
     from pupila.stages.label.review.queue import QueueResult
+    from pupila.stages.label.review.queue_file import Queue
     from pupila.stages.label.review.suspects import SuspectReview
     from pupila.stages.label.run import LabellingJob, LabellingResult
     from pupila.stages.label.studio.annotations import ImportResult
@@ -132,6 +133,7 @@ def review_queue(
     log: Path,
     bundle: ModelInput | None = None,
     review: Review,
+    on_chosen: "Callable[[Queue], None]" = lambda queue: None,
     **settings: Unpack[QueueOptions],
 ) -> "QueueResult":
     """Review images of a service on a local page, add them to the data set, and estimate the live accuracy.
@@ -141,6 +143,7 @@ def review_queue(
         log: folder of the service's log, with stored images.
         bundle: that predicted them, whose reference tells how unlike an image is; None: the log's images are compared.
         review: who reviews, and where.
+        on_chosen: receives the queue, whose images are in the data set by then, before the review.
         settings: how images are chosen; and, where the data are not open yet, how their images are read.
 
     Raises:
@@ -155,6 +158,7 @@ def review_queue(
     opened = open_with(data, read)
     known = None if bundle is None else parse_predicting(bundle).bundle
     chosen = queue.make_queue(opened, path_text(log), known, parsed)
+    on_chosen(chosen)
     opened = reopen(opened)
     page = None if review.report_only else (review.port, review.on_address)
     result = queue.review_queue(opened, chosen, review.annotator, page, parsed.extra_classes)

@@ -33,16 +33,17 @@ def queue(
 ) -> None:
     """Choose, review, and print the outcome."""
     from pupila.api.label import Review, review_queue
-    from pupila.stages.label.review.queue_sentences import sentences
+    from pupila.stages.label.review.queue_sentences import describe_queue, describe_result
 
     check_port(port)
     opened, settings = open_data(ctx, data, json_)
     result = review_queue(
-        opened, log=log, bundle=bundle, review=Review(name, port, print_address, report), **settings
-    )
+        opened, log=log, bundle=bundle, review=Review(name, port, print_address, report),
+        on_chosen=lambda queue: None if json_ else print(*describe_queue(queue), sep="\n", flush=True), **settings,
+    )  # fmt: skip
     if json_:
         print(dump_json(result.as_dict(), indent=1))
         return
-    for sentence in sentences(result):
+    for sentence in describe_result(result):
         print(sentence)
     print("\n" + say("Queue: {path}", path=result.file))

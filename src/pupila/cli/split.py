@@ -40,6 +40,7 @@ def split(
 ) -> None:
     """Split, and print the result."""
     from pupila.api import split as api
+    from pupila.artifacts.dataset.splits import SplitFile
 
     opened, config = open_data(ctx, data, json_)
     path = f"{out or opened.home}/{SPLITS_FILE}"
@@ -47,6 +48,7 @@ def split(
     if extend and (replace or dry_run):
         raise PupilaError(say("Conflicting settings"), actual="--extend, --replace, --dry-run",
                           expected=say("--extend alone"))  # fmt: skip
+    old = SplitFile.read(str(out or opened.home)) if extend else None
     split_file = (
         api.plan_split(opened, **config)
         if dry_run
@@ -59,6 +61,10 @@ def split(
                          "likely_groups": likely.model_dump() if (likely := split_file.likely_groups) else None},
                         indent=1))  # fmt: skip
         return
+    origin = split_file.origin
+    if old is not None:
+        origin = origin.removeprefix(old.origin).strip() or say("No image is new: the split stays as it is.")
+    print(origin)
     _print_split(split_file)
     if not dry_run:
         unchanged = before == files.read_bytes(path)
@@ -96,7 +102,6 @@ def _describe_clean(likely: Any) -> str:
 
 
 def _print_split(split_file: Any) -> None:
-    print(split_file.origin)
     _print_table(split_file.balance.by_split())
     for sentence in split_file.balance.describe_unlabelled():
         print(sentence)

@@ -82,6 +82,7 @@ BAD: list[tuple[str, Any, int, str]] = [
     ("segment", {"request_id": ID, "label": {"violet": LEFT}}, 422, "violet"),
     ("segment", {"request_id": ID, "label": {"red": {"size": [2, 5], "counts": LEFT["counts"]}}}, 422, "run lengths"),
     ("segment", {"request_id": ID, "label": {"red": {"size": [-2, -4], "counts": LEFT["counts"]}}}, 422, "run lengths"),
+    ("segment", {"request_id": ID, "label": {"red": {"size": [True, True], "counts": "1"}}}, 422, "label"),
     ("segment", {"request_id": ID, "label": {"red": {"size": [10**6, 10**6], "counts": "0"}}}, 422, "run lengths"),
     ("segment", {"request_id": ID, "label": {"red": LEFT, "blue": to_rle(np.ones((3, 3)))}}, 422, "run lengths"),
 ]  # fmt: skip

@@ -140,3 +140,25 @@ def test_what_can_not_be_extended_is_refused(folder: Path) -> None:
     (folder / "cow" / "003.jpg").unlink()
     with pytest.raises(PupilaError, match=r"gone or have changed: found cow/003\.jpg"):
         pupila.split(folder, extend=True)
+
+
+def test_the_command_says_what_this_extension_did_and_what_has_no_label(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pupila.split(folder)
+    printed = []
+    for start in (6000, 6100, None):
+        for n in () if start is None else range(start, start + 20):
+            content = encoded(photo(n))
+            own = AddedImage(
+                image=added_path(sha256(content), ".png"), sha256=sha256(content), at_random=True, time=""
+            )
+            add_images(str(folder), [(own, content)])
+        capsys.readouterr()
+        assert run(["split", str(folder), "--extend"]) == 0
+        printed.append(capsys.readouterr().out)
+    assert [text.count("Extended by 20 images") for text in printed] == [1, 1, 0]
+    assert "3 new images of the test split came without labels" in printed[0]
+    assert "No image is new" in printed[2]
+    split = SplitFile.read(str(folder))
+    assert split is not None and split.origin.count("Extended by 20 images") == 2

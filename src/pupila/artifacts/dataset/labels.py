@@ -226,6 +226,17 @@ def merge_history(home: str, more: pl.DataFrame) -> None:
 
 
 @contextlib.contextmanager
+def hold_labels(home: str) -> Iterator[None]:
+    """Within it no other process adds labels, or images; see `append_labels`. A store has no lock.
+
+    Args:
+        home: folder of the data set's own files.
+    """
+    with contextlib.nullcontext() if files.is_remote(home) else _lock(files.join(home, LABELS_LOCK_FILE)):
+        yield
+
+
+@contextlib.contextmanager
 def _lock(path: str) -> Iterator[None]:
     """Beside the history, so that all who can write it meet at one lock: other users and other containers, too."""
     try:

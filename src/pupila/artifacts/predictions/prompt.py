@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pydantic import Field
+from pydantic import Field, StrictInt
 
 from pupila.artifacts.predictions.columns import ABSTAINED, CONFIDENCE, ERROR, IMAGE, PredictionColumns
 from pupila.artifacts.predictions.rows import PredictionRow
@@ -17,7 +17,7 @@ MASK_FIGURES = ("share", "pixels", "regions")
 class RunLengths(Record):
     """A mask in COCO's compressed run lengths."""
 
-    size: tuple[int, int] = Field(description="height and width, pixels")
+    size: tuple[StrictInt, StrictInt] = Field(description="height and width, pixels")
     counts: str
 
 

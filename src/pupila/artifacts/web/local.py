@@ -1,6 +1,7 @@
 """Local pages: served to this machine only, and never to other sites' pages or under other host names."""
 
 import contextlib
+import re
 from collections.abc import Callable
 
 import uvicorn
@@ -14,7 +15,7 @@ from pupila.artifacts.web.refusals import Refusal, new_request_id, to_response
 from pupila.core.messages import say
 
 HOST = "127.0.0.1"
-_NAMES = (HOST, "localhost")
+_OWN_NAME = re.compile(r"(127\.0\.0\.1|localhost)(:[0-9]{1,5})?", re.ASCII)
 
 
 class LocalOnly:
@@ -40,10 +41,10 @@ class LocalOnly:
 
 def _is_own(method: str, headers: Headers) -> bool:
     """Whether the request comes from this host's own page: browsers send an origin with every changing request."""
-    host, origin = headers.get("host", ""), headers.get("origin")
-    if host.partition(":")[0] not in _NAMES:
+    hosts, origin = headers.getlist("host"), headers.get("origin")
+    if len(hosts) != 1 or not _OWN_NAME.fullmatch(hosts[0]):
         return False
-    return method in ("GET", "HEAD") if origin is None else origin == f"http://{host}"
+    return method in ("GET", "HEAD") if origin is None else origin == f"http://{hosts[0]}"
 
 
 def run_local(make: Callable[[Callable[[], None]], App], port: int, ready: Callable[[str], None]) -> None:

@@ -64,6 +64,8 @@ def extend_split(data: Dataset, old: SplitFile) -> SplitFile:
     new = Counter(assigned[row] for row in np.flatnonzero(is_new))
     alone = sum(names[row] is None for row in np.flatnonzero(is_new & ~at_random & ~chosen))
     sentences = [old.origin, *_describe(new, joined, drawn, components[is_new])]
+    without = data.images["target"].is_null().to_numpy()
+    sentences += _describe_unlabelled(Counter(assigned[row] for row in np.flatnonzero(is_new & without)))
     if alone and any(name is not None for name in names):
         sentences.append(say_count("{n} new image names no group.", "{n} new images name no group.", alone))
     return replace(
@@ -175,3 +177,14 @@ def _describe(new: Counter[str], joined: Counter[str], drawn: int, components: A
     if len(components) > joined.total() + drawn:
         sentences.append(say("All others are training images."))
     return sentences
+
+
+def _describe_unlabelled(without: Counter[str]) -> list[str]:
+    """That new images of a split that is evaluated have no label yet, by split."""
+    return [
+        say_count("{n} new image of the {split} split came without a label: no metric counts it until it has one.",
+                  "{n} new images of the {split} split came without labels: no metric counts them until they have "
+                  "some.",
+                  without[name], split=name)
+        for name in (VALIDATION, TEST) if without[name]
+    ]  # fmt: skip

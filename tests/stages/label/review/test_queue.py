@@ -1,7 +1,9 @@
 """The queue of a service: what is chosen, what enters the data set, and the accuracy that is printed."""
 
 import json
+import threading
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -33,14 +35,16 @@ from tests.pictures import encoded, photo, write_classes, write_scenes
 from tests.several_labels import write_several_labels
 
 CLASSES = ("cow", "dog")
+START = datetime(2026, 12, 1, tzinfo=UTC)
 
 
 def record(content: bytes, number: int, **fields: Any) -> PredictionRecord:
     digest = sha256(content)
     confidence = fields.pop("confidence", 0.9)
     return PredictionRecord(**{
-        "time": f"2026-12-01T00:00:{number:06.3f}+00:00", "request_id": f"r{number}", "item": 0,
-        "model_version": "a" * 64, "image": digest, "width": 96, "height": 72, "predicted": ["cow"],
+        "time": (START + timedelta(seconds=number)).isoformat(timespec="milliseconds"),
+        "request_id": f"r{number}", "item": 0, "model_version": "a" * 64,
+        "image": digest, "width": 96, "height": 72, "predicted": ["cow"],
         "outputs": {"cow": confidence, "dog": 1 - confidence}, "confidence": confidence, "abstained": False,
         "brightness": 0.5, "sharpness": 0.1, "embedding": [0.0, float(number % 3)], "seconds": 0.01,
         "file": f"{IMAGES_FOLDER}/{digest}.png", **fields,
@@ -137,9 +141,11 @@ def test_reviewed_images_enter_the_data_set_once_with_group_and_label(data: Data
     first = label_all(data, queue, labels, most=5)
     assert len(first.answers) == 5
     assert "Run the same command to resume." in describe_result(first)
+    assert "8 images are not reviewed yet; new ones are unlabelled until then." in describe_result(first)
     assert make_queue(reopen(data), str(log), None, QueueSettings()) == queue  # resumed
     result = label_all(data, queue, labels)
     assert len(result.answers) == 13
+    assert "unlabelled" not in " ".join([*describe_queue(queue), *describe_result(result)])
     opened = pupila.open(tmp_path / "data")
     rows = {digest: (target, group) for digest, target, group in
             opened.images.select("sha256", "target", "group").iter_rows()}  # fmt: skip
@@ -198,6 +204,11 @@ def test_the_live_accuracy_has_wilsons_interval_and_labels_are_not_asked_again(
     assert (live.accuracy.low, live.accuracy.high) == pytest.approx((0.6277, 0.8422), abs=1e-3)
     assert "0.750 (95 % CI 0.628 to 0.842, n = 60 images in 60 groups" in " ".join(describe_result(result))
     assert read_history(data.home)["sha256"].n_unique() == read_history(data.home).height
+    (earlier,) = result.queue.previous
+    assert [(live.reviewed, live.drawn) for live in earlier.live] == [(15, 15)]
+    assert f"Queue of {earlier.time}, which was replaced: Live" in " ".join(describe_result(result))
+    third = make_queue(reopen(data), str(tmp_path / "log"), None, QueueSettings(again=True))
+    assert [each.live for each in third.previous] == [earlier.live, result.live]
 
 
 def test_one_image_of_a_group_comes_before_the_second_one_of_any() -> None:
@@ -292,9 +303,14 @@ def test_what_has_no_queue_is_refused_in_words(data: Dataset, tmp_path: Path) ->
     with pytest.raises(PupilaError, match="has no masks to review"):
         make_queue(masks, str(tmp_path / "empty"), None, QueueSettings())
     write_log(tmp_path / "log", 3)
-    make_queue(data, str(tmp_path / "log"), None, QueueSettings())
-    with pytest.raises(PupilaError, match="chosen before"):
-        make_queue(data, str(tmp_path / "log"), None, QueueSettings(limit=7))
+    same = QueueSettings(limit=9, random_share=0.4, seed=3)
+    queue = make_queue(data, str(tmp_path / "log"), None, same)
+    for resumed in (same, QueueSettings()):
+        assert make_queue(data, str(tmp_path / "log"), None, resumed) == queue
+    with pytest.raises(
+        PupilaError, match=r"found limit 7, random_share 0\.2; expected limit 9, random_share 0\.4"
+    ):
+        make_queue(data, str(tmp_path / "log"), None, QueueSettings(limit=7, random_share=0.2, seed=3))
 
 
 def test_other_bytes_under_the_name_of_a_stored_image_never_enter(data: Dataset, tmp_path: Path) -> None:
@@ -304,6 +320,53 @@ def test_other_bytes_under_the_name_of_a_stored_image_never_enter(data: Dataset,
     assert [image.sha256 for image in read_added(data.home)] == [second.image]
     result = label_all(data, queue, {second.image: "dog"})
     assert result.missing == 1 and "1 image of the queue is no longer" in " ".join(describe_result(result))
+
+
+def test_files_outside_the_logs_images_and_what_is_no_image_never_enter(
+    data: Dataset, tmp_path: Path
+) -> None:
+    log, foreign = tmp_path / "log", tmp_path / "foreign"
+    (good,) = write_log(log, 1)
+    foreign.mkdir()
+    contents = {name: encoded(photo(2000 + n)) for n, name in enumerate(("up", "below", "link"))}
+    for name, content in contents.items():
+        (foreign / name).write_bytes(content)
+    contents["text"] = b"root:x:0:0:root"
+    contents["cut"] = encoded(photo(2010))[:2000]
+    for name in ("up", "below"):  # a namesake among the images
+        (log / IMAGES_FOLDER / name).write_bytes(b"")
+    (log / IMAGES_FOLDER / "folder").mkdir()
+    (log / IMAGES_FOLDER / "folder" / "below").write_bytes(contents["below"])
+    (log / IMAGES_FOLDER / "link").symlink_to(foreign / "link")
+    for name in ("text", "cut"):
+        (log / IMAGES_FOLDER / name).write_bytes(contents[name])
+    files = {"up": "../../foreign/up", "below": "folder/below", "link": "link", "text": "text", "cut": "cut"}
+    with (log / PREDICTIONS_FILE).open("a") as stream:
+        for n, (name, file) in enumerate(files.items()):
+            own = record(contents[name], 50 + n, file=f"{IMAGES_FOLDER}/{file}")
+            stream.write(own.model_dump_json() + "\n")
+    queue = make_queue(data, str(log), None, QueueSettings())
+    assert [image.sha256 for image in read_added(data.home)] == [good.image]
+    assert queue.added == 1 and queue.stored == 3  # those of the log's own files
+    assert label_all(data, queue, {good.image: "cow"}).missing == 2
+
+
+def test_two_queues_at_once_are_one_and_add_each_image_once(data: Dataset, tmp_path: Path) -> None:
+    write_log(tmp_path / "log", 8)
+    queues_: list[Queue] = []
+    both = threading.Barrier(2)
+
+    def choose() -> None:
+        both.wait()
+        queues_.append(make_queue(data, str(tmp_path / "log"), None, QueueSettings()))
+
+    threads = [threading.Thread(target=choose) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert queues_[0] == queues_[1] and queues_[0].added == 8
+    assert len((tmp_path / "data" / ADDED_FILE).read_bytes().splitlines()) == 8
 
 
 def test_the_command_prints_the_report_without_asking(
@@ -331,3 +394,32 @@ def test_the_most_unlike_image_is_the_one_far_away() -> None:
     against = measure_unlikeness([[0.0, 0.0], [2.0, 4.0]], reference)
     assert against == pytest.approx([np.sqrt(8) / 2, (np.sqrt(20) + 2) / 2])
     assert np.isnan(measure_unlikeness([[1.0]], reference)).all()
+
+
+def test_unsure_answers_are_counted_where_there_are_no_others(data: Dataset, tmp_path: Path) -> None:
+    records = write_log(tmp_path / "log", 7)
+    queue = make_queue(data, str(tmp_path / "log"), None, QueueSettings(random_share=1))
+    text = " ".join(describe_result(label_all(data, queue, dict.fromkeys(each.image for each in records))))
+    assert "unknown, as all 7 reviewed images are unsure" in text and "no answers" not in text
+
+
+def test_images_that_are_gone_are_not_said_to_have_never_been_stored(data: Dataset, tmp_path: Path) -> None:
+    for own in write_log(tmp_path / "log", 3):
+        (tmp_path / "log" / own.file).unlink()
+    with pytest.raises(
+        PupilaError, match="are gone: found 3 images in the log, and no file of them"
+    ) as refused:
+        make_queue(data, str(tmp_path / "log"), None, QueueSettings())
+    assert "--keep-images " not in str(refused.value)
+
+
+def test_what_was_copied_is_printed_before_the_address(
+    data: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_log(tmp_path / "log", 3)
+    monkeypatch.setattr(queues, "run_local", lambda make, port, ready: ready("http://page"))
+    assert run(["label", "queue", str(data.root), "--from", str(tmp_path / "log")]) == 0
+    out = capsys.readouterr().out
+    first = out.index("3 images were new to the data set, and were copied into pupila-images.")
+    assert first < out.index("http://page") < out.index("Reviewed: 0 of 3 images.")
+    assert out.count("Queue: 3 images") == 1

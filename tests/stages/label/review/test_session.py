@@ -118,6 +118,8 @@ def test_only_the_current_question_can_be_answered(tmp_path: Path) -> None:
         ({"origin": ADDRESS}, True),
         ({"host": "localhost:8000", "origin": "http://localhost:8000"}, True),
         ({"host": "evil.example:8000", "origin": "http://evil.example:8000"}, False),  # DNS rebinding
+        ({"host": f"{HOST}:1@evil.example", "origin": f"http://{HOST}:1@evil.example"}, False),
+        ({"host": f"{HOST}:evil", "origin": f"http://{HOST}:evil"}, False),
         ({"origin": "https://evil.example"}, False),
         ({"origin": f"http://{HOST}:9000"}, False),  # another service of this machine
         ({"origin": "null"}, False),

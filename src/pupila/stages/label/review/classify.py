@@ -44,7 +44,7 @@ class ClassifyReview(ReviewTask):
     @property
     def instruction(self) -> str:
         """Why the label is hidden."""
-        return say("Blind review: the existing label is hidden so that it does not influence you.")
+        return say("Blind review: labels and predictions are hidden so that they do not influence you.")
 
     def read_choice(self, item: ReviewItem, choice: Choice) -> tuple[str | None, bool]:
         """The class."""

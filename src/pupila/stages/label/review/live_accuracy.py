@@ -3,30 +3,15 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from pydantic import Field
 
-from pupila.core.records import Record
 from pupila.imaging.images.decode import Array
 from pupila.stages.label.review.estimate import estimate_share
-from pupila.stages.label.review.queue_file import QueueItem
+from pupila.stages.label.review.queue_file import LiveAccuracy, QueueItem
 from pupila.stages.label.review.review_task import Answers, ReviewTask
 from pupila.stages.label.review.sample import RANDOM
-from pupila.statistics.estimate import Estimate
 from pupila.statistics.metrics.estimates import estimate_means
 
 _Prediction = tuple[str, str]  # hash of the image, and the predicted target
-
-
-class LiveAccuracy(Record):
-    """Of one model."""
-
-    model_version: str = Field(description="hash of the bundle")
-    drawn: int = Field(description="images of the random part that it predicted")
-    reviewed: int = Field(description="of them those with an annotator's label")
-    unsure: int = Field(description="of them those whose reviewer was unsure; they are left out")
-    correct: int
-    groups: int = Field(description="of related images, among the reviewed")
-    accuracy: Estimate
 
 
 def measure_live_accuracy(

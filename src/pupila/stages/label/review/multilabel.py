@@ -49,7 +49,7 @@ class LabelsReview(ReviewTask):
     @property
     def instruction(self) -> str:
         """How to answer, and why the labels are hidden."""
-        return say("Blind review: the existing labels are hidden so that they do not influence you. Mark what the "
+        return say("Blind review: labels and predictions are hidden so that they do not influence you. Mark what the "
                    "image shows; a second press means unknown. What is not marked is absent.")  # fmt: skip
 
     @classmethod

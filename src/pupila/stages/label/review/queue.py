@@ -11,7 +11,7 @@ from pupila.artifacts.bundle.folder import Bundle
 from pupila.artifacts.bundle.reference import find_reference
 from pupila.artifacts.dataset.added import AddedImage, add_images, added_path
 from pupila.artifacts.dataset.labelling.history import read_settled_history
-from pupila.artifacts.dataset.labels import current_labels, require_history
+from pupila.artifacts.dataset.labels import current_labels, hold_labels, require_history
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.predictions.log import PredictionRecord
 from pupila.artifacts.web.local import run_local
@@ -23,9 +23,16 @@ from pupila.core.vocabulary import QUEUE_FILE
 from pupila.imaging.images.decode import Array
 from pupila.imaging.images.signatures import find_suffix
 from pupila.stages.label.review.app import make_review_app
-from pupila.stages.label.review.live_accuracy import LiveAccuracy, measure_live_accuracy
+from pupila.stages.label.review.live_accuracy import measure_live_accuracy
 from pupila.stages.label.review.queue_choice import Choice, QueueSizes, choose_images, measure_unlikeness
-from pupila.stages.label.review.queue_file import Proposal, Queue, QueueItem, read_queue
+from pupila.stages.label.review.queue_file import (
+    EarlierQueue,
+    LiveAccuracy,
+    Proposal,
+    Queue,
+    QueueItem,
+    read_queue,
+)
 from pupila.stages.label.review.queue_log import LoggedImage, ServiceLog, read_log, require_stored
 from pupila.stages.label.review.review_task import Answer, LogLabels, ReviewTask
 from pupila.stages.label.review.sample import RANDOM, ReviewItem, hash_order
@@ -64,6 +71,7 @@ class QueueResult:
             "log": self.queue.log, "images": self.queue.images, "stored": self.queue.stored,
             "items": {part: parts.count(part) for part in dict.fromkeys(parts)},
             "answered": len(self.answers), "live": [each.model_dump(mode="json") for each in self.live],
+            "previous": [each.model_dump(mode="json") for each in self.queue.previous],
         }  # fmt: skip
 
 
@@ -81,37 +89,53 @@ def make_queue(data: Dataset, log_folder: str, bundle: Bundle | None, settings: 
     """
     labels = _require_log_labels(data)
     require_history(data.home)
-    uri = files.join(data.home, QUEUE_FILE)
     log_folder = files.absolute(log_folder)
-    if files.exists(uri) and not settings.again and (old := read_queue(uri)).log == log_folder:
-        _check_resumed(settings)
-        return old
+    with hold_labels(data.home):
+        uri = files.join(data.home, QUEUE_FILE)
+        old = read_queue(uri) if files.exists(uri) else None
+        if old is not None and not settings.again and old.log == log_folder:
+            _check_resumed(settings, old)
+            return old
+        queue = _choose_queue(data, log_folder, bundle, settings, labels)
+        if old is not None:
+            live = _measure(data, old, _make_task(data, old))
+            earlier = EarlierQueue(log=old.log, time=old.time, live=live)
+            queue = queue.model_copy(update={"previous": [*old.previous, earlier]})
+        files.write_json(uri, queue.as_dict())
+    return queue
+
+
+def _choose_queue(
+    data: Dataset, log_folder: str, bundle: Bundle | None, settings: QueueSettings, labels: LogLabels
+) -> Queue:
+    """A new queue, whose images are added to the data set."""
     log = read_log(log_folder)
     require_stored(log)
     history = read_settled_history(data)
     choices = _choose(data, log, bundle, settings, labels)
     new = _add_new(data, log, choices)
-    queue = Queue(
-        log=log_folder, seed=settings.seed, time=datetime.now(UTC).isoformat(timespec="seconds"),
-        history_rows=history.height, images=log.images, stored=len(log.stored), added=len(new),
-        first=log.period[0], last=log.period[1],
+    return Queue(
+        log=log_folder, limit=settings.limit, random_share=settings.random_share, seed=settings.seed,
+        time=datetime.now(UTC).isoformat(timespec="seconds"), history_rows=history.height, images=log.images,
+        stored=len(log.stored), added=len(new), first=log.period[0], last=log.period[1],
         items=[_describe(data, choice, new, labels) for choice in choices],
     )  # fmt: skip
-    files.write_json(uri, queue.as_dict())
-    return queue
 
 
-def _check_resumed(settings: QueueSettings) -> None:
-    """Refuse settings that would have no effect.
+def _check_resumed(settings: QueueSettings, old: Queue) -> None:
+    """Refuse settings that would have no effect; those of the queue itself may be given again.
 
     Raises:
-        PupilaError: some are given.
+        PupilaError: some differ from the queue's.
     """
-    given = sorted(settings.model_fields_set & {"limit", "random_share", "seed"})
-    if given:
+    names = [name for name in ("limit", "random_share", "seed")
+             if name in settings.model_fields_set and getattr(settings, name) != getattr(old, name)]  # fmt: skip
+    if names:
         raise PupilaError(
-            say("The queue was chosen before, so these settings have no effect"), actual=listing(given),
-            expected=say("the queue as it was chosen"), remedy=say("leave them out, or add --again to choose again"),
+            say("The queue was chosen with other settings"),
+            actual=listing([f"{name} {getattr(settings, name)}" for name in names]),
+            expected=listing([f"{name} {getattr(old, name)}" for name in names]),
+            remedy=say("leave them out, or add --again to choose again"),
         )  # fmt: skip
 
 
@@ -238,10 +262,7 @@ def review_queue(
         page: port (0 takes a free one) and a function that receives the address of the page; None: no review.
         further: classes to choose from besides those of the data and the queue.
     """
-    targets = [item.label for item in queue.items]
-    targets += [own.label for item in queue.items for own in item.proposals if own.label is not None]
-    task = review_task(data, targets, further)
-    rows = {digest: row for row, digest in reversed(list(enumerate(data.images["sha256"])))}
+    task, rows = _make_task(data, queue, further), _number_rows(data)
     present = [item for item in queue.items if item.sha256 in rows]
     if page is not None:
         before = _read_labels(data, queue, queue.history_rows)
@@ -251,10 +272,27 @@ def review_queue(
         if review.current is not None:
             title = say_count("{n} image of a service", "{n} images of a service", len(items))
             run_local(lambda stop: make_review_app(review, data, title, stop), *page)
-    answers = _read_labels(data, queue)
-    live = measure_live_accuracy(present, answers, rows, data.components(), task)
     missing = len(queue.items) - len(present)
-    return QueueResult(queue, answers, live, missing, files.join(data.home, QUEUE_FILE))
+    live = _measure(data, queue, task)
+    return QueueResult(queue, _read_labels(data, queue), live, missing, files.join(data.home, QUEUE_FILE))
+
+
+def _make_task(data: Dataset, queue: Queue, further: tuple[str, ...] = ()) -> ReviewTask:
+    targets = [item.label for item in queue.items]
+    targets += [own.label for item in queue.items for own in item.proposals if own.label is not None]
+    return review_task(data, targets, further)
+
+
+def _number_rows(data: Dataset) -> dict[str, int]:
+    """The first row of each image, by its hash."""
+    return {digest: row for row, digest in reversed(list(enumerate(data.images["sha256"])))}
+
+
+def _measure(data: Dataset, queue: Queue, task: ReviewTask) -> list[LiveAccuracy]:
+    """From the answers so far."""
+    rows = _number_rows(data)
+    present = [item for item in queue.items if item.sha256 in rows]
+    return measure_live_accuracy(present, _read_labels(data, queue), rows, data.components(), task)
 
 
 def _read_labels(data: Dataset, queue: Queue, rows: int | None = None) -> dict[str, Answer]:

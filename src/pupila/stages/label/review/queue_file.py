@@ -6,6 +6,7 @@ from pydantic import Field
 
 from pupila.core.messages import say
 from pupila.core.records import Record, read_record
+from pupila.statistics.estimate import Estimate
 
 QUEUE_SCHEMA: Literal[1] = 1
 QueuePart = Literal["random", "uncertain", "drifted", "corrected"]
@@ -38,11 +39,33 @@ class QueueItem(Record):
     proposals: list[Proposal]
 
 
+class LiveAccuracy(Record):
+    """Of one model, from the random part alone."""
+
+    model_version: str = Field(description="hash of the bundle")
+    drawn: int = Field(description="images of the random part that it predicted")
+    reviewed: int = Field(description="of them those with an annotator's label")
+    unsure: int = Field(description="of them those whose reviewer was unsure; they are left out")
+    correct: int
+    groups: int = Field(description="of related images, among the reviewed")
+    accuracy: Estimate
+
+
+class EarlierQueue(Record):
+    """What is left of a queue that another one replaced."""
+
+    log: str = Field(description="folder of the service's log")
+    time: str = Field(description="when it was chosen, ISO 8601, UTC")
+    live: list[LiveAccuracy] = Field(description="by model version, when it was replaced")
+
+
 class Queue(Record):
     """`queue.json`."""
 
     schema_version: Literal[1] = Field(default=QUEUE_SCHEMA, alias="schema")
     log: str = Field(description="folder of the service's log")
+    limit: int = Field(description="images to review, at most")
+    random_share: float = Field(description="share of them for the random part")
     seed: int = Field(description="of the random part and of the order")
     time: str = Field(description="ISO 8601, UTC")
     history_rows: int = Field(description="rows of the label history at that time")
@@ -54,6 +77,9 @@ class Queue(Record):
     last: str = Field(default="", description="last prediction of a stored image, ISO 8601; empty: unknown")
     added: int = Field(description="images that the data set did not have before")
     items: list[QueueItem]
+    previous: list[EarlierQueue] = Field(
+        default_factory=list, description="queues that were replaced, the oldest first"
+    )
 
     def as_dict(self) -> dict[str, object]:
         """The content of the file."""

@@ -2,9 +2,9 @@
 
 from pupila.artifacts.dataset.splits import count_images
 from pupila.core.messages import percent, say, say_count, say_images
-from pupila.stages.label.review.live_accuracy import LiveAccuracy
+from pupila.core.vocabulary import ADDED_FOLDER
 from pupila.stages.label.review.queue import QueueResult, describe_parts
-from pupila.stages.label.review.queue_file import Queue
+from pupila.stages.label.review.queue_file import LiveAccuracy, Queue
 from pupila.statistics.intervals import MIN_GROUPS
 
 _VERSION = 12  # characters of a hash
@@ -28,8 +28,9 @@ def describe_queue(queue: Queue) -> list[str]:
         *([period] if queue.first else []),
         say_count("Queue: {n} image ({parts}).", "Queue: {n} images ({parts}).", len(queue.items),
                   parts=describe_parts(queue)),
-        say_count("{n} image is new to the data set; it is unlabelled until it is reviewed.",
-                  "{n} images are new to the data set; they are unlabelled until they are reviewed.", queue.added),
+        say_count("{n} image was new to the data set, and was copied into {folder}.",
+                  "{n} images were new to the data set, and were copied into {folder}.", queue.added,
+                  folder=ADDED_FOLDER),
     ]  # fmt: skip
 
 
@@ -43,7 +44,16 @@ def describe_result(result: QueueResult) -> list[str]:
                                "{n} images of the queue are no longer in the data set, or can't be read.",
                                result.missing))  # fmt: skip
     lines += [_describe_live(live) for live in result.live]
-    if answered + result.missing < total:
+    lines += [say("Queue of {time}, which was replaced: {live}", time=earlier.time, live=_describe_live(live))
+              for earlier in result.queue.previous for live in earlier.live if live.reviewed]  # fmt: skip
+    if (open_ := total - answered - result.missing) > 0:
+        lines.append(
+            say_count(
+                "{n} image is not reviewed yet; if it is new, it is unlabelled until then.",
+                "{n} images are not reviewed yet; new ones are unlabelled until then.",
+                open_,
+            )
+        )
         lines.append(say("Run the same command to resume."))
     else:
         lines.append(say("Next, give the new images a part of the split, and train: {commands}",
@@ -57,6 +67,10 @@ def _describe_live(live: LiveAccuracy) -> str:
         "version": live.model_version[:_VERSION], "unsure": live.unsure,
         "sample": count_images(reviewed, live.groups), "value": live.accuracy.value_text(),
     }  # fmt: skip
+    if not reviewed and live.unsure:
+        return say(
+            "Live accuracy of model {version}: unknown, as all {unsure} reviewed images are unsure.", **values
+        )
     if not reviewed:
         return say("Live accuracy of model {version}: no answers yet.", **values)
     if live.accuracy.low is None:

@@ -1,6 +1,8 @@
 """One image and many, with a service that is written by hand."""
 
+import html
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pupila.api.client_calls import ServedModel
 from pupila.artifacts.web.client_errors import RefusedRequest, ServiceError, ServiceUnreachable
 from pupila.core.errors import PupilaError
 from pupila.imaging.images.budget import budget, set_decode_memory
@@ -20,11 +23,12 @@ from pupila.stages.page.feedback import find_controls
 from pupila.stages.page.folder import drop_old
 from pupila.stages.page.many import BATCH, predict_many
 from pupila.stages.page.markup import draw_verdict
-from pupila.stages.page.status import describe_health
+from pupila.stages.page.status import describe_health, describe_model
 from pupila.stages.page.uploads import Upload, check_upload, take
+from pupila.stages.page.views import find_view
 from pupila.tasks.classify import ClassPrediction
 from pupila.tasks.prompt import PromptPrediction
-from tests.colours import plain
+from tests.colours import info, plain
 from tests.pictures import encoded
 
 PHOTO = encoded(plain(255, 0, 0))
@@ -295,6 +299,20 @@ def test_layers_are_transparent_where_nothing_is_shown() -> None:
     heat = heat_layer(np.array([[0.0, 1.0, -0.5]]), 1.0)
     assert heat[0, :, 3].tolist() == [0, 255, 128] and heat[0, 1, :3].tolist() == [*FOR]
     assert not heat_layer(np.ones((2, 2)), 0.0)[..., 3].any()
+
+
+def test_the_card_has_no_html_and_no_link_of_a_class_name() -> None:
+    names = ["<form action=http://host.invalid>", "[a](http://host.invalid)", "www.host.invalid"]
+    fields = info(classes=names, made_by="x@host.invalid").model_dump(by_alias=True)
+    card, _ = describe_model(ServedModel.model_validate({**fields, "model_version": "v"}))
+    assert "host.invalid" in card
+    assert not re.search(r"[<\[@`]|://|www\.", card)
+    assert names[0] in html.unescape(card)
+
+
+def test_a_newer_task_names_no_folder_of_the_server() -> None:
+    with pytest.raises(PupilaError, match="ask who runs this page"):
+        find_view("detect")
 
 
 def test_a_name_is_escaped() -> None:

@@ -6,8 +6,10 @@ from typing import Any
 
 import gradio as gr
 
-from pupila.artifacts.web.app import App
+from pupila.artifacts.web.app import App, InvalidRequest, Request, Response
+from pupila.artifacts.web.refusals import Refusal, from_invalid_request, new_request_id, to_response
 from pupila.core.errors import PupilaError
+from pupila.core.messages import say
 from pupila.stages.page.blocks import build_page
 from pupila.stages.page.connection import Connection
 from pupila.stages.page.settings import PageSettings
@@ -45,5 +47,20 @@ def mount(app: App, connection: Connection, settings: PageSettings, folder: Path
         app_kwargs={"docs_url": None, "redoc_url": None, "openapi_url": None},
     )  # fmt: skip
     mounted: Any = app.router.routes[-1]
+    mounted.app.add_exception_handler(InvalidRequest, _refuse_invalid)
+    mounted.app.add_exception_handler(KeyError, _refuse_unknown)
     stop: Callable[[], None] = mounted.app.stop_event.set
     return stop
+
+
+async def _refuse_invalid(_: Request, fault: InvalidRequest) -> Response:
+    """Gradio's own response would repeat what was sent, also numbers that JSON does not have."""
+    return to_response(from_invalid_request(fault), new_request_id())
+
+
+async def _refuse_unknown(_: Request, fault: KeyError) -> Response:
+    """A number of an event that the page does not have."""
+    refusal = Refusal(
+        "invalid-request", say("The page has no such event"), str(fault), remedy=say("reload the page")
+    )
+    return to_response(refusal, new_request_id())

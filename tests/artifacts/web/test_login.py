@@ -71,12 +71,17 @@ async def _inner(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def call(
-    guard: PageGuard, method: str, path: str, headers: dict[str, str], body: bytes = b""
+    guard: PageGuard,
+    method: str,
+    path: str,
+    headers: dict[str, str],
+    body: bytes = b"",
+    address: str = "10.0.0.1",
 ) -> tuple[int, dict[str, str], str]:
     """Status, headers and text of a response."""
     sent: list[Any] = []
     scope = {
-        "type": "http", "method": method, "path": path, "query_string": b"", "client": ("10.0.0.1", 1),
+        "type": "http", "method": method, "path": path, "query_string": b"", "client": (address, 1),
         "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
     }  # fmt: skip
 
@@ -101,9 +106,11 @@ def guarded(tmp_path: Path) -> Iterator[tuple[PageGuard, str]]:
     yield PageGuard(_inner, Guard(LoginFile(path)), lambda path: path == "/"), path
 
 
-def log_in(guard: PageGuard, password: str = PASSWORD, **headers: str) -> tuple[int, dict[str, str], str]:
-    form = f"name=ana&password={password.replace(' ', '+')}".encode()
-    return call(guard, "POST", "/login", {**OWN, **headers}, form)
+def log_in(
+    guard: PageGuard, password: str = PASSWORD, name: str = "ana", address: str = "10.0.0.1", **headers: str
+) -> tuple[int, dict[str, str], str]:
+    form = f"name={name}&password={password.replace(' ', '+')}".encode()
+    return call(guard, "POST", "/login", {**OWN, **headers}, form, address)
 
 
 def test_without_a_login_only_this_machine_under_its_own_name_is_served() -> None:
@@ -151,5 +158,26 @@ def test_another_sites_form_logs_nobody_in_or_out(guarded: tuple[PageGuard, str]
 def test_attempts_are_limited_and_long_forms_refused(guarded: tuple[PageGuard, str]) -> None:
     guard, _ = guarded
     assert call(guard, "POST", "/login", OWN, b"name=" + b"a" * 10_000)[0] == 413
-    assert [log_in(guard, "wrong")[0] for _ in range(11)].count(401) == 9
+    many = b"&".join(b"a=1" for _ in range(9))
+    assert call(guard, "POST", "/login", OWN, many)[0] == 413
+    assert [log_in(guard, "wrong")[0] for _ in range(11)] == [401] * 10 + [429]
     assert log_in(guard)[0] == 429
+
+
+def test_only_failures_of_one_client_with_one_name_count(guarded: tuple[PageGuard, str]) -> None:
+    guard, path = guarded
+    set_login(path, "bob", PASSWORD)
+    assert [log_in(guard)[0] for _ in range(12)] == [303] * 12
+    for address in range(2, 20):
+        statuses = [log_in(guard, "wrong", address=f"10.0.0.{address}")[0] for _ in range(11)]
+        assert statuses == [401] * 10 + [429]
+    assert log_in(guard)[0] == 303
+    assert log_in(guard, name="bob", address="10.0.0.2")[0] == 303
+    statuses = [log_in(guard, name=f"name{n}", address="10.0.0.2")[0] for n in range(51)]
+    assert statuses == [401] * 50 + [429]
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "TRACE", "PATCH", "OPTIONS"])
+def test_the_form_takes_no_other_method(guarded: tuple[PageGuard, str], method: str) -> None:
+    status, headers, _ = call(guarded[0], method, "/login", OWN)
+    assert (status, headers["allow"]) == (405, "GET, HEAD, POST")

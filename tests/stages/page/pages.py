@@ -17,7 +17,10 @@ from typing import Any
 import pytest
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-_REFUSED = re.compile(r"Traceback(?:(?!\nTraceback).)*?\n\S*InvalidPathError: [^\n]*\n", re.DOTALL)
+_REFUSED = re.compile(
+    r"Traceback(?:(?!\nTraceback).)*?\n\S*(?:InvalidPathError: [^\n]*|ValueError: embedded null byte)\n",
+    re.DOTALL,
+)
 # Writes every address that the process connects to, and every host that it looks up, to a file.
 _WATCHED = """
 import sys

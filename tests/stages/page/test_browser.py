@@ -1,6 +1,7 @@
 """The page in Chromium: uploads, clicks at every zoom and orientation, keyboard, phone, faults, login."""
 
 import io
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -334,11 +335,11 @@ def test_all_of_gradio_is_behind_the_login(site: Site) -> None:
         assert {path: fetch(path) for path in CLOSED} == dict.fromkeys(CLOSED, 401)
         assert tab.request.post(site.colours.url + "gradio_api/upload").status == 403  # no origin
         flood = {
-            "data": b"a" * 10_000,
+            "form": {"name": "ana", "password": "wrong"},
             "headers": {"origin": site.colours.url.rstrip("/"), "x-forwarded-for": "::2"},
         }
         statuses = [tab.request.post(site.colours.url + "login", **flood).status for _ in range(11)]
-        assert statuses == [413] * 10 + [429]  # another client behind the proxy, who locks out nobody else
+        assert statuses == [401] * 10 + [429]  # another client behind the proxy, who locks out nobody else
         for name, password in (("ana", "wrong password"), ("bob", PASSWORD)):
             tab.fill("[name=name]", name)
             tab.fill("[name=password]", password)
@@ -361,12 +362,25 @@ def test_gradios_queue_takes_uploads_alone(site: Site) -> None:
     [uploads] = site.colours.folder.glob("pupila-page-*")
     secret = site.colours.folder / "secret.png"
     secret.write_bytes(encoded(plain(255, 0, 0)))
+    drawing = secret.with_suffix(".svg")  # which Gradio takes for its own after the address that leads to it
+    drawing.write_bytes(encoded(plain(255, 0, 0)))
+    (uploads / "link.png").symlink_to(secret)
+    os.mkfifo(uploads / "pipe.png")
     base, origin = site.colours.url + "gradio_api/", {"origin": site.colours.url.rstrip("/")}
     files: list[tuple[dict[str, Any], str]] = [
         ({"path": str(secret)}, "was not uploaded"),
         ({"path": str(secret), "is_stream": True}, "was not uploaded"),
         ({"path": f"{uploads}/../secret.png"}, "was not uploaded"),
-        ({"path": "http://host.invalid/a.png"}, "choose it again"),
+        ({"path": f"{secret}\0"}, '"success":false'),
+        ({"path": str(uploads)}, "no longer here"),
+        ({"path": str(uploads / "link.png")}, "was not uploaded"),
+        ({"path": str(uploads / "pipe.png")}, "no longer here"),
+        ({"path": "/dev/zero"}, "was not uploaded"),
+        ({"path": secret.as_uri()}, "was not uploaded"),
+        ({"path": "http://host.invalid/a.png"}, "no longer here"),
+        ({"path": f"http://x/{'../' * 30}{secret}", "is_stream": True}, "no longer here"),
+        ({"path": f"http://x/{'../' * 30}{drawing}", "is_stream": True}, "no longer here"),
+        ({"path": str(drawing)}, "was not uploaded"),
     ]
     checked = 0
     with open_page(site, site.colours) as tab:
@@ -381,11 +395,17 @@ def test_gradios_queue_takes_uploads_alone(site: Site) -> None:
                 body = {"data": data, "fn_index": call["id"], "session_hash": session}
                 assert tab.request.post(base + "queue/join", data=body, headers=origin).ok
                 sent = tab.request.get(base + f"queue/data?session_hash={session}").text()
-                assert '"success":false' in sent and message in sent, sent
+                assert message in sent and "pp-canvas" not in sent and "predictions" not in sent, sent
                 checked += 1
         for closed in ("run/predict", "api/predict", "call/open_image", "queue/status"):
             assert tab.request.post(base + closed, data={}, headers=origin).status == 404, closed
-    assert checked == 8 and secret.exists()  # what the page reads it deletes
+        for number in ("999", "-1", "1e400", '"a"'):
+            body = f'{{"data": [], "fn_index": {number}, "session_hash": "s"}}'
+            headers = {**origin, "content-type": "application/json"}
+            assert tab.request.post(base + "queue/join", data=body.encode(), headers=headers).status == 422, (
+                number
+            )
+    assert checked == 26 and secret.exists() and drawing.exists()  # what the page reads it deletes
 
 
 def test_nothing_leaves_for_another_host(site: Site) -> None:

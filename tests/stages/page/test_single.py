@@ -1,5 +1,8 @@
 """One image and many, with a service that is written by hand."""
 
+import html
+import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -8,20 +11,24 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pupila.api.client_calls import ServedModel
 from pupila.artifacts.web.client_errors import RefusedRequest, ServiceError, ServiceUnreachable
 from pupila.core.errors import PupilaError
+from pupila.imaging.images.budget import budget, set_decode_memory
 from pupila.imaging.images.decode import ImageFault, ImageLimits
 from pupila.imaging.images.heat import FOR, heat_layer
 from pupila.imaging.masks.drawing import mask_layer
 from pupila.stages.page import single
 from pupila.stages.page.feedback import find_controls
+from pupila.stages.page.folder import drop_old
 from pupila.stages.page.many import BATCH, predict_many
 from pupila.stages.page.markup import draw_verdict
-from pupila.stages.page.status import describe_health
-from pupila.stages.page.uploads import Upload
+from pupila.stages.page.status import describe_health, describe_model
+from pupila.stages.page.uploads import Upload, check_upload, take
+from pupila.stages.page.views import find_view
 from pupila.tasks.classify import ClassPrediction
 from pupila.tasks.prompt import PromptPrediction
-from tests.colours import plain
+from tests.colours import info, plain
 from tests.pictures import encoded
 
 PHOTO = encoded(plain(255, 0, 0))
@@ -139,6 +146,67 @@ def test_many_images_come_in_parts_and_are_deleted(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_only_regular_files_of_the_folder_are_uploads(tmp_path: Path) -> None:
+    folder = tmp_path / "uploads"
+    folder.mkdir()
+    [good] = write_files(folder, [PHOTO])
+    [secret] = write_files(tmp_path, [PHOTO])
+    (folder / "link").symlink_to(secret)
+    (folder / "within").symlink_to(good)
+    (folder / "circle").symlink_to(folder / "circle")
+    os.mkfifo(folder / "pipe")
+    assert check_upload(good, folder) == good and take(good).data == PHOTO
+    names = ("link", "within", "circle", "pipe", "none", "../0/0.png", "")
+    paths: list[Any] = [f"{folder}/{name}" for name in names]
+    paths += [
+        good,
+        secret,
+        "/dev/zero",
+        f"{secret}\0",
+        Path(secret).as_uri(),
+        "http://host.invalid/a.png",
+        None,
+    ]
+    for path in paths:
+        with pytest.raises(PupilaError, match="no longer here"):
+            check_upload(path, folder)
+    assert Path(secret).exists()
+
+
+def test_a_file_that_another_visitor_used_up_is_an_error_of_its_own(tmp_path: Path) -> None:
+    paths = write_files(tmp_path, [PHOTO, PHOTO])
+    take(paths[0])
+    with pytest.raises(PupilaError, match="no longer here"):
+        take(paths[0])
+    *_, result = predict_many(Service(), paths, 100)
+    assert "1 prediction, 1 error" in result and "The file is no longer here" in result
+
+
+def test_an_upload_that_goes_while_old_ones_are_searched_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [path] = write_files(tmp_path, [PHOTO])
+    os.utime(path, (0, 0))
+    monkeypatch.setattr(Path, "rglob", lambda *_: [Path(path)])
+    monkeypatch.setattr(Path, "is_file", lambda file: file.unlink() is None)
+    drop_old(tmp_path, 1)
+
+
+def test_a_picture_waits_for_memory_and_then_says_so() -> None:
+    set_decode_memory(10_000_000, strict=True, patience=0.01)
+    try:
+        assert open_photo(Service()).picture.width == 16
+        taken = budget().take(10_000_000)
+        with pytest.raises(PupilaError, match="No memory for"):
+            open_photo(Service())
+        budget().give_back(taken)
+        with pytest.raises(PupilaError, match="can't be used") as fault:
+            open_photo(Service(), encoded(plain(255, 0, 0, side=2000)))
+        assert "the limit is" in fault.value.actual
+    finally:
+        set_decode_memory(None)
+
+
 def test_a_file_that_is_chosen_several_times_has_as_many_rows(tmp_path: Path) -> None:
     *_, result = predict_many(Service(), write_files(tmp_path, [PHOTO]) * (BATCH + 2), 100)
     assert f"{BATCH + 2} predictions" in result and not list(tmp_path.iterdir())
@@ -231,6 +299,20 @@ def test_layers_are_transparent_where_nothing_is_shown() -> None:
     heat = heat_layer(np.array([[0.0, 1.0, -0.5]]), 1.0)
     assert heat[0, :, 3].tolist() == [0, 255, 128] and heat[0, 1, :3].tolist() == [*FOR]
     assert not heat_layer(np.ones((2, 2)), 0.0)[..., 3].any()
+
+
+def test_the_card_has_no_html_and_no_link_of_a_class_name() -> None:
+    names = ["<form action=http://host.invalid>", "[a](http://host.invalid)", "www.host.invalid"]
+    fields = info(classes=names, made_by="x@host.invalid").model_dump(by_alias=True)
+    card, _ = describe_model(ServedModel.model_validate({**fields, "model_version": "v"}))
+    assert "host.invalid" in card
+    assert not re.search(r"[<\[@`]|://|www\.", card)
+    assert names[0] in html.unescape(card)
+
+
+def test_a_newer_task_names_no_folder_of_the_server() -> None:
+    with pytest.raises(PupilaError, match="ask who runs this page"):
+        find_view("detect")
 
 
 def test_a_name_is_escaped() -> None:

@@ -32,6 +32,7 @@ from pupila.core.version import __version__
 
 Request = fastapi.Request
 Response = fastapi.Response
+InvalidRequest = RequestValidationError
 _HEADERS = (
     ("x-content-type-options", "nosniff"),
     ("x-frame-options", "DENY"),

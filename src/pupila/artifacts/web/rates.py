@@ -69,6 +69,11 @@ class MovingWindow:
         self._forget(now)
         return 0.0
 
+    def take_back(self, client: str) -> None:
+        """Count the latest request of the client no longer."""
+        if times := self._times.get(client):
+            times.pop()
+
     def _forget(self, now: float) -> None:
         """Forget clients that were silent for the longest period, and above the limit those that were longest."""
         for _ in range(2):

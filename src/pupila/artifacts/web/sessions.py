@@ -19,15 +19,16 @@ from pupila.artifacts.web.access import find_network
 from pupila.artifacts.web.login import LoginFile
 from pupila.artifacts.web.observing import find_address
 from pupila.artifacts.web.rates import MovingWindow, Rate
-from pupila.artifacts.web.refusals import Refusal, new_request_id, to_response
+from pupila.artifacts.web.refusals import Refusal, method_not_allowed, new_request_id, to_response
 from pupila.core.messages import say
 
 LOGIN, LOGOUT = "/login", "/logout"
 _LIFETIME = 12 * 3600  # seconds of a session
 _MOST_SESSIONS = 1000  # above it the oldest one ends
 _MOST_FORM = 8192  # bytes
-_ATTEMPTS = Rate(10, 60)  # from one client
-_ALL_ATTEMPTS = Rate(120, 60)  # from all clients: each takes memory and a core for a moment
+_FAILURES = Rate(10, 60)  # of one client with one name
+_ALL_FAILURES = Rate(60, 60)  # of one client with all names
+_MOST_FIELDS = 8  # of the form
 _LOCAL_NAMES = ("127.0.0.1", "localhost", "[::1]")
 _HEADERS = {
     "content-security-policy": "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
@@ -114,7 +115,11 @@ class PageGuard:
         if self.guard.logins is None:
             _check_local(headers)
         elif path == LOGIN:
-            return await self._log_in(Request(scope, receive)) if method == "POST" else _show_form()
+            if method == "POST":
+                return await self._log_in(Request(scope, receive))
+            if method not in ("GET", "HEAD"):
+                raise method_not_allowed(method, "GET, HEAD, POST")
+            return _show_form()
         elif (session := self._find_session(headers)) is None:
             if path == "/" and method in ("GET", "HEAD"):
                 return RedirectResponse(LOGIN, 303)
@@ -131,14 +136,19 @@ class PageGuard:
         """A session for a name and its password."""
         logins = self.guard.logins
         assert logins is not None
-        network = find_network(find_address(request.scope))
-        wait = self.guard.windows.admit(network, _ATTEMPTS) or self.guard.windows.admit("*", _ALL_ATTEMPTS)
+        name, password = _parse_form(await _read_form(request))
+        client, windows = find_network(find_address(request.scope)), self.guard.windows
+        pair = f"{client} {_hash(name)}"
+        wait = windows.admit(client, _ALL_FAILURES)
+        if not wait and (wait := windows.admit(pair, _FAILURES)):
+            windows.take_back(client)
         if wait:
             return _show_form(say("Too many attempts, try again in {n} s", n=int(wait) + 1), 429)
-        form = parse_qs((await _read_form(request)).decode("utf-8", "replace"), max_num_fields=8)
-        name, password = (form.get(field, [""])[0] for field in ("name", "password"))
         async with self._hashing:
             valid = await asyncio.to_thread(logins.check, name, password)
+        if valid:
+            windows.take_back(client)
+            windows.take_back(pair)
         key = logins.find(name)
         if not valid or key is None:
             return _show_form(say("Wrong name or password"), 401)
@@ -224,6 +234,24 @@ async def _read_form(request: Request) -> bytes:
                 "large-body", say("The request is too large"), expected=say("at most {n}", n=_MOST_FORM)
             )
     return body
+
+
+def _parse_form(body: bytes) -> tuple[str, str]:
+    """Name and password.
+
+    Raises:
+        Refusal: 413.
+    """
+    try:
+        form = parse_qs(body.decode("utf-8", "replace"), max_num_fields=_MOST_FIELDS)
+    except ValueError:
+        raise Refusal(
+            "many-fields",
+            say("The form has too many text fields"),
+            expected=say("at most {n}", n=_MOST_FIELDS),
+        ) from None
+    name, password = (form.get(field, [""])[0] for field in ("name", "password"))
+    return name, password
 
 
 def _show_form(problem: str = "", status: int = 200) -> Response:

@@ -9,10 +9,12 @@ from pathlib import Path
 from pupila.artifacts.web.app import App, make_app, trust_proxies
 from pupila.artifacts.web.listening import is_draining
 from pupila.artifacts.web.sessions import Guard, PageGuard
+from pupila.imaging.images.budget import set_decode_memory
 from pupila.stages.page.connection import Connection
 from pupila.stages.page.folder import drop_old
 from pupila.stages.page.settings import PageSettings
 
+_PATIENCE = 10.0  # seconds that an image waits for memory
 _TICK = 0.2  # seconds between two questions whether the server is stopping
 _SWEEP, _OLD = 60, 900  # seconds between two searches for uploads that nobody used, and their age
 # What the page needs of Gradio's routes; the others (its API, files of the server, proxies, monitoring) are closed.
@@ -34,6 +36,8 @@ def make_page_app(connection: Connection, settings: PageSettings, folder: Path, 
     """
     from pupila.stages.page.mounting import mount
 
+    set_decode_memory(settings.max_decode_memory, strict=True, patience=_PATIENCE)
+
     @contextlib.asynccontextmanager
     async def lifespan(app: App) -> AsyncIterator[None]:
         async def watch() -> None:
@@ -50,7 +54,7 @@ def make_page_app(connection: Connection, settings: PageSettings, folder: Path, 
         watching.cancel()
 
     app = make_app("Pupila", lifespan, settings.body_limits())
-    disconnect = mount(app, connection, settings)
+    disconnect = mount(app, connection, settings, folder)
     app.add_middleware(PageGuard, guard=guard, is_open=is_open)
     trust_proxies(app, settings.trusted_proxy)
     return app

@@ -17,7 +17,7 @@ from pupila.stages.page.markup import describe_error
 from pupila.stages.page.settings import PageSettings
 from pupila.stages.page.single import Result, Shown
 from pupila.stages.page.status import describe_health, describe_model, describe_title
-from pupila.stages.page.uploads import take
+from pupila.stages.page.uploads import check_upload, take
 from pupila.stages.page.views import find_view
 
 _FOLDER = Path(__file__).parent
@@ -52,21 +52,22 @@ class _Feedback:
     note: Any
 
 
-def build_page(connection: Connection, settings: PageSettings) -> Any:
+def build_page(connection: Connection, settings: PageSettings, folder: Path) -> Any:
     """The page as `gr.Blocks`.
 
     Args:
         connection: to the service.
         settings: its limits.
+        folder: of uploads.
     """
     with gr.Blocks(title="Pupila", analytics_enabled=False) as page:
         title, notice = _html("pp-title"), _html("pp-notice")
         retry = gr.Button(say("Try again"), visible=False, elem_id="pp-retry")
         with gr.Tab(say("One image"), id="single"):
-            parts = _build_single(connection, settings)
+            parts = _build_single(connection, settings, folder)
             opinion = _build_feedback(connection, parts)
         with gr.Tab(say("Many images"), id="many"):
-            group = _build_many(connection, settings)
+            group = _build_many(connection, settings, folder)
         with gr.Tab(say("Model"), id="model"):
             card, facts = gr.Markdown(elem_id="pp-card"), _html("pp-facts")
         with gr.Tab(say("Health"), id="health") as tab:
@@ -120,7 +121,7 @@ def _group() -> Any:
                       max_length=_MOST_NAME, visible=False)  # fmt: skip
 
 
-def _build_single(connection: Connection, settings: PageSettings) -> _Single:
+def _build_single(connection: Connection, settings: PageSettings, folder: Path) -> _Single:
     limits = ImageLimits(max_bytes=settings.max_bytes)
     parts = _Single(
         _group(),
@@ -136,7 +137,7 @@ def _build_single(connection: Connection, settings: PageSettings) -> _Single:
     def open_image(path: str, explain: bool, group: str) -> tuple[Any, ...]:
         shown: Shown | None = None
         try:
-            shown = single.open_image(connection, take(path), limits)
+            shown = single.open_image(connection, take(check_upload(path, folder)), limits)
             result = (
                 single.invite_prompt(shown)
                 if single.takes_prompts(shown)
@@ -211,7 +212,7 @@ def _find_visitor(request: gr.Request) -> str | None:
     return name
 
 
-def _build_many(connection: Connection, settings: PageSettings) -> Any:
+def _build_many(connection: Connection, settings: PageSettings, folder: Path) -> Any:
     group = _group()
     upload = gr.File(
         label=say("Images"), file_count="multiple", type="filepath", height=130, elem_id="pp-files"
@@ -219,7 +220,12 @@ def _build_many(connection: Connection, settings: PageSettings) -> Any:
     result = _html("pp-many")
 
     def predict(paths: Sequence[str], group: str) -> Iterator[tuple[Any, str]]:
-        for text in predict_many(connection, paths, settings.max_files, group):
+        try:
+            uploads = [check_upload(path, folder) for path in paths or ()]
+        except PupilaError as fault:
+            yield None, describe_error(fault)
+            return
+        for text in predict_many(connection, uploads, settings.max_files, group):
             yield None, text
 
     upload.upload(predict, [upload, group], [upload, result], **_EVENT)

@@ -1,5 +1,6 @@
 """The folder of uploads: private, emptied of what nobody used, and deleted with the process."""
 
+import contextlib
 import os
 import tempfile
 import time
@@ -34,5 +35,6 @@ def drop_old(folder: Path, seconds: float) -> None:
     """Delete uploads that were not used for so many seconds, as when a visitor leaves during an upload."""
     end = time.time() - seconds
     for file in folder.rglob("*"):
-        if file.is_file() and file.stat().st_mtime < end:
-            drop(str(file))
+        with contextlib.suppress(FileNotFoundError):  # it was read meanwhile
+            if file.is_file() and file.stat().st_mtime < end:
+                drop(str(file))

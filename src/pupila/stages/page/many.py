@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -20,7 +21,7 @@ from pupila.stages.page.markup import (
     draw_table,
     draw_verdict,
 )
-from pupila.stages.page.uploads import drop, read
+from pupila.stages.page.uploads import Upload, drop, read
 from pupila.stages.page.view import TaskView
 from pupila.stages.page.views import find_view
 from pupila.tasks import TASKS
@@ -103,7 +104,12 @@ def _predict(connection: Connection, view: TaskView, paths: Sequence[str], group
     for start in range(0, len(paths), BATCH):
         yield draw_progress(start, batch.total)
         part, rest = paths[start : start + BATCH], paths[start + BATCH :]
-        uploads = [read(path) for path in part]
+        uploads: list[Upload] = []
+        for path in part:
+            try:
+                uploads.append(read(path))
+            except PupilaError as fault:
+                batch.rows.append(Row(Path(path).name, error=_describe(fault)))
         for path in {*part} - {*rest}:  # files of one name and content have one path
             drop(path)
         try:

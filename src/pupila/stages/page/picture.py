@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pupila.imaging.geotiff.image import read_image
+from pupila.imaging.images.budget import hold
 from pupila.imaging.images.decode import ImageLimits
 from pupila.imaging.images.encode import encode_png, encode_small_jpeg, fit_size
 from pupila.imaging.images.heat import heat_layer, place_heat
@@ -37,11 +38,12 @@ def draw_picture(data: bytes, limits: ImageLimits) -> Picture:
 
     Raises:
         ImageFault: no usable image.
+        NoMemory: other images did not free the memory for decoding in time.
     """
-    read = read_image(data, None, limits, LONGEST)
-    return Picture(
-        _to_uri("jpeg", encode_small_jpeg(read.rgb, LONGEST)), read.header.height, read.header.width
-    )
+    with hold():
+        read = read_image(data, None, limits, LONGEST)
+        uri = _to_uri("jpeg", encode_small_jpeg(read.rgb, LONGEST))
+    return Picture(uri, read.header.height, read.header.width)
 
 
 def draw_mask(mask: Array, classes: int) -> str:

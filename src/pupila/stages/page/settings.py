@@ -21,6 +21,9 @@ class PageSettings(Settings):
         default=[], description="addresses or networks of proxies whose X-Forwarded-For names the client"
     )
     max_bytes: PositiveInt = Field(default=20_000_000, description="maximum size of an image file, bytes")
+    max_decode_memory: PositiveInt | None = Field(
+        default=None, description="memory of all decoding threads, bytes; null: a quarter of the machine's"
+    )
     max_files: PositiveInt = Field(default=500, description="maximum number of images per upload")
     max_upload_bytes: PositiveInt = Field(
         default=1_000_000_000, description="maximum size of an upload, bytes"

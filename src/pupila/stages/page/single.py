@@ -7,6 +7,7 @@ from typing import Any
 from pupila.artifacts.web.client_errors import ServiceError
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say, translate
+from pupila.imaging.images.budget import NoMemory
 from pupila.imaging.images.decode import ImageFault, ImageLimits
 from pupila.stages.page.connection import Connection
 from pupila.stages.page.markup import draw_figures, draw_note, draw_verdict
@@ -55,6 +56,10 @@ def open_image(connection: Connection, upload: Upload, limits: ImageLimits) -> S
             say("{name} can't be used", name=upload.name), fault.reason, say("an image, such as a JPEG or PNG file"),
             say("choose another file"),
         ) from fault  # fmt: skip
+    except NoMemory as lack:
+        raise PupilaError(
+            say("No memory for {name} now", name=upload.name), remedy=say("try again soon")
+        ) from lack
     return Shown(upload, picture, task, secrets.token_hex(8))
 
 

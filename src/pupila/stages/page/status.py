@@ -109,7 +109,7 @@ def describe_model(info: Any) -> tuple[str, str]:
          percent(limits.abstain_below) if limits.abstain_below else say("never")),
         (say("parent"), (bundle.parent or "")[:_SHORT]),
     ]  # fmt: skip
-    return render_card(bundle), draw_facts(facts)
+    return _disarm(render_card(bundle)), draw_facts(facts)
 
 
 _KNOWN = {*BundleInfo.model_fields, "schema"}
@@ -122,3 +122,11 @@ def _describe_task(name: str) -> str:
 def _read_text(info: Any, name: str) -> str:
     value = getattr(info, name, "")
     return value if isinstance(value, str) else ""
+
+
+_ENTITIES = {ord(character): f"&#{ord(character)};" for character in "&<[:@`"}
+
+
+def _disarm(card: str) -> str:
+    """The card, in which class names and other texts of the bundle are neither HTML nor links; it has none itself."""
+    return card.translate(_ENTITIES).replace("www.", "www&#46;")

@@ -1,7 +1,6 @@
 """How each task's predictions are shown."""
 
 from pupila.core.errors import PupilaError
-from pupila.core.installation import upgrade_command
 from pupila.core.messages import say
 from pupila.stages.page.classify import CLASSIFY_VIEW
 from pupila.stages.page.multilabel import MULTILABEL_VIEW
@@ -26,6 +25,8 @@ def find_view(task: str) -> TaskView:
     view = TASK_VIEWS.get(task)
     if view is None:
         raise PupilaError(
-            say("The service has a task that this page does not know"), task, remedy=upgrade_command()
+            say("The service has a task that this page does not know"),
+            task,
+            remedy=say("ask who runs this page to install the latest version of pupila"),
         )
     return view

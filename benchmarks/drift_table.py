@@ -51,7 +51,7 @@ def _explain(figures: dict[str, Any]) -> list[str]:
         *_paragraphs([
             "What each method does, on the same values (confidence, brightness, sharpness, 8 projections of the "
             "embedding, the output of each class), one photo for each group. The encoder, mobilenetv2_100, is frozen; "
-            "the heads are logistic regressions on one photo of each group, not calibrated.",
+            "the heads are logistic regressions, not calibrated.",
         ]),
         *_items([
             f"pupila: `DriftDetector` with N = {figures['every']} groups between false alarms, checked after each "
@@ -81,7 +81,8 @@ def _tabulate_quiet(figures: dict[str, Any]) -> list[str]:
         "## Streams with a false alarm", "",
         *_paragraphs([
             f"N = {figures['every']} promises at most length / N of the streams; in brackets the end of the 95 % band "
-            "of that number. Real streams are random partitions of real groups. Who predicts them:",
+            "of that number. Real streams are random partitions of real groups, by heads that were fitted on one photo of each group. "
+            "Who predicts them:",
         ]),
         *_items([
             f"{LEFT_OUT}: a head of a random third of the groups predicts all others, of which reference and stream "

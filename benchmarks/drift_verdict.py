@@ -65,11 +65,11 @@ def _rate(rows: list[dict[str, Any]]) -> str:
     """By the least fortunate rows."""
     for degree, over in (
         ("limit", "more than promised"),
-        ("promised", "above the promise, but within its band,"),
+        ("promised", "above the promise, but within its band"),
     ):
         names = [row["groups"] for row in rows if row["alarms"][PUPILA][0] > row[degree]]
         if names:
-            return f"{over} for {' and '.join(names)}"
+            return over if len(names) == len(rows) else f"{over} for {' and '.join(names)}"
     return "as promised"
 
 

@@ -9,7 +9,17 @@ from pupila.cli import write_api
 CLI = Path(write_api.__file__).parent
 # Modules of commands that describe settings and write files, and names that only put a result into words.
 TOOLS = {"stages.py", "write_api.py", "write_flags.py", "write_options.py", "write_schemas.py"}
-WORDS = {"describe", "describe_run", "describe_split", "describe_visit", "has_errors", "sentences", "title"}
+WORDS = {
+    "describe",
+    "describe_run",
+    "describe_split",
+    "describe_visit",
+    "has_errors",
+    "describe_queue",
+    "describe_result",
+    "sentences",
+    "title",
+}
 
 
 def test_the_page_is_up_to_date() -> None:

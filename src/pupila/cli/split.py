@@ -1,5 +1,6 @@
 """`pupila split DATA`."""
 
+import json
 from typing import Annotated, Any
 
 import typer
@@ -40,7 +41,6 @@ def split(
 ) -> None:
     """Split, and print the result."""
     from pupila.api import split as api
-    from pupila.artifacts.dataset.splits import SplitFile
 
     opened, config = open_data(ctx, data, json_)
     path = f"{out or opened.home}/{SPLITS_FILE}"
@@ -48,7 +48,6 @@ def split(
     if extend and (replace or dry_run):
         raise PupilaError(say("Conflicting settings"), actual="--extend, --replace, --dry-run",
                           expected=say("--extend alone"))  # fmt: skip
-    old = SplitFile.read(str(out or opened.home)) if extend else None
     split_file = (
         api.plan_split(opened, **config)
         if dry_run
@@ -62,8 +61,10 @@ def split(
                         indent=1))  # fmt: skip
         return
     origin = split_file.origin
-    if old is not None:
-        origin = origin.removeprefix(old.origin).strip() or say("No image is new: the split stays as it is.")
+    if extend and before is not None:
+        origin = origin.removeprefix(json.loads(before)["origin"]).strip() or say(
+            "No image is new: the split stays as it is."
+        )
     print(origin)
     _print_split(split_file)
     if not dry_run:

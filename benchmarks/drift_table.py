@@ -81,8 +81,8 @@ def _tabulate_quiet(figures: dict[str, Any]) -> list[str]:
         "## Streams with a false alarm", "",
         *_paragraphs([
             f"N = {figures['every']} promises at most length / N of the streams; in brackets the end of the 95 % band "
-            "of that number. Real streams are random partitions of real groups, by heads that were fitted on one photo of each group. "
-            "Who predicts them:",
+            "of that number. Real streams are random partitions of real groups, by heads "
+            "that were fitted on one photo of each group. Who predicts them:",
         ]),
         *_items([
             f"{LEFT_OUT}: a head of a random third of the groups predicts all others, of which reference and stream "

@@ -1,6 +1,7 @@
 """`pupila monitor`: planted changes are named and dated, quiet logs stay quiet, and nothing is left out silently."""
 
 import json
+import os
 import re
 import shutil
 from dataclasses import replace
@@ -12,13 +13,14 @@ from playwright.sync_api import Page, Request, sync_playwright
 
 import pupila
 from pupila.artifacts.bundle.folder import Bundle
+from pupila.artifacts.bundle.reference import PROJECTIONS
 from pupila.artifacts.report.drift import DriftReport
 from pupila.cli.run import run
 from pupila.core.errors import PupilaError
 from pupila.core.messages import percent
 from pupila.stages.monitor.sentences import describe_evidence, sentences
 from pupila.statistics.drift.detector import DriftDetector
-from tests.colours import write_colours, write_pointing
+from tests.colours import CLASSES, write_colours, write_pointing
 from tests.pictures import encoded
 from tests.stages.monitor.logs import (
     NONE,
@@ -309,6 +311,44 @@ def record_requests(page: Page) -> list[str]:
 
     page.on("request", record)
     return urls
+
+
+@pytest.mark.filterwarnings("error")
+def test_values_that_no_service_writes_are_limited(bundle: Bundle, tmp_path: Path) -> None:
+    records = make_records(bundle.hash, draw(60, 1))
+    for place, record in enumerate(records[30:]):
+        huge = 1e308 if place % 2 else -1e308
+        own = {"brightness": huge, "sharpness": huge, "confidence": huge, "embedding": [huge] * PROJECTIONS}
+        records[30 + place] = record.model_copy(update={**own, "outputs": dict.fromkeys(CLASSES, huge)})
+    result = pupila.monitor(write_log(tmp_path, records), bundle, out=tmp_path / "drift")
+    assert result.alarm is not None
+    stored = (tmp_path / "drift" / "drift.json").read_text()
+    assert not re.search(r"NaN|Infinity|inf", stored.replace('"classes"', ""))
+
+
+def test_a_page_holds_no_file_but_the_stored_images(bundle: Bundle, tmp_path: Path) -> None:
+    folder = tmp_path / "log"
+    records = make_records(bundle.hash, draw(60, 1)) + make_records(
+        bundle.hash, draw(20, 2, Change(brightness=-4.0)), 60
+    )
+    (folder / "images").mkdir(parents=True)
+    honest, secret = encoded(np.zeros((9, 9, 3), np.uint8)), encoded(np.full((9, 9, 3), 255, np.uint8))
+    (folder / "images" / "honest.png").write_bytes(honest)
+    (folder / "beside.png").write_bytes(secret)
+    (tmp_path / "secret.png").write_bytes(secret)
+    (folder / "images" / "link.png").symlink_to(tmp_path / "secret.png")
+    (folder / "images" / "up").symlink_to(tmp_path)
+    os.mkfifo(folder / "images" / "pipe.png")
+    names = ["images/link.png", "images/up/secret.png", "images/pipe.png", "images", "beside.png", "\0",
+             "../secret.png", str(tmp_path / "secret.png"), "images/" + "a" * 5000 + ".png"]  # fmt: skip
+    for place in range(60, 80):
+        file = names[place % 10] if place % 10 < len(names) else "images/honest.png"
+        records[place] = records[place].model_copy(update={"file": file})
+    result = pupila.monitor(write_log(folder, records), bundle, out=tmp_path / "drift")
+    files = {image.file for image in result.report.unlike}
+    assert len(files) >= 8 and "images/honest.png" in files
+    page = Path(result.page).read_text()
+    assert 1 <= page.count("<img") == sum(image.file == "images/honest.png" for image in result.report.unlike)
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium")

@@ -1,8 +1,9 @@
 """The page of monitoring."""
 
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
+from pupila.artifacts.predictions.log import IMAGES_FOLDER
 from pupila.artifacts.report import charts
 from pupila.artifacts.report.drift import DriftReport, StreamChange, UnlikeImage
 from pupila.artifacts.report.gallery import load_image
@@ -156,11 +157,13 @@ def _image_section(unlike: list[UnlikeImage], home: Path) -> Section:
 
 
 def _find_file(image: UnlikeImage, home: Path) -> Path | None:
-    """The stored file, which lies below the folder of the log."""
-    if not image.file or ".." in PurePosixPath(image.file).parts:
+    """The stored file: a regular one in the log's folder of images, which no link leaves."""
+    try:
+        file = (home / image.file).resolve(strict=True)
+        is_inside = file.is_relative_to(home.resolve() / IMAGES_FOLDER)
+        return file if is_inside and file.is_file() else None
+    except (OSError, ValueError):  # it is gone, or this is no path
         return None
-    file = home / image.file
-    return file if file.is_relative_to(home) and file.is_file() else None
 
 
 def _show(image: UnlikeImage, file: Path) -> PageImage:

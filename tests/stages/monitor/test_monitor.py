@@ -14,12 +14,14 @@ from playwright.sync_api import Page, Request, sync_playwright
 import pupila
 from pupila.artifacts.bundle.folder import Bundle
 from pupila.artifacts.bundle.reference import PROJECTIONS
-from pupila.artifacts.report.drift import DriftReport
+from pupila.artifacts.report.drift import DriftReport, StreamChange
 from pupila.cli.run import run
 from pupila.core.errors import PupilaError
 from pupila.core.messages import percent
+from pupila.stages.monitor.page import drop_mirrored
 from pupila.stages.monitor.sentences import describe_evidence, sentences
 from pupila.statistics.drift.detector import DriftDetector
+from pupila.statistics.estimate import Estimate
 from tests.colours import CLASSES, write_colours, write_pointing
 from tests.pictures import encoded
 from tests.stages.monitor.logs import (
@@ -53,7 +55,7 @@ def changed_streams(report: DriftReport) -> set[str]:
         (
             Change(embedding={2: 1.2, 5: -1.2}),
             {"embedding 2", "embedding 5"},
-            "content (projection 6) is shifted by -",
+            "the content of the images differs.",
         ),
         (Change(priors=np.array([0.8, 0.1, 0.1])), {"outputs 0"}, "class red is predicted more by"),
     ],
@@ -126,7 +128,8 @@ def test_nothing_is_left_out_without_a_word(bundle: Bundle, tmp_path: Path) -> N
         log.write('{"dropped": 4}\nno JSON\n{"time": "cut o')
     result = pupila.monitor(tmp_path / "predictions.jsonl", bundle)
     counts = result.report.counts
-    assert (counts.groups, counts.images, counts.late_images) == (46, 47, 1)
+    assert (counts.groups, counts.images, counts.late_images) == (46, 47, 0)
+    assert counts.repeated_images == 1
     assert counts.other_versions == {"f" * 64: 5}
     assert (counts.dropped, counts.without_embedding) == (4, 10)
     assert counts.first == records[0].time and counts.last == records[-1].time
@@ -136,7 +139,7 @@ def test_nothing_is_left_out_without_a_word(bundle: Bundle, tmp_path: Path) -> N
         "1 damaged line was left out.",
         "47 images in 46 groups, 1.0 images in each. 2 images came without the name of a group",
         "4 predictions are missing: the service could not write them.",
-        "1 image was left out: it came after its group was closed, or is the same file again.",
+        "1 image was left out: it is the same file again.",
         "10 groups have no embedding in the log: their content was not compared.",
     ):
         assert sentence in text
@@ -148,11 +151,11 @@ def test_a_log_that_does_not_fit_is_refused(bundle: Bundle, tmp_path: Path) -> N
     (tmp_path / "predictions.jsonl").write_text("")
     with pytest.raises(PupilaError, match="has no prediction of this bundle") as fault:
         pupila.monitor(tmp_path, bundle)
-    assert "an empty log" in str(fault.value)
+    assert "an empty log" in str(fault.value) and "wait for the first images" in str(fault.value)
     records = make_records("e" * 64, draw(3, 5))
     with pytest.raises(PupilaError) as fault:
         pupila.monitor(write_log(tmp_path, records), bundle)
-    assert "3 images of eeeeeeeeeeee" in str(fault.value)
+    assert "3 images of eeeeeeeeeeee" in str(fault.value) and "that was served" in str(fault.value)
     short = [
         record.model_copy(update={"model_version": bundle.hash, "embedding": [0.0] * 5}) for record in records
     ]
@@ -311,6 +314,73 @@ def record_requests(page: Page) -> list[str]:
 
     page.on("request", record)
     return urls
+
+
+def read_text(page: str) -> str:
+    """The texts of a page without its style and charts."""
+    html = re.sub(r"<(svg|style).*?</\1>", "", Path(page).read_text(), flags=re.DOTALL)
+    return " ".join(re.sub(r"<[^>]*>", " ", html).split())
+
+
+@pytest.mark.parametrize(("change", "is_warned"), [
+    (Change(brightness=-2.0), True), (Change(sharpness=2.0), True), (Change(embedding={1: 2.0}), True),
+    (Change(confidence=8.0), False), (NONE, False),
+])  # fmt: skip
+def test_estimates_come_last_and_after_a_warning_where_the_images_have_changed(
+    bundle: Bundle, tmp_path: Path, change: Change, is_warned: bool
+) -> None:
+    log = write_changed(tmp_path, bundle.hash, 60, 60, change)
+    result = pupila.monitor(log, bundle, out=tmp_path / "drift")
+    *firsts, last = result.sentences()
+    assert last.startswith("Estimated accuracy without labels:")
+    assert firsts[-1].startswith("The images have changed, so that this estimate can be far off") == is_warned
+    is_alarm = result.alarm is not None
+    command = "Next, review some of the images: pupila label queue DATA --from LOG --bundle BUNDLE"
+    assert (command in firsts[:3]) == is_alarm == (change is not NONE)
+    html, text = Path(result.page).read_text(), read_text(result.page)
+    assert ('class="verdict alarm"' in html) == is_alarm
+    head, _, rest = text.partition("Evidence over time")
+    assert "without labels" not in head and (command in head) == is_alarm
+    shares, _, accuracy = rest.partition("Class shares")[2].partition("Accuracy without labels")
+    for part, figure in ((shares, "95 % CI"), (accuracy, "95 % CI")):
+        place = part.find("can be far off")
+        assert (place >= 0) == is_warned and place < part.find(figure)
+
+
+def test_a_share_of_nothing_has_an_interval(bundle: Bundle, tmp_path: Path) -> None:
+    own = draw(100, 1)
+    sure = replace(own, outputs=np.tile([1.0, 0.0, 0.0], (100, 1)))
+    report = pupila.monitor(write_log(tmp_path, make_records(bundle.hash, sure)), bundle).report
+    shares = {row.name: row.estimated for row in report.classes}
+    # Wilson's interval of 0 of 100: 0 to z^2 / (100 + z^2) = 3.84 / 103.84.
+    assert shares["green"].low == 0 and shares["green"].high == pytest.approx(0.037, abs=5e-4)
+    assert shares["red"].high == 1 and shares["red"].low == pytest.approx(0.963, abs=5e-4)
+
+
+def test_times_within_a_minute_have_seconds_and_the_last_one_is_of_any_image(
+    bundle: Bundle, tmp_path: Path
+) -> None:
+    records = [
+        record.model_copy(update={"time": f"2026-11-01T10:00:{place:02}+00:00"})
+        for place, record in enumerate(make_records(bundle.hash, draw(20, 1)))
+    ]
+    again = records[3].model_copy(update={"group": "", "time": "2026-11-01T10:00:50+00:00"})
+    single = again.model_copy(update={"time": "2026-11-01T10:00:20+00:00"})
+    result = pupila.monitor(write_log(tmp_path, [*records, single, again]), bundle)
+    assert "2026-11-01 10:00:00 UTC to 2026-11-01 10:00:50 UTC" in result.sentences()[0]
+    assert (result.report.counts.repeated_images, result.report.counts.late_images) == (1, 0)
+
+
+@pytest.mark.parametrize(("task", "drawn"), [("classify", 1), ("multilabel", 2)])
+def test_of_two_mirrored_classes_one_is_drawn(task: str, drawn: int) -> None:
+    means = [0.3, 0.7] if task == "classify" else [0.3, 0.6]
+    outputs = [
+        StreamChange(name=f"outputs {place}", title="class", changed=True, evidence=1, baseline="reference",
+                     reference=0.5, stream=mean, shift=Estimate(value=None), edges=[0, 1], reference_shares=[1],
+                     stream_shares=[1])
+        for place, mean in enumerate(means)
+    ]  # fmt: skip
+    assert len(drop_mirrored(outputs)) == drawn
 
 
 @pytest.mark.filterwarnings("error")

@@ -157,13 +157,11 @@ def observe_records(records: list[PredictionRecord], classes: list[str]) -> Obse
     projections = max((len(record.embedding) for record in records), default=0)
     nothing = [np.nan] * projections
     outputs = np.array([[record.outputs.get(name, np.nan) for name in classes] for record in records])
-    others = (
-        np.array([record.brightness for record in records], dtype=np.float64),
-        np.array([record.sharpness for record in records], dtype=np.float64),
-        np.array([record.embedding or nothing for record in records]).reshape(len(records), projections),
-    )
+    embedding = np.array([record.embedding or nothing for record in records])
     return Observations(
         np.array([record.confidence for record in records]).clip(0, 1),
-        *(own.clip(-LARGEST, LARGEST) for own in others),
+        np.array([record.brightness for record in records], dtype=np.float64).clip(-LARGEST, LARGEST),
+        np.array([record.sharpness for record in records], dtype=np.float64).clip(-LARGEST, LARGEST),
+        embedding.reshape(len(records), projections).clip(-LARGEST, LARGEST),
         outputs.reshape(len(records), len(classes)).clip(0, 1),
     )

@@ -349,8 +349,8 @@ def test_estimates_come_last_and_after_a_warning_where_the_images_have_changed(
 
 def test_a_share_of_nothing_has_an_interval(bundle: Bundle, tmp_path: Path) -> None:
     own = draw(100, 1)
-    sure = replace(own, outputs=np.tile([1.0, 0.0, 0.0], (100, 1)))
-    report = pupila.monitor(write_log(tmp_path, make_records(bundle.hash, sure)), bundle).report
+    certain = replace(own, outputs=np.tile([1.0, 0.0, 0.0], (100, 1)))
+    report = pupila.monitor(write_log(tmp_path, make_records(bundle.hash, certain)), bundle).report
     shares = {row.name: row.estimated for row in report.classes}
     # Wilson's interval of 0 of 100: 0 to z^2 / (100 + z^2) = 3.84 / 103.84.
     assert shares["green"].low == 0 and shares["green"].high == pytest.approx(0.037, abs=5e-4)

@@ -45,7 +45,7 @@ def estimate_shares(probabilities: Array, reference: Array) -> list[Estimate]:
     shares = estimate_priors(probabilities, reference.mean(axis=0)).clip(0, 1)  # rounding may pass the ends
     if min(len(probabilities), len(reference)) < MIN_GROUPS:
         return [Estimate(value=float(share)) for share in shares]
-    ends = prior_interval(probabilities, reference, shares)
+    ends = prior_interval(probabilities, reference, shares).clip(0, 1)
     return [
         _widen(float(share), own, len(probabilities))
         for share, own in zip(shares, ends.T.tolist(), strict=True)

@@ -199,7 +199,7 @@ def threshold_curve(
         axes.set_ylim(1, 100 * threshold)
         axes.set_xlabel(labels[0])
         axes.set_ylabel(labels[1])
-        axes.legend(frameon=False, fontsize=8, loc="upper left")
+        axes.legend(frameon=False, fontsize=8, loc="best")
     return out[0]
 
 

@@ -29,6 +29,13 @@ def reference(groups: int = 5, classes: int = 3, embedding: int = 3) -> Referenc
     return Reference(own, rng.standard_normal((embedding, 2)).astype(np.float32))
 
 
+def encode_spoiled(name: str, value: float, rows: slice = slice(None)) -> bytes:
+    """A reference with the value in some rows of an array."""
+    own = reference()
+    getattr(own.observations, name)[rows] = value
+    return encode_reference(own)
+
+
 def write(folder: Path, content: bytes) -> Any:
     parts = {"model.onnx": colour_model(), "card.md": b"# By hand\n", REFERENCE_FILE: content}
     return write_bundle(folder, info(), parts)
@@ -56,6 +63,9 @@ def test_a_bundle_without_one_says_how_to_get_it(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [
     b"", b"no tensors", encode_reference(reference(groups=0)), encode_reference(reference(classes=2)),
+    encode_spoiled("brightness", np.nan), encode_spoiled("sharpness", np.nan),
+    encode_spoiled("embedding", np.inf, slice(1)), encode_spoiled("outputs", -np.inf, slice(1)),
+    encode_spoiled("sharpness", 1e300, slice(1)),
 ])  # fmt: skip
 def test_a_file_that_is_none_is_refused(content: bytes, tmp_path: Path) -> None:
     with pytest.raises(PupilaError, match=r"Can't read .*reference"):

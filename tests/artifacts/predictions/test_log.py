@@ -109,14 +109,14 @@ def test_the_image_with_the_least_hash_stands_for_its_group() -> None:
     ]
     picked, picker = pick(records)
     assert picked == ["e", "a"]
-    assert (picker.images, picker.late) == (5, 1)  # the same file again is the same group
+    assert (picker.images, picker.late, picker.repeated) == (5, 0, 1)  # the same file again is the same group
 
 
 def test_a_group_is_closed_after_a_window_of_other_images() -> None:
     others = [record(f"o{number}") for number in range(WINDOW)]
     picked, picker = pick([record("b", group="x"), *others, record("a", group="x")])
     assert picked == [own.image for own in others[:-1]] + [others[-1].image, "b"]
-    assert picker.late == 1
+    assert (picker.late, picker.repeated) == (1, 0)
 
 
 def test_a_group_is_closed_by_an_image_an_hour_later() -> None:
@@ -134,4 +134,4 @@ def test_every_group_is_picked_once_by_its_least_image(images: list[tuple[str, i
     single = {str(number) for group, number in images if not group}
     assert sorted(picked) == sorted([*named.values(), *single])
     assert picker.images == len(images)
-    assert picker.late == sum(not group for group, _ in images) - len(single)
+    assert picker.late == 0 and picker.repeated == sum(not group for group, _ in images) - len(single)

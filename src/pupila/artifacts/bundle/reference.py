@@ -11,7 +11,7 @@ from pupila.artifacts.bundle.folder import Bundle
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
-from pupila.statistics.drift.observations import Observations, to_digits
+from pupila.statistics.drift.observations import LARGEST, Observations, to_digits
 
 REFERENCE_FILE = "reference.safetensors"
 PROJECTIONS = 8  # of the embedding
@@ -62,6 +62,7 @@ def find_reference(bundle: Bundle) -> Reference | None:
         shapes = [(groups,)] * 3 + [(groups, arrays["projection"].shape[1]), (groups, classes)]
         if [getattr(own, name).shape for name in own.__slots__] != shapes or not groups:
             raise ValueError
+        _check_values(own, arrays["projection"])
     except (SafetensorError, KeyError, ValueError, IndexError) as fault:
         raise PupilaError(
             say("Can't read {path}", path=files.join(bundle.folder, REFERENCE_FILE)),
@@ -70,6 +71,18 @@ def find_reference(bundle: Bundle) -> Reference | None:
         ) from fault
     drift = bundle.info.drift
     return Reference(own, arrays["projection"], drift is not None and drift.source == "out-of-fold")
+
+
+def _check_values(own: Observations, projection: NDArray[np.float32]) -> None:
+    """Refuse infinite values, and images of unknown brightness or sharpness only.
+
+    Raises:
+        ValueError: there are some.
+    """
+    is_infinite = any((np.abs(getattr(own, name)) > LARGEST).any() for name in own.__slots__)
+    is_unknown = np.isnan(own.brightness).all() or np.isnan(own.sharpness).all()
+    if is_infinite or is_unknown or not np.isfinite(projection).all():
+        raise ValueError
 
 
 def read_reference(bundle: Bundle) -> Reference:

@@ -28,7 +28,7 @@ class GroupPicker:
     """
 
     def __init__(self) -> None:
-        self.images = self.late = 0
+        self.images = self.late = self.repeated = 0
         self._open: OrderedDict[str, _Open] = OrderedDict()  # by name, the one that waits longest first
         self._closed: OrderedDict[str, None] = OrderedDict()  # the latest
 
@@ -43,7 +43,8 @@ class GroupPicker:
         name, moment = record.group or f"sha256:{record.image}", datetime.fromisoformat(record.time)
         if name in self._closed:
             self._closed.move_to_end(name)
-            self.late += 1
+            self.late += bool(record.group)
+            self.repeated += not record.group
         elif record.group:
             present = self._open.pop(name, None)
             best = min(record, record if present is None else present.record, key=lambda own: own.image)

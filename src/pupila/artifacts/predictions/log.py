@@ -16,7 +16,7 @@ from pupila.core.errors import PupilaError
 from pupila.core.json_lines import list_rotated, read_dropped
 from pupila.core.messages import say
 from pupila.core.records import Record, RecordType
-from pupila.statistics.drift.observations import Observations
+from pupila.statistics.drift.observations import LARGEST, Observations
 
 PREDICTIONS_FILE, IMAGES_FOLDER = "predictions.jsonl", "images"
 _LONGEST = 2_000_000  # bytes of a line
@@ -150,15 +150,18 @@ def _parse_line(line: bytes, model: type[RecordType], reading: LogReading) -> It
 
 
 def observe_records(records: list[PredictionRecord], classes: list[str]) -> Observations:
-    """What is monitored of the records, a row for each; NaN for classes that a record does not have."""
+    """What is monitored of the records, a row for each; NaN for classes that a record does not have.
+
+    Values that no service writes are limited: a probability to 0..1, others to 32 bits.
+    """
     projections = max((len(record.embedding) for record in records), default=0)
     nothing = [np.nan] * projections
+    outputs = np.array([[record.outputs.get(name, np.nan) for name in classes] for record in records])
+    embedding = np.array([record.embedding or nothing for record in records])
     return Observations(
-        np.array([record.confidence for record in records]),
-        np.array([record.brightness for record in records], dtype=np.float64),
-        np.array([record.sharpness for record in records], dtype=np.float64),
-        np.array([record.embedding or nothing for record in records]).reshape(len(records), projections),
-        np.array([[record.outputs.get(name, np.nan) for name in classes] for record in records]).reshape(
-            len(records), len(classes)
-        ),
+        np.array([record.confidence for record in records]).clip(0, 1),
+        np.array([record.brightness for record in records], dtype=np.float64).clip(-LARGEST, LARGEST),
+        np.array([record.sharpness for record in records], dtype=np.float64).clip(-LARGEST, LARGEST),
+        embedding.reshape(len(records), projections).clip(-LARGEST, LARGEST),
+        outputs.reshape(len(records), len(classes)).clip(0, 1),
     )

@@ -109,14 +109,18 @@ def histogram(title: str, edges: list[float], counts: list[int], label: str) -> 
     return out[0]
 
 
-def histograms(title: str, edges: list[float], counts: Mapping[str, Sequence[float]], label: str) -> Markup:
-    """Overlaid histograms from their bin counts, each with its name."""
+def histograms(
+    title: str, edges: list[float], counts: Mapping[str, Sequence[float]], label: str, height: str = ""
+) -> Markup:
+    """Overlaid histograms from their bin counts, each with its name; `height` labels the vertical axis."""
     with draw_figure(title, 4.6, 3.0) as (axes, out):
         for index, (name, own) in enumerate(counts.items()):
             colour = COLOURS[index % len(COLOURS)]
             axes.stairs(own, edges, fill=True, color=colour, alpha=0.25)
             axes.stairs(own, edges, color=colour, linewidth=1.6, label=shorten(name))
         axes.set_xlabel(label)
+        axes.set_ylabel(height)
+        axes.locator_params(axis="x", nbins=5)  # numbers of a narrow range are long
         axes.yaxis.get_major_locator().set_params(integer=True)
         if len(counts) > 1:
             axes.legend(frameon=False, fontsize=8, loc="best")
@@ -186,7 +190,7 @@ def threshold_curve(
         marks: name of an event -> its x.
         labels: of the horizontal and of the vertical axis.
     """
-    with draw_figure(title, 7.2, 3.4) as (axes, out):
+    with draw_figure(title, 5.0, 3.2) as (axes, out):
         axes.plot([x for x, _ in points], [max(y, 1.0) for _, y in points], color=COLOURS[0], linewidth=1.6)
         axes.axhline(threshold, color=COLOURS[7], linewidth=1, linestyle="--", label=say("threshold"))
         for index, (name, x) in enumerate(marks.items()):
@@ -195,7 +199,7 @@ def threshold_curve(
         axes.set_ylim(1, 100 * threshold)
         axes.set_xlabel(labels[0])
         axes.set_ylabel(labels[1])
-        axes.legend(frameon=False, fontsize=8, loc="upper left")
+        axes.legend(frameon=False, fontsize=8, loc="best")
     return out[0]
 
 

@@ -21,12 +21,11 @@ class LogCounts(Record):
     damaged_lines: int = Field(description="that are no record; left out")
     dropped: int = Field(description="predictions that the service could not write, by its own count")
     other_versions: dict[str, int] = Field(description="predictions of other bundles, by hash; left out")
-    late_images: int = Field(
-        description="that came when their group was closed, or the same file again; left out"
-    )
+    late_images: int = Field(description="that came when their group was closed; left out")
+    repeated_images: int = Field(description="the same file again, without the name of a group; left out")
     without_embedding: int = Field(description="groups whose content could not be compared")
-    first: str = Field(description="time of the first group, ISO 8601 in UTC")
-    last: str = Field(description="time of the last group")
+    first: str = Field(description="time of the first image, ISO 8601 in UTC")
+    last: str = Field(description="time of the last image, also of one that was left out")
 
 
 class EvidencePoint(Record):

@@ -46,6 +46,7 @@ class Page:
     verdict: list[str]  # the conclusions, most important first
     sections: list[Section]
     footnote: str = ""
+    is_alarm: bool = False  # the verdict is red
 
 
 def render(page: Page) -> str:

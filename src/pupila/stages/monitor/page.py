@@ -1,14 +1,22 @@
 """The page of monitoring."""
 
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
+from pupila.artifacts.predictions.log import IMAGES_FOLDER
 from pupila.artifacts.report import charts
 from pupila.artifacts.report.drift import DriftReport, StreamChange, UnlikeImage
 from pupila.artifacts.report.gallery import load_image
 from pupila.artifacts.report.page import Page, PageImage, Section, Table
 from pupila.core.messages import integer, mark, number, percent, say, say_count, translate
-from pupila.stages.monitor.sentences import describe_evidence, has_no_shares, sentences, show_time
+from pupila.stages.monitor.sentences import (
+    describe_accuracy,
+    describe_evidence,
+    has_no_shares,
+    show_time,
+    verdict,
+    warn_of_estimates,
+)
 from pupila.stages.monitor.tasks import MONITORED
 
 _CHARTS = 6  # streams that are drawn
@@ -25,13 +33,20 @@ def drift_page(report: DriftReport, home: Path) -> Page:
     """
     sections = [
         Section(say("Evidence over time"), _explain_evidence(report), [_draw_evidence(report)]),
-        Section(say("What is monitored"), charts=_draw_streams(report), tables=[_tabulate_streams(report)]),
+        Section(
+            say("What is monitored"),
+            _explain_streams(report),
+            charts=_draw_streams(report),
+            tables=[_tabulate_streams(report)],
+        ),
         _class_section(report),
+        Section(say("Accuracy without labels"), describe_accuracy(report)),
     ]
     if report.unlike:
         sections.insert(2, _image_section(report.unlike, home))
     return Page(
-        title=say("Monitoring of {model}", model=report.bundle), verdict=sentences(report), sections=sections,
+        title=say("Monitoring of {model}", model=report.bundle), verdict=verdict(report), sections=sections,
+        is_alarm=report.alarm is not None,
         footnote=say_count("Bundle {version}; {n} group in its reference.",
                            "Bundle {version}; {n} groups in its reference.",
                            report.reference_groups, version=report.version[:12]),
@@ -46,6 +61,16 @@ def _explain_evidence(report: DriftReport) -> list[str]:
     return texts if report.alarm else [*texts, describe_evidence(report)]
 
 
+def _explain_streams(report: DriftReport) -> list[str]:
+    """What the evidence of a stream is, beside that of the alarm."""
+    return [
+        say("The table has the largest evidence of each stream by itself. The evidence of the alarm is their weighted "
+            "mean: confidence, brightness, sharpness, content and classes weigh the same. A stream has changed where "
+            "its own evidence reached {limit} (the threshold times the number of streams), and in any case that with "
+            "the most at the alarm.", limit=integer(report.false_alarm_every * len(report.streams)))
+    ] if report.streams else []  # fmt: skip
+
+
 def _draw_evidence(report: DriftReport) -> Any:
     alarm = report.alarm
     marks = {} if alarm is None else {say("change"): alarm.since_group, say("alarm"): alarm.group}
@@ -57,7 +82,7 @@ def _draw_evidence(report: DriftReport) -> Any:
 
 def _draw_streams(report: DriftReport) -> list[Any]:
     """The changed streams; without an alarm those that are no projections of the embedding."""
-    chosen = [stream for stream in report.streams if _is_drawn(stream, report)]
+    chosen = [stream for stream in drop_mirrored(report.streams) if _is_drawn(stream, report)]
     after = say("log") if report.alarm is None else say("since the change")
     return [
         charts.histograms(
@@ -65,10 +90,19 @@ def _draw_streams(report: DriftReport) -> list[Any]:
             {name: [100 * share for share in shares]
              for name, shares in ((_baseline(stream), stream.reference_shares), (after, stream.stream_shares))
              if any(shares)},
-            say("Value (share of the groups in percent)"),
+            say("Value"), say("Share of the groups (%)"),
         )
         for stream in chosen[:_CHARTS]
     ]  # fmt: skip
+
+
+def drop_mirrored(streams: list[StreamChange]) -> list[StreamChange]:
+    """Without the second of two classes whose output is what the first one leaves of 1."""
+    outputs = [stream for stream in streams if stream.name.startswith("outputs")]
+    means = [stream.stream for stream in outputs if stream.stream is not None]
+    if len(outputs) != 2 or len(means) != 2 or abs(sum(means) - 1) > 1e-3:
+        return streams
+    return [stream for stream in streams if stream is not outputs[1]]
 
 
 def _baseline(stream: StreamChange) -> str:
@@ -81,7 +115,7 @@ def _is_drawn(stream: StreamChange, report: DriftReport) -> bool:
 
 def _tabulate_streams(report: DriftReport) -> Table:
     header = [say("Stream"), say("reference"), say("log") if report.alarm is None else say("since the change"),
-              say("shift (sd)"), say("95 % CI"), say("evidence")]  # fmt: skip
+              say("shift (sd)"), say("95 % CI"), say("largest evidence")]  # fmt: skip
     rows = []
     for stream in report.streams[:_ROWS]:
         is_known = stream.baseline == "reference"
@@ -128,7 +162,8 @@ def _class_section(report: DriftReport) -> Section:
         if is_known
         else mark("The reference has no shares, so that these are not corrected.")
     )
-    return Section(translate(task.shares_title), [translate(note)], tables=[Table(header, rows)])
+    texts = [*warn_of_estimates(report), translate(note)]
+    return Section(translate(task.shares_title), texts, tables=[Table(header, rows)])
 
 
 def _share(value: float | None) -> str:
@@ -156,11 +191,13 @@ def _image_section(unlike: list[UnlikeImage], home: Path) -> Section:
 
 
 def _find_file(image: UnlikeImage, home: Path) -> Path | None:
-    """The stored file, which lies below the folder of the log."""
-    if not image.file or ".." in PurePosixPath(image.file).parts:
+    """The stored file: a regular one in the log's folder of images, which no link leaves."""
+    try:
+        file = (home / image.file).resolve(strict=True)
+        is_inside = file.is_relative_to(home.resolve() / IMAGES_FOLDER)
+        return file if is_inside and file.is_file() else None
+    except (OSError, ValueError):  # it is gone, or this is no path
         return None
-    file = home / image.file
-    return file if file.is_relative_to(home) and file.is_file() else None
 
 
 def _show(image: UnlikeImage, file: Path) -> PageImage:

@@ -14,7 +14,7 @@ from pupila.artifacts.predictions.groups import GroupPicker
 from pupila.artifacts.predictions.log import LogReading, PredictionRecord, observe_records, read_predictions
 from pupila.artifacts.report.drift import LogCounts
 from pupila.core.errors import PupilaError
-from pupila.core.messages import integer, listing, say, say_images
+from pupila.core.messages import listing, say, say_count, say_images
 from pupila.core.progress import progress
 from pupila.statistics.drift.observations import Observations, stack_observations
 
@@ -56,11 +56,11 @@ def read_log(path: str | Path, bundle: Bundle, reference: Reference) -> Monitore
     expected = reference.observations.embedding.shape[1]
     reading, picker, others = LogReading(), GroupPicker(), Counter[str]()
     images: list[MonitoredImage] = []
-    without_group = 0
+    without_group, first, last = 0, "", ""
     parts: list[Observations] = []
 
     def pick_groups() -> Iterator[PredictionRecord]:
-        nonlocal without_group
+        nonlocal without_group, first, last
         with progress(say("reading the log"), None) as advance:
             for record in read_predictions(path, reading):
                 advance(1)
@@ -69,6 +69,7 @@ def read_log(path: str | Path, bundle: Bundle, reference: Reference) -> Monitore
                     continue
                 _check_form(record, bundle, expected)
                 without_group += not record.group
+                first, last = min(first or record.time, record.time), max(last, record.time)
                 yield from picker.add(record)
         yield from picker.finish()
 
@@ -86,8 +87,9 @@ def read_log(path: str | Path, bundle: Bundle, reference: Reference) -> Monitore
         lines=reading.lines, images=picker.images, groups=len(images),
         without_group=without_group, damaged_lines=reading.damaged,
         dropped=reading.dropped, other_versions=dict(others.most_common()), late_images=picker.late,
+        repeated_images=picker.repeated,
         without_embedding=int(np.isnan(observations.embedding).all(axis=1).sum()) if expected else 0,
-        first=min(image.time for image in images), last=max(image.time for image in images),
+        first=first, last=last,
     )  # fmt: skip
     return MonitoredLog(observations, images, counts)
 
@@ -119,10 +121,11 @@ def _name_versions(
     named = [
         say("{images} of {version}", images=say_images(n), version=name[:12]) for name, n in others.items()
     ]
-    damaged = say("{n} damaged lines", n=integer(reading.damaged)) if reading.damaged else ""
+    damaged = say_count("{n} damaged line", "{n} damaged lines", reading.damaged) if reading.damaged else ""
     return PupilaError(
         say("The log {path} has no prediction of this bundle", path=str(path)),
         actual=", ".join(filter(None, [listing(named), damaged])) or say("an empty log"),
         expected=say("predictions of {version}", version=bundle.hash[:12]),
-        remedy=say("name the bundle that was served"),
-    )
+        remedy=say("name the bundle that was served") if others
+        else say("wait for the first images, or name the log of another service"),
+    )  # fmt: skip

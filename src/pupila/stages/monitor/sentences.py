@@ -17,12 +17,13 @@ from pupila.stages.monitor.tasks import MONITORED
 from pupila.statistics.estimate import p_text
 
 MOST_STREAMS = 4  # that a sentence names
+_REVIEW = "pupila label queue DATA --from LOG --bundle BUNDLE"
+_IMAGE_STREAMS = ("brightness", "sharpness", "embedding")
 # Stream -> what more and less of it is called.
 _DIRECTIONS = {
     "confidence": (mark("confidence is higher by {shift} sd"), mark("confidence is lower by {shift} sd")),
     "brightness": (mark("images are brighter by {shift} sd"), mark("images are darker by {shift} sd")),
     "sharpness": (mark("images are sharper by {shift} sd"), mark("images are less sharp by {shift} sd")),
-    "embedding": (mark("{title} is shifted by +{shift} sd"), mark("{title} is shifted by -{shift} sd")),
     "outputs": (
         mark("{title} is predicted more by {shift} sd"),
         mark("{title} is predicted less by {shift} sd"),
@@ -31,20 +32,37 @@ _DIRECTIONS = {
 
 
 def sentences(report: DriftReport) -> list[str]:
-    """The summary, most important first."""
+    """The summary, most important first; estimates without labels come last."""
+    return [*verdict(report), *describe_accuracy(report)]
+
+
+def verdict(report: DriftReport) -> list[str]:
+    """What is known without any estimate of the accuracy, most important first."""
     if report.alarm is None:
         texts = [_describe_quiet(report), _describe_power(report)]
     else:
         texts = [_describe_alarm(report, report.alarm), _describe_changes(report)]
+        texts.append(say("Next, review some of the images: {command}", command=_REVIEW))
         texts.append(_describe_confidence(report, report.alarm))
         texts += _describe_comparison(report)
-    texts += [describe_accuracy(report), *describe_reference(report), describe_groups(report)]
-    return texts + describe_left_out(report)
+    return [*texts, *describe_reference(report), describe_groups(report), *describe_left_out(report)]
 
 
-def show_time(time: str) -> str:
-    """A time of ISO 8601 in UTC, to the minute."""
-    return say("{day} {time} UTC", day=time[:10], time=time[11:16])
+def warn_of_estimates(report: DriftReport) -> list[str]:
+    """That estimates without labels can be far off; nothing while the images look as they did."""
+    if not any(
+        stream.changed and stream.name.partition(" ")[0] in _IMAGE_STREAMS for stream in report.streams
+    ):
+        return []
+    return [
+        say("The images have changed, so that this estimate can be far off: label some with {command}",
+            command=_REVIEW)
+    ]  # fmt: skip
+
+
+def show_time(time: str, other: str = "") -> str:
+    """A time of ISO 8601 in UTC, to the minute; to the second where another time is in the same minute."""
+    return say("{day} {time} UTC", day=time[:10], time=time[11 : 19 if time[:16] == other[:16] else 16])
 
 
 def _describe_quiet(report: DriftReport) -> str:
@@ -52,8 +70,8 @@ def _describe_quiet(report: DriftReport) -> str:
     return say_count(
         "No alarm in {n} group ({images}, {first} to {last}).",
         "No alarm in {groups} groups ({images}, {first} to {last}).",
-        counts.groups, groups=integer(counts.groups), images=say_images(counts.images), first=show_time(counts.first),
-        last=show_time(counts.last),
+        counts.groups, groups=integer(counts.groups), images=say_images(counts.images),
+        first=show_time(counts.first, counts.last), last=show_time(counts.last, counts.first),
     )  # fmt: skip
 
 
@@ -76,17 +94,21 @@ def _describe_power(report: DriftReport) -> str:
 def _describe_alarm(report: DriftReport, alarm: Alarm) -> str:
     return say(
         "Alarm: the images have changed since about {since}, group {group} of {groups}.",
-        since=show_time(alarm.since), group=integer(alarm.since_group), groups=integer(report.counts.groups),
+        since=show_time(alarm.since, alarm.time), group=integer(alarm.since_group),
+        groups=integer(report.counts.groups),
     )  # fmt: skip
 
 
 def _describe_changes(report: DriftReport) -> str:
     changed = [_describe_change(stream) for stream in report.streams if stream.changed]
-    return say("What changed: {changes}.", changes=listing(changed, MOST_STREAMS))
+    return say("What changed (sd: standard deviations of the reference): {changes}.",
+               changes=listing(list(dict.fromkeys(changed)), MOST_STREAMS))  # fmt: skip
 
 
 def _describe_change(stream: StreamChange) -> str:
-    """The direction and size of a shift; a stream whose mean stayed has another spread."""
+    """The direction and size of a shift; a stream whose mean stayed has another spread. Projections have no names."""
+    if stream.name.startswith("embedding"):
+        return say("the content of the images differs")
     shift = stream.shift
     if stream.stream is None:
         return say("{title} is unknown since then", title=stream.title)
@@ -103,7 +125,8 @@ def _describe_confidence(report: DriftReport, alarm: Alarm) -> str:
     return say(
         "The alarm was raised {after} groups later, at {time}. While images look like the reference, a false alarm is "
         "expected at most once in {every} groups.",
-        after=integer(alarm.group - alarm.since_group), time=show_time(alarm.time), every=_every(report),
+        after=integer(alarm.group - alarm.since_group), time=show_time(alarm.time, alarm.since),
+        every=_every(report),
     )  # fmt: skip
 
 
@@ -133,7 +156,12 @@ def _describe_comparison(report: DriftReport) -> list[str]:
     ]
 
 
-def describe_accuracy(report: DriftReport) -> str:
+def describe_accuracy(report: DriftReport) -> list[str]:
+    """Whether the estimated accuracy can be far off; then the estimate."""
+    return [*warn_of_estimates(report), _estimate_accuracy(report)]
+
+
+def _estimate_accuracy(report: DriftReport) -> str:
     """The estimated accuracy beside that of the reference, and what it assumes."""
     own = report.accuracy
     values = {"title": translate(MONITORED[report.task].accuracy), "value": own.stream.percent_text(),
@@ -230,11 +258,16 @@ def describe_left_out(report: DriftReport) -> list[str]:
     if own.late_images:
         texts.append(
             say_count(
-                "{n} image was left out: it came after its group was closed, or is the same file again.",
-                "{n} images were left out: they came after their group was closed, or are the same file again.",
+                "{n} image was left out: it came after its group was closed.",
+                "{n} images were left out: they came after their group was closed.",
                 own.late_images,
             )
         )
+    if own.repeated_images:
+        texts.append(
+            say_count("{n} image was left out: it is the same file again.",
+                      "{n} images were left out: they are the same files again.", own.repeated_images)
+        )  # fmt: skip
     if own.without_embedding:
         texts.append(
             say_count(

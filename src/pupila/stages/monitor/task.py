@@ -12,7 +12,7 @@ from pupila.artifacts.report.drift import ClassShare
 from pupila.statistics.drift.label_shift import estimate_priors, prior_interval
 from pupila.statistics.drift.observations import Observations
 from pupila.statistics.estimate import Estimate
-from pupila.statistics.intervals import MIN_GROUPS
+from pupila.statistics.intervals import MIN_GROUPS, wilson_interval
 
 Array = NDArray[Any]
 
@@ -42,14 +42,20 @@ def estimate_shares(probabilities: Array, reference: Array) -> list[Estimate]:
     """
     if not len(probabilities) or not len(reference):
         return [Estimate(value=None)] * reference.shape[1]
-    shares = estimate_priors(probabilities, reference.mean(axis=0))
+    shares = estimate_priors(probabilities, reference.mean(axis=0)).clip(0, 1)  # rounding may pass the ends
     if min(len(probabilities), len(reference)) < MIN_GROUPS:
         return [Estimate(value=float(share)) for share in shares]
-    low, high = prior_interval(probabilities, reference, shares)
+    ends = prior_interval(probabilities, reference, shares).clip(0, 1)
     return [
-        Estimate(value=float(share), low=min(float(a), float(share)), high=max(float(b), float(share)))
-        for share, a, b in zip(shares, low, high, strict=True)
+        _widen(float(share), own, len(probabilities))
+        for share, own in zip(shares, ends.T.tolist(), strict=True)
     ]
+
+
+def _widen(share: float, own: list[float], groups: int) -> Estimate:
+    """The share with an interval no narrower than that of labels of as many groups: at 0 and 1 a bootstrap has none."""
+    least, most = wilson_interval(share * groups, groups)
+    return Estimate(value=share, low=min(share, least, *own), high=max(share, most, *own))
 
 
 def known_rows(observations: Observations) -> Array:

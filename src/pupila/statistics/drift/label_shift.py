@@ -10,6 +10,7 @@ from pupila.statistics.intervals import percentile_ends, resample
 Array = NDArray[Any]
 _SCARCE = 1e-12  # least share of a class in the reference
 _LEAST = 11  # iterations: the first ones may stand still
+_LEAST_MIXED = 1e-300  # probability of an image; that of one without any class is 0
 _MOST = 10_000
 _REPEATS = 500  # of the bootstrap
 _ROUGH = 1e-5  # tolerance of a resample, far below the width of an interval
@@ -61,7 +62,7 @@ def _maximise(probabilities: Array, times: Array, reference: Array, start: Array
     total = times.sum(axis=1, keepdims=True)
     for iteration in range(_MOST):
         ratio = shares / usual
-        mixed = np.maximum(ratio @ probabilities.T, np.finfo(float).tiny)
+        mixed = np.maximum(ratio @ probabilities.T, _LEAST_MIXED)
         changed = ratio * ((times / mixed) @ probabilities) / total
         moved = np.abs(changed - shares).mean(axis=1).max()
         shares = changed

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Values = NDArray[np.float64]
+LARGEST = float(np.finfo(np.float32).max)  # value; they are compared as 32 bits
 
 
 def to_digits(value: float) -> float:

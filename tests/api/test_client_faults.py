@@ -224,3 +224,34 @@ def test_heat_maps_of_another_size_are_an_error() -> None:
         pytest.raises(pupila.ServiceError, match="1 x 1 pixels for an image of"),
     ):
         client.predict(PHOTO, explain=True)
+
+
+@pytest.mark.parametrize(("group", "actual"), [(5, "int"), ("x" * 201, "201 characters")])
+def test_what_is_no_group_is_refused_before_anything_is_sent(group: Any, actual: str) -> None:
+    client = pupila.Client("http://127.0.0.1:1", retries=0)
+    calls: list[Callable[[], Any]] = [
+        lambda: client.predict(RED, group=group),
+        lambda: client.predict_batch([RED], group=group),
+    ]
+    for call in calls:
+        with pytest.raises(
+            PupilaError, match=f"Invalid group: found {actual}; expected a name of at most 200"
+        ):
+            call()
+
+
+def test_a_refused_token_and_a_refused_connection_have_a_remedy_of_the_client() -> None:
+    problem = {"type": "urn:pupila:unauthenticated", "error": "This needs a token", "remedy": "curl -H ..."}
+    with (
+        run_scripted(response(401, json.dumps(problem).encode())) as server,
+        pupila.Client(server.url, retries=0) as client,
+        pytest.raises(PupilaError, match="token=") as fault,
+    ):
+        client.info()
+    assert "curl" not in str(fault.value)
+    with (
+        pupila.Client("http://127.0.0.1:1", retries=0) as client,
+        pytest.raises(PupilaError, match="connection refused: no service runs there") as fault,
+    ):
+        client.info()
+    assert "Errno" not in str(fault.value)

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from pupila.api.client import Client
 from pupila.api.page import serve_page
+from pupila.artifacts.web.client_errors import RefusedRequest, ServiceError, ServiceUnreachable
 from pupila.artifacts.web.login import LoginFile, set_login
 from pupila.cli.run import run
 from pupila.core.errors import PupilaError
@@ -33,6 +35,9 @@ def test_a_login_is_read_from_a_pipe(
     [
         (("http://127.0.0.1:1", "--host", "0.0.0.0"), "the page has no login"),
         (("nonsense",), "Not the address of a service"),
+        (("127.0.0.1:8963",), "Try: put http:// or https:// before it"),
+        (("http://127.0.0.1:1", "--token-file", "none.txt"), "found no such file"),
+        (("http://127.0.0.1:1", "--token-file", "none.txt"), "Try: correct the path"),
         (("http://127.0.0.1:1", "--login", "none.txt"), "No file of logins"),
         (("http://127.0.0.1:1", "--token-file", "none.txt"), "Can't read none.txt"),
         (("http://127.0.0.1:1", "--key", "none.pem"), "TLS needs a certificate"),
@@ -58,6 +63,32 @@ def test_passwords_over_plain_http_are_warned_of(
     with pytest.raises(PupilaError, match="Not the address of a service"):
         serve_page("nonsense", None, host, 0, lambda *_: None, {"login": path, "trusted_proxy": proxies})
     assert ("unencrypted" in caplog.text) == warns
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        (
+            ServiceUnreachable("Can't reach it", "refused"),
+            "Can't reach it: refused. Try: start it with pupila serve",
+        ),
+        (
+            ServiceError("No token", "", "", "curl", RefusedRequest(401, "r", "unauthenticated")),
+            "--token-file FILE",
+        ),
+    ],
+)
+def test_a_service_that_can_not_be_used_is_warned_of_at_the_start(
+    fault: PupilaError, message: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(_: object) -> None:
+        raise fault
+
+    monkeypatch.setattr(Client, "info", fail)
+    monkeypatch.setattr("pupila.stages.page.app.make_page_app", lambda *_: None)
+    monkeypatch.setattr("pupila.artifacts.web.run.run", lambda *_: None)
+    serve_page("http://127.0.0.1:1", None, "127.0.0.1", 0, lambda *_: None, {})
+    assert message in caplog.text and "curl" not in caplog.text
 
 
 def test_the_help_does_not_load_gradio() -> None:

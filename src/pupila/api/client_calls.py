@@ -24,6 +24,7 @@ from pupila.artifacts.web.client_flow import (
     exchange,
     is_success,
 )
+from pupila.artifacts.web.limits import MOST_GROUP
 from pupila.core.errors import PupilaError, describe_type
 from pupila.core.messages import escape_controls, say, say_count
 from pupila.imaging.images.decode import ImageFault, ImageLimits
@@ -97,6 +98,15 @@ class PredictOptions:
 
     explain: bool = False
     group: str = ""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.group, str) or len(self.group) > MOST_GROUP:
+            text = isinstance(self.group, str)
+            raise PupilaError(
+                say("Invalid group"),
+                say("{n} characters", n=len(self.group)) if text else describe_type(self.group),
+                say("a name of at most {n} characters", n=MOST_GROUP),
+            )
 
     def fields(self) -> dict[str, str]:
         """Of the form; what is not given is not sent, so that services of earlier versions take the rest."""

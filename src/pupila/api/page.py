@@ -4,11 +4,13 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from pupila.artifacts.web.client_errors import ServiceError
 from pupila.core.errors import PupilaError
 from pupila.core.extras import public
 from pupila.core.messages import say
 
 if TYPE_CHECKING:
+    from pupila.api.client import Client
     from pupila.artifacts.web.sessions import Guard
     from pupila.stages.page.settings import PageSettings
 
@@ -52,10 +54,24 @@ def serve_page(
         None if token_file is None else read_secret_file(token_file, say("a text file with the token alone"))
     )
     with Client(url, token, retries=_RETRIES, deadline=_DEADLINE) as client, upload_folder() as folder:
+        _warn_of_service(client)
         app = make_page_app(client, parsed, folder, guard)
         scheme = "http" if certificate is None else "https"
         limits = ConnectionLimits(grace_seconds=_GRACE)
         run(app, host, port, lambda taken: ready(scheme, taken), limits, certificate)
+
+
+def _warn_of_service(client: "Client") -> None:
+    """Say before the start that the service can't be reached, or refuses the token."""
+    try:
+        client.info()
+    except PupilaError as fault:
+        text = ": ".join(filter(None, (fault.problem, fault.actual)))
+        refused = isinstance(fault, ServiceError) and fault.reason == "unauthenticated"
+        remedy = say("--token-file FILE") if refused else fault.remedy
+        _log.warning(
+            say("The page starts, without a service so far. {text}. Try: {remedy}", text=text, remedy=remedy)
+        )
 
 
 def set_login(path: str, name: str, password: str) -> bool:

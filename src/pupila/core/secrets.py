@@ -104,9 +104,10 @@ def read_secret_file(path: str, expected: str) -> str:
             content = file.read(_MOST + 1)
         value = content.decode("utf-8").strip()
     except OSError as fault:
-        raise PupilaError(
-            say("Can't read {path}", path=path), fault.strerror or str(fault), expected
-        ) from fault
+        missing = isinstance(fault, FileNotFoundError)
+        actual = say("no such file") if missing else fault.strerror or str(fault)
+        remedy = say("correct the path, or write the file")
+        raise PupilaError(say("Can't read {path}", path=path), actual, expected, remedy) from fault
     except UnicodeDecodeError:  # the fault itself has the content
         raise PupilaError(
             say("No secret in {path}", path=path), say("bytes that are no text"), expected

@@ -114,9 +114,13 @@ def test_one_image_its_feedback_and_no_trace_of_it(site: Site) -> None:
         ]
         assert places == sorted(places)
         tab.get_by_label("the right class").click()
+        tab.get_by_role("option", name="blue").wait_for()
+        assert sorted(tab.get_by_role("option").all_inner_texts()) == ["blue", "green"]
         tab.get_by_role("option", name="blue").click()
+        tab.get_by_role("button", name="Right", exact=True).click()
+        tab.wait_for_selector("#pp-feedback >> text=Right, with other classes")
         tab.get_by_role("button", name="Wrong", exact=True).click()
-        tab.wait_for_selector("#pp-feedback >> text=recorded as wrong")
+        tab.wait_for_selector("#pp-feedback >> text=recorded as wrong, and as right: blue.")
     [record] = read_log(site.log / "feedback.jsonl", "blue", 1)
     assert {"correct": False, "label": "blue"}.items() <= record.items()
     assert site.colours.stored_bytes() == 0
@@ -399,10 +403,10 @@ def test_gradios_queue_takes_uploads_alone(site: Site) -> None:
                 checked += 1
         for closed in ("run/predict", "api/predict", "call/open_image", "queue/status"):
             assert tab.request.post(base + closed, data={}, headers=origin).status == 404, closed
-        for number in ("999", "-1", "1e400", '"a"'):
-            body = f'{{"data": [], "fn_index": {number}, "session_hash": "s"}}'
-            headers = {**origin, "content-type": "application/json"}
-            assert tab.request.post(base + "queue/join", data=body.encode(), headers=headers).status == 422, (
+        for event in ("999", "-1", "1e400", '"a"'):
+            text = f'{{"data": [], "fn_index": {event}, "session_hash": "s"}}'
+            kind = {**origin, "content-type": "application/json"}
+            assert tab.request.post(base + "queue/join", data=text.encode(), headers=kind).status == 422, (
                 number
             )
     assert checked == 26 and secret.exists() and drawing.exists()  # what the page reads it deletes

@@ -19,10 +19,10 @@ from pupila.imaging.images.decode import ImageFault, ImageLimits
 from pupila.imaging.images.heat import FOR, heat_layer
 from pupila.imaging.masks.drawing import mask_layer
 from pupila.stages.page import single
-from pupila.stages.page.feedback import find_controls
+from pupila.stages.page.feedback import find_choices, find_controls, send
 from pupila.stages.page.folder import drop_old
 from pupila.stages.page.many import BATCH, predict_many
-from pupila.stages.page.markup import draw_verdict
+from pupila.stages.page.markup import describe_error, draw_verdict
 from pupila.stages.page.status import describe_health, describe_model
 from pupila.stages.page.uploads import Upload, check_upload, take
 from pupila.stages.page.views import find_view
@@ -313,6 +313,42 @@ def test_the_card_has_no_html_and_no_link_of_a_class_name() -> None:
 def test_a_newer_task_names_no_folder_of_the_server() -> None:
     with pytest.raises(PupilaError, match="ask who runs this page"):
         find_view("detect")
+
+
+@pytest.mark.parametrize(
+    ("correct", "label", "message", "sent"),
+    [
+        (False, "a", "recorded as wrong, and as right: a.", [{"correct": False, "label": "a", "who": None}]),
+        (False, None, "recorded as wrong.", [{"correct": False, "label": None, "who": None}]),
+        (True, "<b>", "recorded as right.", [{"correct": True, "label": "<b>", "who": None}]),
+        (True, "a", "press Wrong", []),
+        (False, ["<b>"], "press Right", []),
+    ],
+)
+def test_feedback_agrees_with_itself_and_repeats_the_class(
+    correct: bool, label: Any, message: str, sent: list[Any]
+) -> None:
+    service = Service()
+    shown = open_photo(service)
+    single.predict(service, shown, False)
+    service.calls.clear()
+    assert message in send(service, shown, correct, label, None)
+    assert service.calls == sent
+
+
+def test_the_predicted_class_is_no_choice_where_it_is_wrong() -> None:
+    service = Service()
+    shown = open_photo(service)
+    assert find_choices(None) == [] and find_choices(shown) == ["a", "b"]
+    shown.prediction = service._wrap(ClassPrediction("a", 0.9, {"a": 0.9, "b": 0.1}, False, np.zeros(0)))
+    assert find_choices(shown) == ["b"]
+
+
+def test_a_refused_token_is_the_business_of_who_runs_the_page() -> None:
+    text = describe_error(
+        ServiceError("No", "", "", "curl -H ...", RefusedRequest(401, "r", "unauthenticated"))
+    )
+    assert "ask who runs this page" in text and "curl" not in text
 
 
 def test_a_name_is_escaped() -> None:

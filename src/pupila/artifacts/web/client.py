@@ -2,6 +2,7 @@
 
 import asyncio
 import ipaddress
+import re
 import ssl
 import threading
 import time
@@ -35,6 +36,7 @@ from pupila.core.version import __version__
 
 _CONNECT_SECONDS = 10.0  # until a host that does not respond counts as unreachable
 MOST_BYTES = 256_000_000  # of a response's body, decompressed
+_ERRNO = re.compile(r"^\[Errno -?\d+\] ")
 _ENCODINGS = ("", "identity", "gzip", "deflate")  # whose pieces grow by a bounded factor
 _CONNECTING, _RESPONDING = (
     "connection.connect",
@@ -293,6 +295,7 @@ def check_address(url: str, token: bool) -> str:
     if not valid or parts.query or parts.fragment or not url.isascii() or not url.isprintable() or " " in url:
         raise PupilaError(
             say("Not the address of a service"), scrub_addresses(url), say("such as http://127.0.0.1:8000"),
+            "" if "://" in url else say("put http:// or https:// before it"),
         )  # fmt: skip
     if "@" in parts.netloc:
         raise PupilaError(
@@ -357,7 +360,7 @@ def _translate_faults(events: list[str], service: Service) -> Iterator[None]:
         kind = NoReply if (tls := _find_tls_fault(fault)) else NotSent
         own = isinstance(tls, ssl.SSLCertVerificationError)
         remedy = [say("name the certificate's file in SSL_CERT_FILE")] if own else []
-        raise kind(str(fault) or type(fault).__name__, *remedy) from None
+        raise kind(_describe_connection(fault), *remedy) from None
     except (TimeoutError, httpx.TimeoutException):
         raise NoReply(say("no response within {n} s", n=f"{service.policy.deadline:g}")) from None
     except (httpx.InvalidURL, UnicodeError) as fault:  # a name that no host can have
@@ -373,6 +376,12 @@ def _translate_faults(events: list[str], service: Service) -> Iterator[None]:
             )
         ]
         raise kind(str(fault) or type(fault).__name__, *remedy if plain else []) from None
+
+
+def _describe_connection(fault: Exception) -> str:
+    """Why there is no connection, without the number of the error."""
+    text = _ERRNO.sub("", str(fault)) or type(fault).__name__
+    return say("connection refused: no service runs there") if text == "Connection refused" else text
 
 
 def _find_tls_fault(fault: BaseException | None) -> ssl.SSLError | None:

@@ -79,6 +79,8 @@ def describe_refusal(reply: Reply, secret: Secret) -> ServiceError:
         }
     clean = {name: secret.scrub(text) for name, text in texts.items()}
     request = RefusedRequest(reply.status, clean.pop("request_id"), clean.pop("reason"))
+    if request.reason == "unauthenticated" and "curl" in clean["remedy"]:
+        clean["remedy"] = say('Client(URL, token="..."), or export PUPILA_TOKEN=...')
     return ServiceError(secret.scrub(problem), **clean, request=request)
 
 

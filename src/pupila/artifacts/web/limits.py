@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+MOST_GROUP = 200  # characters of the name of related images
+
 
 @dataclass(frozen=True, slots=True)
 class ConnectionLimits:

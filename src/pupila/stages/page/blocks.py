@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 
+from pupila.artifacts.web.limits import MOST_GROUP
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 from pupila.imaging.images.decode import ImageLimits
@@ -24,7 +25,6 @@ _FOLDER = Path(__file__).parent
 _STATE_SECONDS = 3600  # after which an open image is forgotten
 _AT_ONCE = 4  # events of one kind
 _EVENT: Any = {"api_visibility": "private", "concurrency_limit": _AT_ONCE, "show_progress": "hidden"}
-_MOST_NAME = 200  # characters of a group, as the service takes them
 _NO_FEEDBACK = (False, False, False, list[str]())
 
 
@@ -118,7 +118,7 @@ def _html(elem_id: str, **options: Any) -> Any:
 
 def _group() -> Any:
     return gr.Textbox(label=say("Group of related images, such as of one product (optional)"), max_lines=1,
-                      max_length=_MOST_NAME, visible=False)  # fmt: skip
+                      max_length=MOST_GROUP, visible=False)  # fmt: skip
 
 
 def _build_single(connection: Connection, settings: PageSettings, folder: Path) -> _Single:
@@ -134,7 +134,7 @@ def _build_single(connection: Connection, settings: PageSettings, folder: Path) 
         gr.State(time_to_live=_STATE_SECONDS),
     )
 
-    def open_image(path: str, explain: bool, group: str) -> tuple[Any, ...]:
+    def open_image(path: str, explain: bool, group: str | None) -> tuple[Any, ...]:
         shown: Shown | None = None
         try:
             shown = single.open_image(connection, take(check_upload(path, folder)), limits)
@@ -147,24 +147,24 @@ def _build_single(connection: Connection, settings: PageSettings, folder: Path) 
             result = Result(describe_error(fault))
         return None, result.verdict, result.stage, "", result.details, shown
 
-    def explain_again(shown: Shown | None, explain: bool, group: str) -> tuple[Any, ...]:
+    def explain_again(shown: Shown | None, explain: bool, group: str | None) -> tuple[Any, ...]:
         if shown is None or single.takes_prompts(shown):
             return gr.skip(), gr.skip(), gr.skip(), gr.skip()
         result = _predict(shown, explain, group)
         return result.verdict, result.stage, result.details, shown
 
-    def _predict(shown: Shown, explain: bool, group: str) -> Result:
+    def _predict(shown: Shown, explain: bool, group: str | None) -> Result:
         try:
-            return single.predict(connection, shown, explain, group)
+            return single.predict(connection, shown, explain, group or "")
         except PupilaError as fault:
             return Result(describe_error(fault))
 
-    def segment(shown: Shown | None, group: str, event: gr.EventData) -> tuple[Any, ...]:
+    def segment(shown: Shown | None, group: str | None, event: gr.EventData) -> tuple[Any, ...]:
         if shown is None or event.key != shown.key:
             return gr.skip(), gr.skip(), gr.skip(), gr.skip()
         try:
             prompt = {name: getattr(event, name) for name in ("points", "negatives", "box")}
-            segmented = single.segment(connection, shown, {**prompt, "group": group})
+            segmented = single.segment(connection, shown, {**prompt, "group": group or ""})
         except PupilaError as fault:
             return describe_error(fault), "", "", shown
         return segmented.verdict, segmented.layer, segmented.details, shown
@@ -194,15 +194,18 @@ def _build_feedback(connection: Connection, parts: _Single) -> _Feedback:
             right, wrong = gr.Button(say("Right")), gr.Button(say("Wrong"))
         note = _html("pp-feedback")
 
-    def send_right(shown: Shown | None, request: gr.Request) -> str:
-        return feedback.send(connection, shown, True, None, _find_visitor(request))
+    def send_right(shown: Shown | None, label: str | None, labels: list[str], request: gr.Request) -> str:
+        return feedback.send(connection, shown, True, label or labels, _find_visitor(request))
 
     def send_wrong(shown: Shown | None, label: str | None, labels: list[str], request: gr.Request) -> str:
         return feedback.send(connection, shown, False, label or labels, _find_visitor(request))
 
-    right.click(send_right, parts.state, note, **_EVENT)
+    def clear(shown: Shown | None) -> tuple[Any, ...]:
+        return "", gr.Dropdown(choices=feedback.find_choices(shown), value=None), []
+
+    right.click(send_right, [parts.state, label, labels], note, **_EVENT)
     wrong.click(send_wrong, [parts.state, label, labels], note, **_EVENT)
-    parts.verdict.change(lambda: ("", None, []), None, [note, label, labels], **_EVENT)
+    parts.verdict.change(clear, parts.state, [note, label, labels], **_EVENT)
     return _Feedback(box, label, labels, note)
 
 
@@ -219,13 +222,13 @@ def _build_many(connection: Connection, settings: PageSettings, folder: Path) ->
     )
     result = _html("pp-many")
 
-    def predict(paths: Sequence[str], group: str) -> Iterator[tuple[Any, str]]:
+    def predict(paths: Sequence[str], group: str | None) -> Iterator[tuple[Any, str]]:
         try:
             uploads = [check_upload(path, folder) for path in paths or ()]
         except PupilaError as fault:
             yield None, describe_error(fault)
             return
-        for text in predict_many(connection, uploads, settings.max_files, group):
+        for text in predict_many(connection, uploads, settings.max_files, group or ""):
             yield None, text
 
     upload.upload(predict, [upload, group], [upload, result], **_EVENT)

@@ -4,6 +4,7 @@ import base64
 import html
 from collections.abc import Iterable, Sequence
 
+from pupila.artifacts.web.client_errors import ServiceError
 from pupila.core.errors import PupilaError
 from pupila.core.messages import percent, say, say_count, say_images
 from pupila.stages.page.view import Figure
@@ -21,7 +22,10 @@ def describe_error(fault: PupilaError) -> str:
     ]
     lines = [f"<p class='pp-problem'>{escape(fault.problem)}.</p>"]
     lines += [f"<p>{escape('; '.join(facts))}.</p>"] if facts else []
-    lines += [f"<p>{escape(say('Try: {remedy}', remedy=fault.remedy))}</p>"] if fault.remedy else []
+    remedy = fault.remedy
+    if isinstance(fault, ServiceError) and fault.reason == "unauthenticated":
+        remedy = say("ask who runs this page for a valid token, --token-file FILE")
+    lines += [f"<p>{escape(say('Try: {remedy}', remedy=remedy))}</p>"] if remedy else []
     return f"<div class='pp-alert' role='alert'>{''.join(lines)}</div>"
 
 

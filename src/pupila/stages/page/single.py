@@ -26,6 +26,7 @@ class Shown:
     upload: Upload
     picture: Picture
     task: str
+    classes: tuple[str, ...]  # of its model
     key: str  # that no other image has
     image_id: str | None = None  # under which the service remembers it
     request_id: str = ""  # of the latest prediction
@@ -47,8 +48,8 @@ def open_image(connection: Connection, upload: Upload, limits: ImageLimits) -> S
     Raises:
         PupilaError: the service does not respond, or the file is no image.
     """
-    task = connection.info().task
-    find_view(task)
+    info = connection.info()
+    find_view(info.task)
     try:
         picture = draw_picture(upload.data, limits)
     except ImageFault as fault:
@@ -60,7 +61,7 @@ def open_image(connection: Connection, upload: Upload, limits: ImageLimits) -> S
         raise PupilaError(
             say("No memory for {name} now", name=upload.name), remedy=say("try again soon")
         ) from lack
-    return Shown(upload, picture, task, secrets.token_hex(8))
+    return Shown(upload, picture, info.task, tuple(info.classes), secrets.token_hex(8))
 
 
 def takes_prompts(shown: Shown) -> bool:

@@ -4,11 +4,12 @@ from pydantic import Field
 
 from pupila.artifacts.web.app import Request
 from pupila.artifacts.web.image_request import PNG, Options
+from pupila.artifacts.web.limits import MOST_GROUP
 from pupila.artifacts.web.refusals import Refusal
 from pupila.core.messages import mark, say
 
 GROUP = Field(
-    default="", max_length=200,
+    default="", max_length=MOST_GROUP,
     description=mark("name of the related images that these belong to, such as of one product, for the log"),
 )  # fmt: skip
 

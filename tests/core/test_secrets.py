@@ -38,7 +38,7 @@ def test_both_at_once_are_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(None, "Can't read {path}: found No such file"), (b" \n", "No secret in {path}: found an empty file"),
+    [(None, "Can't read {path}: found no such file"), (b" \n", "No secret in {path}: found an empty file"),
      (b"open sesame\xff", "No secret in {path}: found bytes that are no text"),
      (b"a" * 65_537, "No secret in {path}: found more than 65536 bytes")],
 )  # fmt: skip

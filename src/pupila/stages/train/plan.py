@@ -26,6 +26,7 @@ from pupila.stages.train.planning.multilabel import MULTILABEL_PLANNER
 from pupila.stages.train.planning.planner import Needs, TaskPlanner, unfrozen_blocks
 from pupila.stages.train.planning.prompt import PROMPT_PLANNER
 from pupila.stages.train.planning.segment import SEGMENT_PLANNER
+from pupila.stages.train.reference import settle_share
 from pupila.stages.train.settings import TrainPlan, TrainSettings, conflicting_settings, skips_training
 
 PLANNERS: dict[str, TaskPlanner] = {
@@ -55,7 +56,7 @@ def decide(settings: TrainSettings, data: Dataset, splits: SplitFile, network: N
     """
     _check_network(settings, network)
     planner, model = PLANNERS[task], TASK_MODELS[task].plan
-    reasons: dict[str, str] = {}
+    settings, reasons = settle_share(settings, data, splits, task)
 
     def auto(name: str, value: Any, reason: str) -> Any:
         given = getattr(settings, name)

@@ -25,7 +25,6 @@ from pupila.core.vocabulary import TRAIN
 from pupila.imaging.images.appearance import measure_appearance
 from pupila.imaging.images.decode import Array, ImageFault
 from pupila.imaging.masks.codec import decode_png
-from pupila.stages.train.plan import list_folds
 from pupila.stages.train.settings import TrainPlan, skips_training
 from pupila.statistics.drift.observations import Observations, stack_observations
 from pupila.statistics.stratified_order import order_groups
@@ -63,7 +62,7 @@ def settle_share(settings: Any, data: Dataset, splits: SplitFile, task: str) -> 
 def _decide_share(settings: Any, data: Dataset, splits: SplitFile, task: str) -> tuple[float, str]:
     if TASKS[task].takes_prompts:
         return 0.0, say("predictions for prompts are not monitored")
-    if list_folds(splits):
+    if any(a.fold is not None for a in splits.images):
         return 0.0, say("the out-of-fold predictions are the reference")
     if skips_training(settings):
         return 0.0, say("nothing is trained: all training images are the reference")
@@ -112,8 +111,8 @@ def describe_left_out(splits: SplitFile) -> str:
 
 
 def _training_rows(data: Dataset, splits: SplitFile) -> list[int]:
-    targets = data.images["target"].to_list()
-    return [row for row, a in enumerate(splits.images) if a.split == TRAIN and targets[row] is not None]
+    unlabelled = {row for row, target in enumerate(data.images["target"]) if target is None}
+    return [row for row, a in enumerate(splits.images) if a.split == TRAIN and row not in unlabelled]
 
 
 def pick_rows(

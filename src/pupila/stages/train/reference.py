@@ -193,22 +193,25 @@ def _make_measure(
 ) -> Callable[[int, bytes], Observations | None]:
     """What measures one image; the embedding is not projected yet."""
     task, nothing = TASKS[info.task], np.full((1, len(info.classes)), np.nan)
+    embeds = picked.has_embeddings and EMBEDDING in session.outputs
+    names = [LOGITS] * (picked.outputs is None) + [EMBEDDING] * embeds
 
-    def run(image: PreprocessedImage, name: str) -> Array:
+    def run(image: PreprocessedImage) -> dict[str, Array]:
         step = 1 if info.preprocessing.view == "tile" else len(image.inputs)
-        return np.concatenate([
-            session.run(image.inputs[at : at + step], outputs=[name])[0] for at in range(0, len(image.inputs), step)
-        ])  # fmt: skip
+        parts = [
+            session.run(image.inputs[at : at + step], outputs=names)
+            for at in range(0, len(image.inputs), step)
+        ]
+        return {name: np.concatenate(own) for name, own in zip(names, zip(*parts, strict=True), strict=True)}
 
-    def predict(row: int, image: PreprocessedImage) -> tuple[float, Array]:
-        if picked.outputs is None:
-            logits = run(image, LOGITS)
-        elif row not in picked.outputs:
-            return np.nan, nothing
-        elif isinstance(output := picked.outputs[row], bytes):
-            counts = np.bincount(decode_png(output).ravel(), minlength=256)[: len(info.classes)]
-            return np.nan, counts[None] / max(1, counts.sum())
-        else:
+    def predict(row: int, image: PreprocessedImage, logits: Array | None) -> tuple[float, Array]:
+        if logits is None:
+            output = None if picked.outputs is None else picked.outputs.get(row)
+            if output is None:
+                return np.nan, nothing
+            if isinstance(output, bytes):
+                counts = np.bincount(decode_png(output).ravel(), minlength=256)[: len(info.classes)]
+                return np.nan, counts[None] / max(1, counts.sum())
             logits = np.asarray(output)[None]
         prediction = task.predict(logits, image, info)
         outputs = RECORDED[info.task].outputs(prediction)
@@ -219,11 +222,12 @@ def _make_measure(
             image = preprocess_bytes(content, task, info.preprocessing)
         except ImageFault:  # it was left out of the training, too, in words
             return None
-        confidence, outputs = predict(row, image)
+        arrays = run(image) if names else {}
+        confidence, outputs = predict(row, image, arrays.get(LOGITS))
         brightness, sharpness = measure_appearance(image.inputs, info.preprocessing)
         embedding = np.zeros((1, 0))
-        if picked.has_embeddings and EMBEDDING in session.outputs:
-            embedding = average_features(run(image, EMBEDDING))[None].astype(np.float64)
+        if embeds:
+            embedding = average_features(arrays[EMBEDDING])[None].astype(np.float64)
         return Observations(
             np.array([confidence]), np.array([brightness]), np.array([sharpness]), embedding, outputs
         )

@@ -296,7 +296,7 @@ def test_a_monitor_that_fails_stops_neither_service_nor_log(
     log.start(broken := Broken())
     image = predictor.preprocess(encoded(plain(9, 0, 0)))
     (prediction,) = predictor.predict_batch([image])
-    trace = ImageTrace(RequestNote("r", "", time.perf_counter()), 0, "a", None, 8, 8, None)
+    trace = ImageTrace(RequestNote("r", "", time.perf_counter()), "a", None, 8, 8, None)
     for _ in range(3):
         log.write(trace, prediction, read_bundle(bundle.folder))
     log.close()
@@ -329,7 +329,7 @@ def test_images_that_wait_take_little_memory(tmp_path: Path, monkeypatch: pytest
     note = RequestNote("r", "", time.perf_counter())
     for number in range(5):  # before anything is stored
         content = partial(bytes, [number] * 300)
-        recorded.write(ImageTrace(note, number, f"{number:064x}", content, 8, 8, None), prediction, bundle)
+        recorded.write(ImageTrace(note, f"{number:064x}", content, 8, 8, None), prediction, bundle)
     recorded.start(Broken())
     recorded.close()
     assert [bool(record.file) for record in read(log)] == [True, True, True, False, False]

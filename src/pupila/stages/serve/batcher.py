@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
@@ -38,7 +38,7 @@ from pupila.tasks.task import PreprocessedImage
 
 Result = TypeVar("Result")
 Delivery = tuple[asyncio.Future[Prediction], Prediction | Exception]
-MakeTrace = Callable[[Read, PreprocessedImage, Preprocessing], ImageTrace | None]
+MakeTrace = Callable[[bytes, PreprocessedImage, Preprocessing], ImageTrace | None]
 STAGES = ("read", "decode", "wait", "model", "respond")
 
 
@@ -127,7 +127,8 @@ class Batcher:
         """
         predictor = predictor or self.predictor
         work = (
-            self._predict_one(read, predictor, self._make_trace(note, n)) for n, read in enumerate(images)
+            self._predict_one(read, predictor, self._make_trace(note, n, read))
+            for n, read in enumerate(images)
         )
         return await asyncio.gather(*work, return_exceptions=True)
 
@@ -158,15 +159,17 @@ class Batcher:
         with self.explanations.reserve():
             for number, read in enumerate(images):
                 alone = self.queue.open == 1
-                started = _Started(predictor, read, time.perf_counter(), self._make_trace(note, number))
+                started = _Started(predictor, read, time.perf_counter(), self._make_trace(note, number, read))
                 explain = partial(self._explain, started, select, alone)
                 work = loop.run_in_executor(self._threads, explain)
                 explained += await asyncio.gather(work, return_exceptions=True)
         return explained
 
-    def _make_trace(self, note: RequestNote | None, item: int) -> MakeTrace | None:
+    def _make_trace(self, note: RequestNote | None, item: int, read: Read) -> MakeTrace | None:
         """What makes the trace of an image for the log."""
-        return None if self.log is None or note is None else partial(self.log.trace, note, item)
+        if self.log is None or note is None:
+            return None
+        return partial(self.log.trace, replace(note, item=item), read)
 
     async def _predict_one(self, read: Read, predictor: Predictor, trace: MakeTrace | None) -> Prediction:
         loop = asyncio.get_running_loop()
@@ -187,8 +190,9 @@ class Batcher:
         """In a thread."""
         waited, predictor = time.perf_counter() - started.start, started.predictor
         with self.metrics.stages["decode"].time(), refuse_no_memory():
-            image = predictor.preprocess(started.read())
-        trace = started.trace and started.trace(started.read, image, predictor.info.preprocessing)
+            content = started.read()
+            image = predictor.preprocess(content)
+        trace = started.trace and started.trace(content, image, predictor.info.preprocessing)
         return _Ready(image, waited, trace)
 
     def _explain(self, started: _Started, select: SelectClasses, all_cores: bool) -> ExplainedPrediction:

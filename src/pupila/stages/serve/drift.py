@@ -86,8 +86,9 @@ class LiveMonitor:
     def start(self, ending: threading.Event) -> None:
         """Take in what the log has of the current model; in the thread of the log."""
         self._ending = ending
-        current = self._current()
-        self._logged = frozenset(self._replay(_watch(current, self._every)))
+        watched = _watch(self._current(), self._every)
+        self._logged = frozenset(self._replay(watched))
+        self._watched[watched.bundle.hash] = watched
         self._reading = False
 
     def add(self, record: PredictionRecord, bundle: Bundle) -> None:
@@ -147,7 +148,6 @@ class LiveMonitor:
                     watched.add(record)
                 if self._ending.is_set():
                     break
-        self._watched[watched.bundle.hash] = watched
         return versions
 
 

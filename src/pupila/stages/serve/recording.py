@@ -54,11 +54,12 @@ class Monitor(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RequestNote:
-    """What the log says of a request."""
+    """What the log says of a request, and of which of its images."""
 
     request_id: str
     group: str  # of related images, as the client names it; empty: none
     start: float  # of the clock, seconds
+    item: int = 0  # number of the image in the request
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,6 @@ class ImageTrace:
     """What the log says of an image, whatever is predicted for it."""
 
     note: RequestNote
-    item: int  # number of the image in its request
     sha256: str
     read: Read | None  # the bytes of the file, while the request is open; None: it is not stored
     height: int  # of the upright image, pixels
@@ -103,14 +103,22 @@ class PredictionLog:
         self._thread.start()
 
     def trace(
-        self, note: RequestNote, item: int, read: Read, image: PreprocessedImage, spec: Preprocessing
+        self, note: RequestNote, read: Read, content: bytes, image: PreprocessedImage, spec: Preprocessing
     ) -> ImageTrace | None:
-        """What is known of an image that waits for the model, in a thread; None: that failed."""
+        """What is known of an image that waits for the model, in a thread; None: that failed.
+
+        Args:
+            note: of its request.
+            read: gives the content again, once it is stored.
+            content: of the file.
+            image: made of it.
+            spec: how that was preprocessed.
+        """
         try:
-            digest = sha256(read())
+            digest = sha256(content)
             stored = read if self.stores(digest) else None
             appearance = measure_appearance(image.inputs, spec)
-            return ImageTrace(note, item, digest, stored, image.height, image.width, appearance)
+            return ImageTrace(note, digest, stored, image.height, image.width, appearance)
         except Exception:  # noqa: BLE001 -- whatever fails, the request gets its response
             self._report_failure()
             return None
@@ -217,7 +225,7 @@ def _make_record(trace: ImageTrace, prediction: Any, bundle: Bundle) -> dict[str
     brightness, sharpness = map(to_digits, trace.appearance) if trace.appearance else (None, None)
     return {
         "time": datetime.now(UTC).isoformat(timespec="milliseconds"), "request_id": note.request_id,
-        "item": trace.item, "model_version": bundle.hash, "image": trace.sha256, "width": trace.width,
+        "item": note.item, "model_version": bundle.hash, "image": trace.sha256, "width": trace.width,
         "height": trace.height, "group": note.group, "predicted": list(read.classes(prediction)),
         "outputs": {name: to_digits(value) for name, value in read.outputs(prediction).items()},
         "confidence": to_digits(prediction.confidence), "abstained": prediction.abstained, "brightness": brightness,

@@ -134,7 +134,7 @@ def _record(log: PredictionLog, note: RequestNote, prompted: _Prompted) -> None:
     height, width = prompted.prediction.mask.shape
     stored = prompted.images and log.stores(prompted.image_id)
     read = prompted.images[0].read if stored else None
-    trace = ImageTrace(note, 0, prompted.image_id, read, height, width, None)
+    trace = ImageTrace(note, prompted.image_id, read, height, width, None)
     log.write(trace, prompted.prediction, prompted.model.bundle)
 
 

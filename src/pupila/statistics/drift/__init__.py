@@ -1,1 +1,1 @@
-"""Whether what a model is asked for still looks like its reference."""
+"""Whether the images that a model predicts still look like its reference."""

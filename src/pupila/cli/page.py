@@ -13,7 +13,7 @@ HELP = mark(
     "Open a page on a running service: one image, many images, the model and its state, in a browser."
 )
 LOGIN = mark(
-    "Add a name to the logins of a page, or change its password, which is asked for or read from a pipe."
+    "Add a name to the logins of a page, or change its password, typed at a prompt or read from a pipe."
 )
 
 

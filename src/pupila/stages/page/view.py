@@ -30,7 +30,7 @@ class TaskView:
         class_names: the classes under which a summary counts a prediction's value.
         text: a prediction's value on one line of a table.
         mask: (H, W) uint8 class indices, and the number of classes; None: the prediction has none.
-        explains: whether heat maps may be asked for.
+        explains: whether the service draws heat maps.
         feedback: what a person may give as the right label.
     """
 

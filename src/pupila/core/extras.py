@@ -30,6 +30,7 @@ EXTRA_OF = {
     "optuna": "sweep",
     "torch_pruning": "compress",
     "gradio": "ui",
+    **dict.fromkeys(("boto3", "cfnlint", "moto"), "deploy"),
     **dict.fromkeys(("mlflow", "tensorboard", "wandb"), "track"),
 }  # fmt: skip
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pupila.core.version import __version__
 
 _FACE = {
+    "check_deployment": "pupila.api.deploy",
     "collect": "pupila.api.collect",
     "compress": "pupila.api.compress",
     "convert": "pupila.api.convert",
@@ -25,6 +26,7 @@ _FACE = {
     "predict": "pupila.api.predict",
     "predict_files": "pupila.api.predict",
     "registry": "pupila.api.registry",
+    "render_deployment": "pupila.api.deploy",
     "replay_table": "pupila.experiments.replay.replay",
     "restore_data": "pupila.api.versions",
     "serve": "pupila.api.serve",
@@ -44,9 +46,10 @@ _FACE = {
 
 __all__ = [
     "AsyncClient", "Client", "PredictionFiles", "PupilaError", "ServiceError", "ServiceUnreachable",
-    "__version__", "collect", "compress", "convert", "diff_data", "doctor",
-    "evaluate", "explain", "explore", "label", "list_versions", "load", "monitor", "open", "predict", "predict_files",
-    "registry", "replay_table", "restore_data", "serve", "snapshot_data", "split", "sweep", "tokens", "track", "train",
+    "__version__", "check_deployment", "collect", "compress", "convert", "diff_data", "doctor", "evaluate",
+    "explain", "explore", "label", "list_versions", "load", "monitor", "open", "predict", "predict_files",
+    "registry", "render_deployment", "replay_table", "restore_data", "serve", "snapshot_data", "split", "sweep",
+    "tokens", "track", "train",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
@@ -54,6 +57,7 @@ if TYPE_CHECKING:
     from pupila.api.collect import collect
     from pupila.api.compress import compress
     from pupila.api.convert import convert
+    from pupila.api.deploy import check_deployment, render_deployment
     from pupila.api.doctor import doctor
     from pupila.api.evaluate import evaluate
     from pupila.api.explain import explain

@@ -11,6 +11,7 @@ from pupila.cli import (
     compress,
     convert,
     data,
+    deploy,
     doctor,
     evaluate,
     explain,
@@ -89,6 +90,8 @@ app.command("serve", cls=Command, help=serve.HELP)(serve.serve)
 app.command("monitor", cls=Command, help=monitor.HELP)(monitor.monitor)
 app.command("page", cls=Command, help=page.HELP)(page.page)
 app.command("page login", cls=Command, help=page.LOGIN)(page.login)
+app.command("deploy render", cls=Command, help=deploy.RENDER)(deploy.render)
+app.command("deploy check", cls=Command, help=deploy.CHECK)(deploy.check)
 app.command("token new", cls=Command, help=token.NEW)(token.new)
 app.command("token rotate", cls=Command, help=token.ROTATE)(token.rotate)
 app.command("token revoke", cls=Command, help=token.REVOKE)(token.revoke)

@@ -17,7 +17,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "Data": ("open", "collect", "doctor", "explore", "label", "split", "convert",
              "snapshot_data", "list_versions", "diff_data", "restore_data"),
     "Models": ("train", "sweep", "replay_table", "track", "evaluate", "explain", "compress", "load", "predict",
-               "predict_files", "serve", "monitor", "tokens", "registry"),
+               "predict_files", "serve", "monitor", "tokens", "registry", "render_deployment", "check_deployment"),
     "Beside the face": ("experiments.sweep.preview", "api.split.plan_split", "api.train.make_plan", "api.train.preview",
                         "api.label.plan_labelling", "api.label.audit_labels", "api.label.review_suspects",
                         "api.label.review_queue",
@@ -29,6 +29,7 @@ HOMES = {
     "predict_files": "api.predict",
     "sweep": "experiments.sweep",
     "replay_table": "experiments.replay.replay",
+    **dict.fromkeys(("render_deployment", "check_deployment"), "api.deploy"),
     **dict.fromkeys(("snapshot_data", "list_versions", "diff_data", "restore_data"), "api.versions"),
 }
 # What the functions give -> its module and class.
@@ -38,6 +39,7 @@ RESULTS = (
     "stages.train.run.TrainedRun", "artifacts.bundle.folder.Bundle",
     "stages.evaluate.run.EvaluationOutput", "api.explain.Explanations", "api.explain.ExplainedPrediction",
     "api.compress.CompressionResult", "api.monitor.MonitorResult",
+    "api.deploy.RenderedDeployment", "api.deploy.CheckedDeployment",
     "api.load.Model", "api.predictions.Predictions",
     "api.predictions.Prediction", "api.predict.PredictionFiles", "api.predict.WrittenPredictions", "api.serve.Service",
     "api.tokens.TokenList", "api.tokens.IssuedToken", "api.tokens.ServiceToken",

@@ -44,6 +44,12 @@ def _data_diff() -> Any:
     return VersionDiff
 
 
+def _deploy() -> Any:
+    from pupila.stages.deploy.record import DeployRecord
+
+    return DeployRecord
+
+
 def _drift() -> Any:
     from pupila.artifacts.report.drift import DriftReport
 
@@ -140,6 +146,7 @@ SCHEMAS: dict[str, Callable[[], Any]] = {
     "bundle": _bundle,
     "compress": _compress,
     "data-diff": _data_diff,
+    "deploy": _deploy,
     "drift": _drift,
     "explain": _explain,
     "feedback": _feedback,

@@ -24,7 +24,9 @@ PREDICTIONS = CloudWatchMetric("Predictions", "Count", "predicted images")
 ABSTENTIONS = CloudWatchMetric("Abstentions", "Count", "predicted images whose confidence was too low")
 INVALID_IMAGES = CloudWatchMetric("InvalidImages", "Count", "images that could not be predicted")
 QUEUE_IMAGES = CloudWatchMetric("QueueImages", "Count", "images in the queue")
-READY = CloudWatchMetric("Ready", "Count", "1 where /health/ready is a 200, else 0; written as long as it lives")
+READY = CloudWatchMetric(
+    "Ready", "Count", "1 where /health/ready is a 200, else 0; written as long as it lives"
+)
 SWAP_FAILED = CloudWatchMetric("SwapFailed", "Count", "1: the bundle that should be served was refused")
 DRIFT_ALARM = CloudWatchMetric("DriftAlarm", "Count", "1: the images no longer look like the reference")
 DRIFT_EVIDENCE = CloudWatchMetric("DriftEvidence", "None", "evidence of drift; alarm from its limit on")

@@ -1,1 +1,1 @@
-"""Deploy: the files that put a bundle behind an address, rendered for a person to read, and checks of them."""
+"""Deploy: the files that put a bundle behind an address, rendered to be read, and checks of them."""

@@ -1,8 +1,14 @@
 """What is deployed."""
 
+import re
 from dataclasses import dataclass
 
 from pupila.artifacts.bundle.schema import BundleInfo
+from pupila.core.errors import PupilaError
+from pupila.core.messages import say
+
+_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+_LONGEST = 24  # characters: a load balancer's name has 32, and takes a suffix
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,4 +20,29 @@ class Deployment:
     sha256: str  # hash of the bundle at the time of rendering
     info: BundleInfo
     version: str  # of Pupila
-    metrics_log: str  # JSON lines that a service of this bundle wrote: its metrics in the format of CloudWatch
+    metrics_log: (
+        str  # JSON lines that a service of this bundle wrote: its metrics in the format of CloudWatch
+    )
+    folder: str = ""  # of the bundle on this machine's disk; empty: it lies in a store
+
+
+def check_service_name(name: str) -> str:
+    """The name of a service.
+
+    Raises:
+        PupilaError: a name that AWS, Docker or DNS refuses.
+    """
+    if _NAME.fullmatch(name) and len(name) <= _LONGEST:
+        return name
+    raise PupilaError(
+        say("Invalid name of a service"), actual=f"'{name}'",
+        expected=say("at most {most} small letters, digits and single hyphens, first a letter", most=_LONGEST),
+        remedy="--name octagons",
+    )  # fmt: skip
+
+
+def suggest_service_name(text: str) -> str:
+    """A name of a service that resembles the text."""
+    words = re.findall(r"[a-z0-9]+", text.lower())
+    name = "-".join(words).lstrip("0123456789-")[:_LONGEST].rstrip("-")
+    return name or "pupila"

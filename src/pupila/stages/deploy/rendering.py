@@ -1,6 +1,6 @@
-"""The files of each target, and how they are written into a folder without a loss."""
+"""The files of each target."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from pupila.stages.deploy import aws, aws_train, compose, docker, readme, workflow
 from pupila.stages.deploy.deployment import Deployment
@@ -13,11 +13,18 @@ TARGETS: dict[str, tuple[Renderer, ...]] = {
     "aws": (docker.render, compose.render, aws.render, workflow.render),
     "aws-train": (docker.render, aws_train.render),
 }
+METRICS_LOG = "metrics.jsonl"
 
 
-def render_files(deployment: Deployment, target: str) -> dict[str, bytes]:
-    """The files of a target, by their names below the folder."""
-    files: dict[str, bytes] = {}
+def render_files(deployment: Deployment, target: str, targets: Sequence[str]) -> dict[str, bytes]:
+    """The files of a target, by their names below the folder.
+
+    Args:
+        deployment: what is deployed.
+        target: the one to render.
+        targets: all that the folder has, for its README.
+    """
+    files = {METRICS_LOG: deployment.metrics_log.encode()}
     for render in TARGETS[target]:
         files |= render(deployment)
-    return files | readme.render(deployment, target)
+    return files | readme.render(deployment, targets)

@@ -346,6 +346,9 @@ class ServeOptions(TypedDict, total=False):
     log_folder: str | None
     """folder of access.jsonl and security.jsonl; -: both to the standard output; None: no access log, and refusals to
     the standard error [default: None]."""
+    emf: str | None
+    """name under which the metrics go to the standard output each minute, as JSON lines for CloudWatch; None: they do
+    not [default: None]."""
     log_bytes: int
     """maximum size of a log file, bytes; five older ones are beside it [default: 50000000]."""
     log_predictions: str | None

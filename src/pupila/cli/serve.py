@@ -39,8 +39,9 @@ def serve(
     def announce(scheme: str, taken: int) -> None:
         url = f"{scheme}://{shown}:{taken}"
         text = say("Serving at {url} (API: /docs). Ctrl-C stops the service.", url=url)
-        # With --log-folder - the standard output has JSON lines alone.
-        print(text, flush=True, file=sys.stderr if settings.get("log_folder") == STDOUT else sys.stdout)
+        # With --log-folder - and with --emf the standard output has JSON lines alone.
+        has_lines = settings.get("log_folder") == STDOUT or settings.get("emf") is not None
+        print(text, flush=True, file=sys.stderr if has_lines else sys.stdout)
 
     pinned = pin(name_registry(bundle, registry), sha256)
     serve_announced(pinned, host, port, announce, settings)

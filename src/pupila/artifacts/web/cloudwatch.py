@@ -19,7 +19,9 @@ class CloudWatchMetric:
 REQUESTS = CloudWatchMetric("Requests", "Count", "requests, health checks and scrapes excluded")
 SERVER_ERRORS = CloudWatchMetric("ServerErrors", "Count", "requests with a 5xx")
 CLIENT_ERRORS = CloudWatchMetric("ClientErrors", "Count", "requests with a 4xx")
-LATENCY = CloudWatchMetric("Latency", "Milliseconds", "of the requests for predictions, one value each")
+LATENCY = CloudWatchMetric(
+    "Latency", "Milliseconds", "of the requests for one image, refused ones excluded, one value each"
+)
 PREDICTIONS = CloudWatchMetric("Predictions", "Count", "predicted images")
 ABSTENTIONS = CloudWatchMetric("Abstentions", "Count", "predicted images whose confidence was too low")
 INVALID_IMAGES = CloudWatchMetric("InvalidImages", "Count", "images that could not be predicted")

@@ -1,6 +1,7 @@
-"""The logs of a service: every request in the access log, and every refused one in the security log."""
+"""The logs of a service: every request in the access log, every refused one in the security log, and its metrics."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,19 +36,22 @@ class ServiceLogs:
         folder: of `access.jsonl` and `security.jsonl`; `-`: both go to the standard output, each line with the name of
             its log; None: what is refused is reported beside the other messages, and nothing else.
         most_bytes: of one file.
+        metrics: whether records of metrics go to the standard output.
 
     Raises:
         PupilaError: the files can't be written.
     """
 
-    def __init__(self, folder: str | None, most_bytes: int) -> None:
+    def __init__(self, folder: str | None, most_bytes: int, metrics: bool = False) -> None:
         self._both = folder == STDOUT
-        self._access = self._security = None
+        self._access = self._security = self._metrics = None
         if folder == STDOUT:
             self._access = self._security = JsonLines(STDOUT, most_bytes)
         elif folder is not None:
             self._access = JsonLines(str(Path(folder) / ACCESS_FILE), most_bytes)
             self._security = JsonLines(str(Path(folder) / SECURITY_FILE), most_bytes)
+        if metrics:  # two writers of one pipe would mix their lines
+            self._metrics = self._access if self._both else JsonLines(STDOUT, most_bytes)
 
     def record(self, record: RequestRecord) -> None:
         """Write a request to the access log."""
@@ -65,13 +69,18 @@ class ServiceLogs:
             _log.warning(say("Refused: {method} {route} from {address}, {reason}", method=event.method,
                              route=event.route or "-", address=event.address, reason=event.reason))  # fmt: skip
 
+    def measure(self, fields: Mapping[str, Any]) -> None:
+        """Write a record of metrics."""
+        if self._metrics is not None:
+            self._metrics.write(self._name("metrics", fields))
+
     def close(self) -> None:
         """Write what waits, and end."""
-        for log in {self._access, self._security}:
+        for log in {self._access, self._security, self._metrics}:
             if log is not None:
                 log.close()
 
-    def _name(self, log: str, fields: dict[str, Any]) -> dict[str, Any]:
+    def _name(self, log: str, fields: Mapping[str, Any]) -> Mapping[str, Any]:
         return {"log": log, **fields} if self._both else fields
 
 

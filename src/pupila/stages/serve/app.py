@@ -15,6 +15,7 @@ from pupila.artifacts.bundle.schema import BundleInfo
 from pupila.artifacts.registry.watch import Watch
 from pupila.artifacts.web.app import App, make_app
 from pupila.artifacts.web.documentation import add_documentation
+from pupila.artifacts.web.emf import MetricsLog
 from pupila.artifacts.web.metrics import HttpMetrics, add_metrics
 from pupila.artifacts.web.scopes import needs
 from pupila.imaging.images.budget import set_decode_memory
@@ -33,6 +34,7 @@ from pupila.stages.serve.segment_routes import add_segment
 from pupila.stages.serve.settings import ServeSettings
 
 _PATIENCE = 10.0  # seconds that an image waits for memory before its request gets a 503
+_TIMED = ("/predict/single", "/segment")  # a batch takes as long as it has images
 
 
 class BundleDescription(BundleInfo):
@@ -102,10 +104,11 @@ def make_service(
     monitor = None if log is None else start_monitor(log, settings, lambda: worker.slot.current.bundle)
     registry = worker.metrics.registry
     follower = None if followed is None else Follower(followed.watch, worker, followed.number)
+    emf = None if settings.emf is None else MetricsLog(settings.emf, registry, gate.logs.measure, _TIMED)
 
     @asynccontextmanager
     async def lifespan(_: App) -> AsyncIterator[None]:
-        async with _poll(follower, settings.poll_seconds):
+        async with _poll(follower, settings.poll_seconds), _measure(emf):
             yield
         worker.close()
         for own in (log, feedback):
@@ -113,9 +116,10 @@ def make_service(
                 own.close()
         gate.logs.close()
 
+    listeners = (*gate.exposure.listeners, HttpMetrics(registry), *(() if emf is None else (emf.observe,)))
     app = make_app(
         f"Pupila: {bundle.info.architecture.name}", lifespan, settings.body_limits(), worker.queue.check,
-        replace(gate.exposure, listeners=(*gate.exposure.listeners, HttpMetrics(registry))),
+        replace(gate.exposure, listeners=listeners),
     )  # fmt: skip
     registry.register(StateCollector(app, worker, follower, monitor))
     routes.add(app, worker)
@@ -138,6 +142,19 @@ async def _poll(follower: Follower | None, seconds: float) -> AsyncIterator[None
     polling = asyncio.create_task(follower.run(seconds))
     yield
     polling.cancel()
+
+
+@asynccontextmanager
+async def _measure(emf: MetricsLog | None) -> AsyncIterator[None]:
+    """Within it the metrics are written, first at its beginning and last at its end."""
+    if emf is None:
+        yield
+        return
+    emf.report()
+    reporting = asyncio.create_task(emf.run())
+    yield
+    reporting.cancel()
+    emf.report()
 
 
 def _add_info(app: App, worker: Worker, takes_feedback: bool) -> None:

@@ -60,7 +60,7 @@ def open_gate(settings: ServeSettings, host: str) -> Gate:
                 "Tokens and images are sent unencrypted: give the service a certificate, or a proxy with TLS."
             )
         )
-    logs = ServiceLogs(settings.log_folder, settings.log_bytes)
+    logs = ServiceLogs(settings.log_folder, settings.log_bytes, metrics=settings.emf is not None)
     try:
         tokens = None if settings.tokens is None else TokenFile(settings.tokens, logs.report)
     except PupilaError:

@@ -1,5 +1,6 @@
 """The settings of the server."""
 
+import re
 from typing import Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator
@@ -7,6 +8,8 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_
 from pupila.artifacts.web.limits import BodyLimits, ConnectionLimits
 from pupila.core.messages import say
 from pupila.imaging.images.decode import ImageLimits
+
+_SERVICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,254}")
 
 
 class ServeSettings(ImageLimits):
@@ -89,6 +92,11 @@ class ServeSettings(ImageLimits):
         description="folder of access.jsonl and security.jsonl; -: both to the standard output; null: no access log, "
         "and refusals to the standard error",
     )
+    emf: str | None = Field(
+        default=None,
+        description="name under which the metrics go to the standard output each minute, as JSON lines for CloudWatch; "
+        "null: they do not",
+    )
     log_bytes: PositiveInt = Field(
         default=50_000_000, description="maximum size of a log file, bytes; five older ones are beside it"
     )
@@ -122,6 +130,14 @@ class ServeSettings(ImageLimits):
             raise ValueError(say("{n} processes; one serves with all cores (setting threads), and its queue and rates "
                                  "count all requests", n=workers))  # fmt: skip
         return workers
+
+    @field_validator("emf")
+    @classmethod
+    def _check_emf(cls, name: str | None) -> str | None:
+        if name is not None and not _SERVICE.fullmatch(name):
+            raise ValueError(say("{name}: CloudWatch takes 1 to 255 letters, digits and .-_ after a letter or digit",
+                                 name=repr(name)))  # fmt: skip
+        return name
 
     @field_validator("keep_images", mode="before")
     @classmethod

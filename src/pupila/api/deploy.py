@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pupila.artifacts.bundle.folder import Bundle
     from pupila.artifacts.run.source import PredictingSource
     from pupila.stages.deploy.checks.result import CheckResult
+    from pupila.stages.deploy.deployment import Deployment
 
 _PATIENCE = 60.0  # seconds for the service to start or to end
 
@@ -35,6 +36,7 @@ class RenderedDeployment(Displayed):
     target: str
     files: list[str]  # all that the target has
     changed: list[str]  # those that are new or other than before
+    notes: list[str]  # what was decided about the model
 
     def summary(self) -> Summary:
         """The folder, and the files."""
@@ -109,7 +111,7 @@ def render_deployment(
     from pupila.core.version import __version__
     from pupila.stages.deploy.deployment import Deployment, check_service_name, suggest_service_name
     from pupila.stages.deploy.record import DeployRecord, read_deploy_record, write_rendered
-    from pupila.stages.deploy.rendering import TARGETS, render_files
+    from pupila.stages.deploy.rendering import METRICS_LOG, TARGETS, render_files
 
     if target not in TARGETS:
         raise PupilaError(say("Unknown target"), actual=f"'{target}'", expected=", ".join(TARGETS))
@@ -121,9 +123,14 @@ def render_deployment(
     )
     bundle = source.bundle
     opened, local = _find_address(model, source)
-    deployment = Deployment(
-        service, opened, bundle.hash, bundle.info, __version__, _record_metrics(bundle, service), local
+    recorded = folder / METRICS_LOG
+    same = earlier is not None and (earlier.bundle, earlier.name, earlier.pupila) == (
+        bundle.hash,
+        service,
+        __version__,
     )
+    log = recorded.read_text("utf-8") if same and recorded.is_file() else _record_metrics(bundle, service)
+    deployment = Deployment(service, opened, bundle.hash, bundle.info, __version__, log, local)
     targets = [*(earlier.targets if earlier else []), target]
     targets = [each for each in TARGETS if each in targets]
     rendered = render_files(deployment, target, targets)
@@ -131,7 +138,9 @@ def render_deployment(
         pupila=__version__, name=service, model=str(model), bundle=bundle.hash, targets=targets, files={}
     )
     changed = write_rendered(folder, rendered, record, force)
-    return RenderedDeployment(str(folder), service, target, sorted(rendered), changed)
+    return RenderedDeployment(
+        str(folder), service, target, sorted(rendered), changed, _describe_model(model, deployment)
+    )
 
 
 @public
@@ -164,6 +173,21 @@ def _find_address(model: ModelInput, source: "PredictingSource") -> tuple[str, s
     return source.bundle.folder, ""
 
 
+def _describe_model(model: ModelInput, deployment: "Deployment") -> list[str]:
+    """Which model the service opens, in words."""
+    from pupila.artifacts.registry.names import is_reference
+
+    if deployment.model:
+        return [say("The service opens {model}.", model=deployment.model)]
+    notes = [say("The bundle {folder} lies on this disk: it is mounted, or copied to a store, by its hash.",
+                 folder=deployment.folder)]  # fmt: skip
+    if is_reference(model):
+        notes.append(
+            say("A registry on this disk can't be followed from elsewhere: the service keeps this version.")
+        )
+    return notes
+
+
 def _record_metrics(bundle: "Bundle", name: str) -> str:
     """What a service of the bundle writes for CloudWatch: it is started, gets images, and is stopped.
 
@@ -173,10 +197,11 @@ def _record_metrics(bundle: "Bundle", name: str) -> str:
     from pupila.artifacts.bundle.golden import golden_images
     from pupila.tasks import TASKS
 
-    route = "segment" if TASKS[bundle.info.task].takes_prompts else "predict/single"
+    prompts = TASKS[bundle.info.task].takes_prompts
+    route, prompt = ("segment", {"points": [[1, 1]]}) if prompts else ("predict/single", {})
     with tempfile.TemporaryDirectory() as log, _serve(bundle, name, log) as (url, process):
         for image in golden_images().values():
-            _post(f"{url}/{route}", {"image": base64.b64encode(image).decode(), "points": [[1, 1]]})
+            _post(f"{url}/{route}", {"image": base64.b64encode(image).decode(), **prompt})
         process.terminate()
         lines, _ = process.communicate(timeout=_PATIENCE)
     return "".join(line + "\n" for line in lines.splitlines() if '"_aws"' in line)

@@ -51,6 +51,8 @@ def render(
     changed = say_count("{n} of {all} files is new or changed (*).", "{n} of {all} files are new or changed (*).",
                         len(rendered.changed), all=len(rendered.files))  # fmt: skip
     print(say("{folder}: service {name}.", folder=rendered.folder, name=rendered.name), changed)
+    for note in rendered.notes:
+        print(note)
     print(say("Next: read {folder}/README.md, then pupila deploy check {folder}", folder=rendered.folder))
 
 

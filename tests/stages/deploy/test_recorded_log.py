@@ -1,0 +1,32 @@
+"""The log that is recorded for a deployment: what a real service of the bundle writes."""
+
+import json
+from pathlib import Path
+
+from tests.untrained import draw_network, write_network
+
+import pupila
+from pupila.artifacts.web.cloudwatch import DIMENSION, LATENCY, METRICS, NAMESPACE, PREDICTIONS, READY
+from pupila.learning.models.settings import ClassifierSettings
+
+
+def test_the_log_has_the_metrics_of_predictions(tmp_path: Path) -> None:
+    network = draw_network("classify", ClassifierSettings(weights="none", model="lenet"), 64)
+    write_network(tmp_path / "bundle", network)
+    rendered = pupila.render_deployment(
+        tmp_path / "bundle", target="docker", out=tmp_path / "deploy", name="ants"
+    )
+    assert "metrics.jsonl" in rendered.files and rendered.name == "ants"
+    records = [json.loads(line) for line in (tmp_path / "deploy/metrics.jsonl").read_text().splitlines()]
+    names = {metric["Name"] for record in records for each in record["_aws"]["CloudWatchMetrics"]
+             for metric in each["Metrics"]}  # fmt: skip
+    assert {LATENCY.name, PREDICTIONS.name, READY.name} <= names <= {metric.name for metric in METRICS}
+    assert sum(record[PREDICTIONS.name] for record in records if PREDICTIONS.name in record) == 7
+    assert {record[DIMENSION] for record in records} == {"ants"}
+    assert {each["Namespace"] for record in records for each in record["_aws"]["CloudWatchMetrics"]} == {
+        NAMESPACE
+    }
+    again = pupila.render_deployment(
+        tmp_path / "bundle", target="docker", out=tmp_path / "deploy", name="ants"
+    )
+    assert again.changed == []  # nothing is recorded twice

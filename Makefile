@@ -41,11 +41,18 @@ endif
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks $(NAMES)
 
-# The lock names no host: `uv pip compile` writes versions and hashes only.
+# The lock names no host: `uv pip compile` writes versions and hashes only. The images' locks are parts of it.
+LOCKS := src/pupila/stages/deploy/locks
+COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	-c requirements.lock
 lock: $(UV)
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 		--extra sam --extra geo --extra heif --extra openvino --extra client --extra collect --extra label --extra s3 --extra sweep --extra compress \
 		--extra ui --extra track --extra deploy --group dev pyproject.toml -o requirements.lock
+	$(COMPILE) --extra s3 pyproject.toml -o $(LOCKS)/api.txt
+	$(COMPILE) --extra ui pyproject.toml -o $(LOCKS)/page.txt
+	$(COMPILE) --extra train --extra s3 pyproject.toml -o $(LOCKS)/train.txt
+	echo 'cyclonedx-bom>=7.5' | $(COMPILE) - -o $(LOCKS)/builder.txt
 
 $(UV):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

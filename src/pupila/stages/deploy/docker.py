@@ -10,19 +10,27 @@ from pupila.stages.deploy.wheel import WHEEL_NAME, build_wheel
 BUILDER = "builder"  # the lock of what writes the bill of materials
 
 
+# Folders of which a service and a page run nothing: they are there, without bytecode.
+_UNUSED = (
+    "pygments", "pupila/demo", "pupila/experiments", "pupila/learning",
+    *(f"pupila/stages/{stage}" for stage in ("collect", "compress", "doctor", "evaluate", "explain", "explore", "label",
+                                             "track", "train")),
+)  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Image:
     """What one image has of its own."""
 
     title: str
-    run: str  # template of its last instructions
     trim: tuple[str, ...] = ()  # templates of the instructions that remove what it does not need
+    unused: tuple[str, ...] = ("pygments",)  # folders without bytecode
 
 
 IMAGES: dict[str, Image] = {
-    "api": Image("The service", "run-api.docker", ("trim.docker", "trim-aws.docker")),
-    "page": Image("The page on a service", "run-page.docker", ("trim.docker",)),
-    "train": Image("Training, with torch", "run-train.docker"),
+    "api": Image("The service", ("trim.docker", "trim-aws.docker"), _UNUSED),
+    "page": Image("The page on a service", ("trim.docker",), _UNUSED),
+    "train": Image("Training, with torch"),
 }
 
 
@@ -53,5 +61,5 @@ def _render_dockerfile(name: str, deployment: Deployment) -> str:
     return fill(
         "Dockerfile", title=image.title, image=name, file=f"Dockerfile.{name}", tag=name_image(name),
         version=deployment.version, wheel=WHEEL_NAME, trim="".join(fill(each) for each in image.trim),
-        run=fill(image.run),
+        unused="|".join(image.unused), run=fill(f"run-{name}.docker"),
     )  # fmt: skip

@@ -11,7 +11,7 @@ import signal
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -42,20 +42,27 @@ class Container:
     """A running container."""
 
     image: Image
-    process: "subprocess.Popen[str]"
-    environment: Mapping[str, str] = field(default_factory=dict)
+    process: "subprocess.Popen[bytes]"
+    environment: Mapping[str, str]
+    output: Path  # of both its streams
 
-    def run(self, *command: str) -> "subprocess.CompletedProcess[str]":
+    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
         """Run another command in it, as its user."""
         inside = self.image.command(list(command), self.environment)
-        enter = ["nsenter", f"--target={self._find_first_process()}", *_NAMESPACES, "--root", "--", *inside]
+        enter = ["nsenter", f"--target={self.find_first_process()}", *_NAMESPACES, "--root", "--", *inside]
         return subprocess.run(enter, capture_output=True, text=True, timeout=120)
 
-    def is_healthy(self) -> bool:
-        """The result of the image's health check."""
+    def is_healthy(self, port: int) -> bool:
+        """The result of the image's health check, with another port than the image's."""
         kind, *command = self.image.config["Healthcheck"]["Test"]
         assert kind == "CMD"
-        return self.run(*command).returncode == 0
+        (exposed,) = (each.partition("/")[0] for each in self.image.config["ExposedPorts"])
+        return self.run(*(part.replace(exposed, str(port)) for part in command)).returncode == 0
+
+    def wait_until_healthy(self, port: int) -> None:
+        """Until its health check passes; the test fails where it ends before."""
+        while not self.is_healthy(port):
+            assert self.process.poll() is None, self.output.read_text()
 
     def stop(self) -> int:
         """Send the image's stop signal, as `docker stop` does; the exit code."""
@@ -64,9 +71,9 @@ class Container:
 
     def send_stop_signal(self) -> None:
         signal_number = signal.Signals[self.image.config.get("StopSignal") or "SIGTERM"]
-        subprocess.run(["kill", f"-{signal_number.value}", self._find_first_process()], check=True)
+        subprocess.run(["kill", f"-{signal_number.value}", self.find_first_process()], check=True)
 
-    def _find_first_process(self) -> str:
+    def find_first_process(self) -> str:
         """The id of its process 1 on this machine."""
         parent = self.process.pid
         return Path(f"/proc/{parent}/task/{parent}/children").read_text().split()[0]
@@ -74,13 +81,14 @@ class Container:
 
 @contextmanager
 def start(
-    image: Image, *arguments: str, volumes: Mapping[str, Path] | None = None,
+    image: Image, output: Path, *arguments: str, volumes: Mapping[str, Path] | None = None,
     environment: Mapping[str, str] | None = None, entrypoint: list[str] | None = None,
 ) -> Iterator[Container]:  # fmt: skip
     """A container of the image; it is killed at the end, if it still runs.
 
     Args:
         image: whose entrypoint is started.
+        output: file of what it prints.
         *arguments: of the entrypoint.
         volumes: by their folders in the container; those that the image declares can be written to.
         environment: more of it.
@@ -90,17 +98,15 @@ def start(
         (image.root / folder.lstrip("/")).mkdir(parents=True, exist_ok=True)
     command = image.command([*(entrypoint or image.config["Entrypoint"]), *arguments], environment or {})
     script = "\n".join([*_mount(image, volumes or {}), f"exec chroot {image.root} {shlex.join(command)}"])
-    process = subprocess.Popen(
-        ["unshare", *_NAMESPACES, "--fork", "--kill-child", "sh", "-ec", script],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
+    with output.open("wb") as log:
+        process = subprocess.Popen(
+            ["unshare", *_NAMESPACES, "--fork", "--kill-child", "sh", "-ec", script], stdout=log, stderr=log
+        )
     try:
-        yield Container(image, process, environment or {})
+        yield Container(image, process, environment or {}, output)
     finally:
         process.kill()
         process.wait()
-        assert process.stdout is not None
-        process.stdout.close()
 
 
 def _mount(image: Image, volumes: Mapping[str, Path]) -> Iterator[str]:

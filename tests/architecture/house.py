@@ -102,7 +102,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "usearch": ("imaging/duplicates",),
     "uvicorn": ("artifacts/web",),
     "wandb": ("stages/track",),
-    "yaml": ("core/settings", "cli"),  # cli reads --config as flags are read
+    "yaml": ("core/settings", "cli", "stages/deploy"),  # cli reads --config as flags are read
 }  # fmt: skip
 
 # Requirements that no file of ours imports -> why they are required all the same.

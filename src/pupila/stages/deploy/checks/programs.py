@@ -15,17 +15,19 @@ def find_program(name: str) -> str | None:
 
 
 def run_program(command: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:
-    """The result of a program that reports faults with its exit status.
+    """The result of a program that reports faults on its standard output.
 
     Args:
         command: program and arguments.
         folder: the program starts in it.
 
-    Raises:
-        OSError: the program can't be started.
-        subprocess.TimeoutExpired: it does not end.
+    Returns:
+        Its output; of one that can't be started, or does not end, the standard error says so and the output is empty.
     """
-    return subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, encoding="utf-8", timeout=_SECONDS, check=False,
-        stdin=subprocess.DEVNULL,
-    )  # fmt: skip
+    try:
+        return subprocess.run(
+            command, cwd=folder, capture_output=True, text=True, encoding="utf-8", timeout=_SECONDS, check=False,
+            stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired) as fault:
+        return subprocess.CompletedProcess(command, 1, "", str(fault))

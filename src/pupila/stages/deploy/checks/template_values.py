@@ -8,6 +8,16 @@ from pupila.stages.deploy.checks.yaml_text import LinedDict
 _VARIABLE = re.compile(r"\$\{(!?)([\w.:]+)\}")
 
 
+def as_dict(value: Any) -> dict[str, Any]:
+    """A mapping as it is; nothing in place of another value, whose form cfn-lint reports."""
+    return value if isinstance(value, dict) else {}
+
+
+def list_dicts(value: Any) -> list[dict[str, Any]]:
+    """The mappings of a list."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
 class TemplateValues:
     """Resolves references to the defaults of parameters; others stay as `${Name}`, the same text wherever they occur.
 
@@ -16,15 +26,11 @@ class TemplateValues:
     """
 
     def __init__(self, template: LinedDict) -> None:
-        given = template.get("Parameters")
-        parameters = given if isinstance(given, dict) else {}
+        parameters = as_dict(template.get("Parameters"))
         self._defaults = {
-            name: each["Default"]
-            for name, each in parameters.items()
-            if isinstance(each, dict) and "Default" in each
+            name: each["Default"] for name, each in parameters.items() if "Default" in as_dict(each)
         }
-        conditions = template.get("Conditions")
-        self._conditions = conditions if isinstance(conditions, dict) else {}
+        self._conditions = as_dict(template.get("Conditions"))
 
     def resolve(self, value: Any) -> Any:
         """The value without references, at any depth of lists and mappings."""
@@ -34,7 +40,7 @@ class TemplateValues:
             return value
         if len(value) == 1:
             ((key, argument),) = value.items()
-            if key == "Ref":
+            if key == "Ref" and isinstance(argument, str):
                 return self._defaults.get(argument, f"${{{argument}}}")
             if key == "Fn::GetAtt":
                 parts = argument if isinstance(argument, list) else [argument]
@@ -48,23 +54,34 @@ class TemplateValues:
         return {key: self.resolve(item) for key, item in value.items()}
 
     def holds(self, condition: Any) -> bool:
-        """Whether a condition holds with the defaults; one that is not known does."""
+        """Whether a condition holds with the defaults, or may hold with other values of empty parameters."""
+        return self._decide(condition) is not False
+
+    def _decide(self, condition: Any) -> bool | None:
+        """Whether it holds; None: an empty parameter, which somebody fills in, or what exists later decides."""
         if isinstance(condition, str):
-            return condition not in self._conditions or self.holds(self._conditions[condition])
-        if not isinstance(condition, dict) or len(condition) != 1:
-            return True
-        ((key, argument),) = condition.items()
+            return self._decide(self._conditions.get(condition))
+        key, argument = next(iter(as_dict(condition).items()), ("", None))
+        if key == "Condition":
+            return self._decide(argument)
+        if not isinstance(argument, list):
+            return None
         if key == "Fn::Equals":
-            left, right = (str(self.resolve(side)) for side in argument)
-            return left == right or "${" in left + right
+            values = [self.resolve(side) for side in argument]
+            is_open = any("${" in str(value) or (value == "" and isinstance(side, dict))
+                          for side, value in zip(argument, values, strict=True))  # fmt: skip
+            return None if is_open else len({str(value) for value in values}) == 1
+        decided = [self._decide(each) for each in argument]
         if key == "Fn::Not":
-            return not self.holds(argument[0])
-        if key in ("Fn::And", "Fn::Or"):
-            return (all if key == "Fn::And" else any)(self.holds(each) for each in argument)
-        return self.holds(argument) if key == "Condition" else True
+            return None if decided == [None] else decided == [False]
+        decisive = key == "Fn::Or"  # one of them is enough
+        if decisive in decided:
+            return decisive
+        return None if None in decided else not decisive
 
     def _substitute(self, argument: Any) -> str:
-        text, own = argument if isinstance(argument, list) else (argument, {})
+        pair = isinstance(argument, list) and len(argument) == 2
+        text, own = (argument[0], as_dict(argument[1])) if pair else (argument, {})
 
         def replace(match: re.Match[str]) -> str:
             if match[1]:  # ${!Name} is the text ${Name}

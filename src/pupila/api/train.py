@@ -2,7 +2,8 @@
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
     from pupila.artifacts.dataset.manifest import Dataset
     from pupila.artifacts.dataset.splits import SplitFile
     from pupila.artifacts.run.log import LogCallback, LogLine
+    from pupila.artifacts.run.plan import PlanFile, RunPlan
     from pupila.stages.train.clock import CommandClock
+    from pupila.stages.train.config import TrainConfig
     from pupila.stages.train.run import TrainedRun
     from pupila.stages.train.settings import TrainPlan
 
@@ -33,6 +36,7 @@ def train(
     resume: bool = False,
     tell: "LogCallback | None" = None,
     track: str | None = None,
+    mirror: Path | None = None,
     **settings: Unpack[TrainOptions],
 ) -> "TrainedRun":
     """Train a model and write its run folder with the bundle; data without a split are split first.
@@ -43,11 +47,14 @@ def train(
         resume: resume the run in `out`, which must be there.
         tell: called with each line of the log and each note; None: the notes are printed (data, split, model, time).
         track: where to follow the training, as `to` of `pupila.track`; a tracker that fails is a note, and no error.
+        mirror: where to copy the run in `out`, a folder or a prefix of a store, after each epoch and at the end; the run
+            in `out` is resumed, or that of the mirror where `out` has none. A mirror that fails is a note.
         settings: of the training; `folds` for data without a split; and `bands`, `low` and `high` for TIFFs, where the
             data are not open yet.
 
     Raises:
-        PupilaError: see `pupila.stages.train.run.TrainingRun`; there is no run to resume, or no such tracker.
+        PupilaError: see `pupila.stages.train.run.TrainingRun`; there is no run to resume, or no such tracker; or the
+            mirror has another run.
     """
     if tell is not None and not callable(tell):
         raise PupilaError(
@@ -56,7 +63,7 @@ def train(
         )  # fmt: skip
     from pupila.stages.train.clock import CommandClock
 
-    return train_by_clock(TrainCall(data, out, resume, tell, track, settings), CommandClock.start_now())
+    return train_by_clock(TrainCall(data, out, resume, tell, track, settings, mirror), CommandClock.start_now())
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +76,7 @@ class TrainCall:
     tell: "LogCallback | None"
     track: str | None
     settings: Mapping[str, Any]
+    mirror: Path | None = None
 
 
 def train_by_clock(call: TrainCall, clock: "CommandClock | None" = None) -> "TrainedRun":
@@ -81,27 +89,35 @@ def train_by_clock(call: TrainCall, clock: "CommandClock | None" = None) -> "Tra
     from pupila.stages.track.target import parse_target
     from pupila.stages.train.clock import CommandClock
 
+    _check_folder(call.out, call.resume, call.mirror)
     clock = clock or CommandClock.start_with_process()
     track, out, resume, tell = call.track, call.out, call.resume, call.tell
     target = parse_target(track) if track is not None else None  # before what takes seconds to load
+    from pupila.artifacts.run.folder import Run
+    from pupila.artifacts.run.mirror import Mirror
     from pupila.learning.models.settings import DEFAULT_MODELS
+    from pupila.stages.track.live import LiveTracking
     from pupila.stages.train.config import TrainConfig
     from pupila.stages.train.run import TrainingRun, find_free_folder
 
     folds, read, config = divide_settings(call.settings)
     parsed = TrainConfig.parse(config, "train")
-    _check_folder(out, resume)
     opened, splits = open_training(call.data, read, folds, tell or _print_note)
     assert opened.task is not None  # it has labels
     model = DEFAULT_MODELS[opened.task.name] if parsed.model == "auto" else PurePath(parsed.model).name
     folder = path_text(out) if out is not None else find_free_folder(f"runs/{opened.name}-{model}")
-    with _marking_run(opened, splits, folder):
-        if target is None:
-            return TrainingRun(opened, splits, folder, tell or _print_note, clock=clock).run(parsed, resume)
-        from pupila.stages.track.live import LiveTracking
-
-        with LiveTracking(folder, target, tell or _print_note) as tracking:
-            return TrainingRun(opened, splits, folder, tracking.on_log, clock=clock).run(parsed, resume)
+    on_log = tell or _print_note
+    with _marking_run(opened, splits, folder), contextlib.ExitStack() as stack:
+        mirror = None
+        if call.mirror is not None:
+            mirror = Mirror(folder, path_text(call.mirror), on_log)
+            mirror.restore(partial(_check_mirrored, parsed, opened, splits))
+            resume = Run(folder).has_plan
+            on_log = stack.enter_context(mirror).on_log
+        if target is not None:
+            on_log = stack.enter_context(LiveTracking(folder, target, on_log)).on_log
+        run = TrainingRun(opened, splits, folder, on_log, clock=clock).run(parsed, resume)
+    return run if mirror is None or mirror.is_complete else replace(run, is_mirrored=False)
 
 
 @public
@@ -168,7 +184,7 @@ def open_training(
     return opened, splits
 
 
-def _check_folder(out: Path | None, resume: bool) -> None:
+def _check_folder(out: Path | None, resume: bool, mirror: Path | None) -> None:
     """Refuse, before anything is read or written, a folder that can't be trained in, or that has no run to resume."""
     from pupila.artifacts.run.plan import PLAN_FILE
 
@@ -177,20 +193,54 @@ def _check_folder(out: Path | None, resume: bool) -> None:
             say("--resume needs the folder of the run"), actual=say("--resume without --out"),
             expected="--out RUN", remedy="--resume --out runs/NAME",
         )  # fmt: skip
+    if out is None and mirror is not None:
+        raise PupilaError(
+            say("--mirror needs the folder of the run"), actual=say("--mirror without --out"),
+            expected="--out RUN", remedy=f"--out runs/NAME --mirror {path_text(mirror)}",
+        )  # fmt: skip
     if out is None:
         return
     folder = path_text(out)
     if files.is_remote(folder):
         raise PupilaError(
             say("A run can only be written to a local disk"), actual=folder, expected=say("a local folder"),
-            remedy=say("train locally, then copy the bundle to the store: predict and evaluate can read it there"),
+            remedy=f"--out runs/NAME --mirror {folder}",
         )  # fmt: skip
-    if resume and not files.exists(files.join(folder, PLAN_FILE)):
+    if mirror is not None:
+        _check_apart(folder, path_text(mirror))
+    elif resume and not files.exists(files.join(folder, PLAN_FILE)):
         missing = say("no {file}", file=PLAN_FILE) if files.exists(folder) else say("no such folder")
         raise PupilaError(
             say("There is no run to resume in {folder}", folder=folder), actual=missing,
             expected=say("the folder of a run"), remedy=say("start one there without resume"),
         )  # fmt: skip
+
+
+def _check_apart(folder: str, mirror: str) -> None:
+    """Refuse a mirror that lies in the run, or the run in it."""
+    run, copy = f"{files.absolute(folder)}/", f"{files.absolute(mirror)}/"
+    if run.startswith(copy) or copy.startswith(run):
+        raise PupilaError(
+            say("A mirror is another folder than that of the run"), actual=f"--out {folder} --mirror {mirror}",
+            expected=say("a folder outside of the run, or a prefix of a store"), remedy="--mirror s3://BUCKET/PREFIX",
+        )  # fmt: skip
+
+
+def _check_mirrored(
+    config: "TrainConfig", data: "Dataset", splits: "SplitFile", stored: "PlanFile[RunPlan]"
+) -> None:
+    """Refuse to restore a run that was trained on other data or with other settings."""
+    from pupila.stages.train.config import parse_plan
+    from pupila.stages.train.resume import check_same_data, check_same_settings
+
+    try:
+        check_same_data(parse_plan(stored.plan), data, splits)
+        check_same_settings(config, stored.settings)
+    except PupilaError as fault:
+        raise PupilaError(
+            say("The mirror has another run. {problem}", problem=fault.problem), actual=fault.actual,
+            expected=fault.expected, remedy=say("the data and settings of that run, or --mirror with another address"),
+        ) from fault  # fmt: skip
 
 
 def _introduce(data: "Dataset", tell: "LogCallback") -> None:

@@ -1,5 +1,6 @@
 """`pupila train DATA`."""
 
+import signal
 import sys
 from typing import Annotated, Any
 
@@ -13,6 +14,7 @@ from pupila.core.messages import mark, say
 
 HELP = mark("Train a model; the run folder holds plan, log, report and the bundle to predict with.")
 EXIT_CODES = {"collapsed": 1, "interrupted": 130}
+NOT_MIRRORED, TERMINATED = 1, 143  # exit codes: the mirror lacks some of the run; SIGTERM
 
 
 def train(
@@ -27,6 +29,13 @@ def train(
         typer.Option(
             metavar="TRACKER",
             help=mark("Follow the training in mlflow, wandb or tensorboard, see pupila track."),
+        ),
+    ] = None,
+    mirror: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URI",
+            help=mark("Copy the run there after each epoch; one that is there already is resumed."),
         ),
     ] = None,
     preview: Annotated[
@@ -52,7 +61,9 @@ def train(
         plan = api.make_plan(data, tell=_print_beside, **config).model_dump(mode="json")
         print(dump_json(_round_floats(plan), indent=1))
         return
-    call = api.TrainCall(data, out, resume, _print_line, track, config)
+    if mirror:  # the state after the last epoch is copied, then the process ends
+        signal.signal(signal.SIGTERM, _end)
+    call = api.TrainCall(data, out, resume, _print_line, track, config, mirror)
     run = api.train_by_clock(call)
     print()
     for sentence in describe_run(run.plan, run.state, run.bundle.info):
@@ -65,6 +76,13 @@ def train(
         print(say("Next: pupila predict {folder}/bundle IMAGES", folder=run.folder))
     if run.state in EXIT_CODES:
         raise typer.Exit(EXIT_CODES[run.state])
+    if not run.is_mirrored:
+        raise typer.Exit(NOT_MIRRORED)
+
+
+def _end(number: int, frame: object) -> None:
+    signal.signal(number, signal.SIG_IGN)
+    sys.exit(TERMINATED)
 
 
 def _round_floats(plan: dict[str, Any]) -> dict[str, Any]:

@@ -76,6 +76,8 @@ from pupila.statistics.metrics.titles import metric_title
 class TrainedRun(Run):
     """The run that a training wrote: a `Run` whose plan has the settings of its task."""
 
+    is_mirrored: bool = True  # False: its mirror lacks some of it
+
     @cached_property
     def plan(self) -> TrainPlan:
         """Every setting decided, as training reads it.
@@ -304,10 +306,7 @@ class TrainingRun:
     def _make_schedule(self, plan: TrainPlan, network: Network) -> Schedule:
         def make_checkpointer(part: str) -> Checkpointer:
             self._checkpointers[part] = Checkpointer(
-                self.folder,
-                part,
-                lambda lines: self._write_log(lines, plan, network),
-                self._tell,
+                self.folder, part, lambda lines: self._write_log(lines, plan, network), self._tell
             )
             self._checkpointers[part].pacer = self._watch
             return self._checkpointers[part]

@@ -1,0 +1,37 @@
+"""A training with a mirror: `python -m tests.stages.train.mirrored DATA RUN MIRROR none | kill:1 | term:3`."""
+
+import os
+import signal
+import sys
+from typing import Any
+
+from pupila.artifacts.run.mirror_file import MIRROR_FILE
+from pupila.cli import main
+from pupila.core import files
+from pupila.stages.train.run import TrainingRun
+from tests.stages.train.child import SETTINGS
+
+
+def strike(signal_: int, epochs: int, mirror: str) -> None:
+    """Send the signal when so many epochs were logged in this process and the mirror has one of them."""
+    left, train_epoch = [epochs + 1], TrainingRun._write_log
+
+    def counted(self: TrainingRun, *arguments: Any) -> None:
+        left[0] -= 1
+        if not left[0]:
+            while not files.exists(files.join(mirror, MIRROR_FILE)):
+                pass
+            os.kill(os.getpid(), signal_)
+        train_epoch(self, *arguments)
+
+    TrainingRun._write_log = counted  # type: ignore[method-assign]
+
+
+if __name__ == "__main__":
+    data, run, mirror, how = sys.argv[1:5]
+    kind, _, number = how.partition(":")
+    if number:
+        strike(signal.SIGKILL if kind == "kill" else signal.SIGTERM, int(number), mirror)
+    sys.argv = ["pupila", "train", data, "--out", run, "--mirror", mirror, "--workers", "0"]
+    sys.argv += [f"{name}={value}" for name, value in SETTINGS.items()]
+    main()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pupila.core.errors import PupilaError
-from pupila.stages.deploy.checks.rendered import check_rendered
+from pupila.stages.deploy.checks import rendered
 from pupila.stages.deploy.checks.run import check_folder
 from pupila.stages.deploy.deployment import check_service_name, suggest_service_name
 from pupila.stages.deploy.record import DeployRecord, read_deploy_record, write_rendered
@@ -16,9 +16,9 @@ RECORD = DeployRecord(pupila="1", name="ants", model="runs/a", bundle="0" * 64, 
 
 
 def test_a_rendering_is_written_once_and_recorded(tmp_path: Path) -> None:
-    rendered = {"a.txt": b"1", "below/b.txt": b"2"}
-    assert write_rendered(tmp_path, rendered, RECORD, force=False) == ["a.txt", "below/b.txt"]
-    assert write_rendered(tmp_path, rendered, RECORD, force=False) == []
+    both = {"a.txt": b"1", "below/b.txt": b"2"}
+    assert write_rendered(tmp_path, both, RECORD, force=False) == ["a.txt", "below/b.txt"]
+    assert write_rendered(tmp_path, both, RECORD, force=False) == []
     record = read_deploy_record(tmp_path)
     assert record is not None and sorted(record.files) == ["a.txt", "below/b.txt"]
     assert (tmp_path / "below/b.txt").read_bytes() == b"2"
@@ -52,7 +52,7 @@ def test_the_check_names_missing_and_edited_files(tmp_path: Path) -> None:
     write_rendered(tmp_path, {"a.txt": b"1", "b.txt": b"1"}, RECORD, force=False)
     (tmp_path / "a.txt").unlink()
     (tmp_path / "b.txt").write_bytes(b"by hand")
-    result = check_rendered(tmp_path)
+    result = rendered.check(tmp_path)
     assert result is not None and [fault.file for fault in result.faults] == ["a.txt"]
     assert any("b.txt" in note for note in result.notes)
 

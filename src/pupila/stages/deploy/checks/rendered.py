@@ -9,7 +9,7 @@ from pupila.stages.deploy.checks.result import CheckResult, Fault
 from pupila.stages.deploy.record import read_deploy_record
 
 
-def check_rendered(folder: Path) -> CheckResult | None:
+def check(folder: Path) -> CheckResult | None:
     """Compare the files with deploy.json: a missing one is a fault, an edited one is a person's own decision."""
     record = read_deploy_record(folder)
     if record is None:

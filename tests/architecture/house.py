@@ -112,6 +112,7 @@ LOADED_BY_OTHERS = {
     "onnxscript": "torch.onnx.export writes its graphs with it",
     "python-multipart": "FastAPI reads uploaded files with it",
     "s3fs": "fsspec loads it for s3:// URIs",
+    "uvloop": "uvicorn runs its loop where it is installed",
 }
 # Distributions whose module has another name.
 MODULE_OF = {

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import ssl
 import subprocess
 import threading
@@ -23,14 +22,14 @@ from pupila.stages.deploy import docker
 from tests.colours import plain, write_colours, write_painted
 from tests.pictures import encoded, photo
 from tests.s3 import BUCKET, Server, emptied, s3_server
-from tests.stages.deploy.container import Container, Image, start
+from tests.stages.deploy.container import Image, start
+from tests.stages.deploy.serving import USER, serve
 from tests.stages.deploy.test_docker import read_pins
 from tests.stages.serve.test_metrics import send
 from tests.stages.serve.test_service import send_request
 
 pytestmark = pytest.mark.slow
 PACKAGES_LIMIT, ROOT_LIMIT = 215, 370  # MB
-USER = 10001
 SITE = "opt/pupila/lib/python3.11/site-packages"
 NOT_IN_IT = re.compile(
     r"(torch|torchvision|pip|setuptools|wheel|gcc|g\+\+|cc|c99|cpp|clang|ld|as|strip|objdump|make|polars|scipy|matplotlib)"
@@ -56,29 +55,6 @@ def megabytes(folder: Path) -> float:
         sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
         / 1e6
     )
-
-
-def find_free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port: int = taken.getsockname()[1]
-        return port
-
-
-@contextmanager
-def serve(
-    api: Image, folder: Path, model: str, *options: str, volumes: dict[str, Path] | None = None,
-    environment: dict[str, str] | None = None,
-) -> Iterator[tuple[Container, int]]:  # fmt: skip
-    """The service in its container, healthy, and its port."""
-    log = folder / "log"
-    log.mkdir(exist_ok=True)
-    os.chown(log, USER, USER)
-    port = find_free_port()
-    arguments = [model, f"--port={port}", "--log-predictions=/var/lib/pupila", *options]
-    mounted = {"/var/lib/pupila": log, **(volumes or {})}
-    with start(api, folder / "output", *arguments, volumes=mounted, environment=environment) as container:
-        container.wait_until_healthy(port)
-        yield container, port
 
 
 @pytest.fixture(scope="module")

@@ -95,7 +95,10 @@ def render_alarms(service: str) -> str:
 
 def _render_metric(metric: CloudWatchMetric | AwsMetric, service: str) -> str:
     if isinstance(metric, AwsMetric):
-        namespace, values = metric.namespace, {key: f"!GetAtt {value}" for key, value in metric.dimensions.items()}
+        namespace, values = (
+            metric.namespace,
+            {key: f"!GetAtt {value}" for key, value in metric.dimensions.items()},
+        )
     else:
         namespace, values = NAMESPACE, {DIMENSION: service}
     dimensions = "".join(f"  - {{Name: {name}, Value: {value}}}\n" for name, value in values.items())

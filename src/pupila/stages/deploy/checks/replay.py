@@ -1,0 +1,265 @@
+"""The stack of a template in moto, resource by resource and property by property.
+
+moto's CloudFormation leaves out types and properties without a word. Those are written through the API of their
+service, so that botocore validates them, and what nobody holds is a note.
+"""
+
+import json
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pupila.core.messages import listing, say, say_count
+from pupila.stages.deploy.checks.cloud import ATTRIBUTES, REGION, Cloud, open_account, prepare_network
+from pupila.stages.deploy.checks.compare import compare
+from pupila.stages.deploy.checks.readers import READERS
+from pupila.stages.deploy.checks.resolve import NO_VALUE, Scope, list_references
+from pupila.stages.deploy.checks.result import CheckResult, Fault
+from pupila.stages.deploy.checks.template import Template, read_templates
+from pupila.stages.deploy.checks.writers import CREATORS, PROPERTY_WRITERS
+
+CHECK = "moto"
+_STACK = "pupila"
+_ACCOUNT = "123456789012"  # moto's own
+
+# Optional parameters, empty in the first stack, and what a second one gives them: other resources exist then.
+_OPTIONAL = {
+    "AlarmMail": "alarms@example.org",
+    "GitHubRepository": "owner/name",
+    "ImageTag": "1.0",
+    "ModelAddress": "s3://models/octagons",
+    "ModelSha256": "0" * 64,
+    "ModelsBucketName": "models",
+    "ModelsPrefix": "octagons/",
+}
+
+
+@dataclass(slots=True)
+class Replayed:
+    """What was compared of all stacks, and what was not."""
+
+    resources: set[str] = field(default_factory=set)
+    properties: set[str] = field(default_factory=set)
+    faults: dict[tuple[str, str], Fault] = field(
+        default_factory=dict
+    )  # by resource and problem: once for all stacks
+    replayed: dict[str, None] = field(default_factory=dict)  # types and properties, in their order
+    unchecked: dict[str, None] = field(default_factory=dict)
+
+
+def check(folder: Path) -> CheckResult | None:
+    """Create the stacks of `cloudformation*.yaml` in moto and compare what it holds with what they declare."""
+    templates = read_templates(folder)
+    if not templates:
+        return None
+    replayed = Replayed()
+    for template in templates:
+        for optional in ({}, _OPTIONAL):
+            with open_account() as cloud:
+                _Stack(template, cloud, optional, replayed).compare()
+    resources = say_count("{n} resource", "{n} resources", len(replayed.resources))
+    properties = say_count("{n} property", "{n} properties", len(replayed.properties))
+    notes = [*_say_notes(replayed)]
+    checked = say("{resources}, {properties}", resources=resources, properties=properties)
+    return CheckResult(CHECK, checked, tuple(replayed.faults.values()), notes=tuple(notes))
+
+
+def _say_notes(replayed: Replayed) -> Iterator[str]:
+    if replayed.replayed:
+        names = listing(list(replayed.replayed), most=len(replayed.replayed))
+        yield say(
+            "Moto's CloudFormation leaves these out; they were written through their APIs: {names}",
+            names=names,
+        )
+    for name in replayed.unchecked:
+        yield say("Not checked: {name}", name=name)
+
+
+class _Stack:
+    """One stack, with its parameters, in an account of its own."""
+
+    def __init__(
+        self, template: Template, cloud: Cloud, optional: Mapping[str, str], replayed: Replayed
+    ) -> None:
+        self._template, self._cloud, self._replayed = template, cloud, replayed
+        self._parameters = self._choose_parameters(optional)
+        values = {
+            "AWS::AccountId": _ACCOUNT, "AWS::Partition": "aws", "AWS::Region": REGION, "AWS::StackName": _STACK,
+            "AWS::URLSuffix": "amazonaws.com", NO_VALUE: NO_VALUE, **self._parameters,
+        }  # fmt: skip
+        for name, given in template.content.get("Parameters", {}).items():
+            if str(given["Type"]).startswith("AWS::SSM::Parameter::Value"):
+                values[name] = cloud("ssm").get_parameter(Name=values[name])["Parameter"]["Value"]
+            elif str(given["Type"]).startswith(("List<", "CommaDelimitedList")):
+                values[name] = values[name].split(",")
+        self._scope = Scope(template.content, values, self._attribute)
+        self._resources = self._scope.resources()
+
+    def _choose_parameters(self, optional: Mapping[str, str]) -> dict[str, Any]:
+        network, chosen = prepare_network(self._cloud), {}
+        for name, given in self._template.content.get("Parameters", {}).items():
+            default = given.get("Default")
+            if default not in (None, ""):
+                chosen[name] = str(default)
+            elif name in optional or default is None:
+                fallback = network.get(name, (given.get("AllowedValues") or [_STACK])[0])
+                chosen[name] = optional.get(name) or network.get(given["Type"], fallback)
+            else:
+                chosen[name] = ""
+        return chosen
+
+    def _attribute(self, resource: str, attribute: str) -> str:
+        kind = self._template.content["Resources"][resource]["Type"]
+        return ATTRIBUTES[f"{kind}.{attribute}"](self._cloud, self._scope.values[resource])
+
+    def compare(self) -> None:
+        """Create the stack and compare all of it."""
+        early = [name for name in self._resources if self._is_created_here(name) and not self._needs(name)]
+        if not (self._create(early) and self._create_by_cloudformation()):
+            return
+        late = [name for name in self._resources if self._is_created_here(name) and name not in early]
+        if self._create(self._sort(late)):
+            for name in self._resources:
+                self._compare_resource(name)
+
+    def _is_created_here(self, name: str) -> bool:
+        return self._resources[name]["Type"] in CREATORS
+
+    def _needs(self, name: str) -> set[str]:
+        return set(list_references(self._resources[name].get("Properties", {}))) & self._resources.keys()
+
+    def _sort(self, names: list[str]) -> list[str]:
+        """The resources, each after those that it needs."""
+        ordered: list[str] = []
+        while len(ordered) < len(names):
+            ready = [
+                name
+                for name in names
+                if name not in ordered and not self._needs(name) & {*names} - {*ordered}
+            ]
+            if not ready:  # a circle, which the linter reports
+                return names
+            ordered += ready
+        return ordered
+
+    def _create(self, names: list[str]) -> bool:
+        """Create resources through the APIs of their services; whether all were."""
+        for name in names:
+            resource = self._resources[name]
+            try:
+                properties = self._scope.resolve(resource.get("Properties", {}))
+                physical = CREATORS[resource["Type"]](self._cloud, properties, f"{_STACK}-{name}")
+            except Exception as fault:  # of botocore, of moto, or a name that stands for nothing
+                self._add_fault(name, say("It can't be created: {reason}", reason=_say_reason(fault)))
+                return False
+            self._scope.values[name] = physical
+            self._replayed.replayed[resource["Type"]] = None
+        return True
+
+    def _create_by_cloudformation(self) -> bool:
+        cloudformation = self._cloud("cloudformation")
+        parameters = [
+            {"ParameterKey": key, "ParameterValue": value} for key, value in self._parameters.items()
+        ]
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # about types that moto leaves out: they are listed below
+                cloudformation.create_stack(
+                    StackName=_STACK, TemplateBody=json.dumps(self._reduce()), Parameters=parameters,
+                    Capabilities=["CAPABILITY_IAM"],
+                )  # fmt: skip
+        except Exception as fault:  # moto raises whatever its code stumbles upon
+            reason = _say_reason(fault)
+            self._add_fault("", say("The stack can't be created: {reason}", reason=reason))
+            return False
+        for each in cloudformation.describe_stack_resources(StackName=_STACK)["StackResources"]:
+            self._scope.values[each["LogicalResourceId"]] = each["PhysicalResourceId"]
+        return True
+
+    def _reduce(self) -> dict[str, Any]:
+        """The template without the resources that are created here, and what refers to them."""
+        created = {name: value for name, value in self._scope.values.items() if name in self._resources}
+        resources = {}
+        for name, resource in self._resources.items():
+            if resource["Type"] not in CREATORS:
+                own = {
+                    key: value
+                    for key, value in resource.items()
+                    if key in ("Type", "Properties", "Condition")
+                }
+                after = resource.get("DependsOn", [])
+                own["DependsOn"] = [
+                    other for other in ([after] if isinstance(after, str) else after)
+                    if other in self._resources and not self._is_created_here(other)
+                ]  # fmt: skip
+                resources[name] = _insert(own, created)
+        return {
+            key: self._template.content[key] for key in ("Parameters", "Conditions", "Mappings")
+            if key in self._template.content
+        } | {"Resources": resources}  # fmt: skip
+
+    def _compare_resource(self, name: str) -> None:
+        resource = self._resources[name]
+        kind = resource["Type"]
+        self._replayed.unchecked |= {
+            f"{name}.{key}": None for key in resource if key in ("UpdatePolicy", "CreationPolicy")
+        }
+        if name not in self._scope.values or kind not in READERS:
+            self._replayed.unchecked[f"{kind} ({name})"] = None
+            return
+        physical, properties = self._scope.values[name], resource.get("Properties", {})
+        self._replayed.resources.add(name)
+        for key, value in properties.items():
+            try:
+                self._compare_property(name, kind, physical, key, self._scope.resolve(value))
+            except Exception as fault:  # of botocore, of moto, or a name that stands for nothing
+                self._add_fault(name, say("{name} is refused: {reason}", name=key, reason=_say_reason(fault)))
+
+    def _compare_property(self, name: str, kind: str, physical: str, key: str, declared: Any) -> None:
+        if declared is NO_VALUE:
+            return
+        write = PROPERTY_WRITERS.get(f"{kind}.{key}")
+        read = READERS[kind]
+        differences = list(compare({key: declared}, read(self._cloud, physical)))
+        if write is not None and any(each.verdict != "equal" for each in differences):
+            write(self._cloud, physical, declared)
+            self._replayed.replayed[f"{kind}.{key}"] = None
+            differences = list(compare({key: declared}, read(self._cloud, physical)))
+        for each in differences:
+            path = f"{name}.{each.path}"
+            if each.verdict == "absent":
+                self._replayed.unchecked[f"{kind}.{each.path}"] = None
+                continue
+            self._replayed.properties.add(path)
+            if each.verdict == "different":
+                actual, expected = json.dumps(each.actual), json.dumps(each.declared)
+                problem = say("{path} is {actual} in the stack, not {expected}", path=each.path, actual=actual,
+                              expected=expected)  # fmt: skip
+                self._add_fault(name, problem)
+
+    def _add_fault(self, name: str, problem: str) -> None:
+        fault = Fault(self._template.name, self._template.locate(name) if name else "", problem)
+        self._replayed.faults.setdefault((name, problem), fault)
+
+
+def _insert(value: Any, created: Mapping[str, str]) -> Any:
+    """A value in which references to resources are their physical ids."""
+    if isinstance(value, list):
+        return [_insert(item, created) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if value.keys() == {"Ref"} and value["Ref"] in created:
+        return created[value["Ref"]]
+    if value.keys() == {"Fn::Sub"}:
+        argument = value["Fn::Sub"]
+        text, own = argument if isinstance(argument, list) else (argument, {})
+        for name, physical in created.items():
+            text = text.replace(f"${{{name}}}", physical)
+        return {"Fn::Sub": [text, _insert(own, created)] if own else text}
+    return {key: _insert(item, created) for key, item in value.items()}
+
+
+def _say_reason(fault: Exception) -> str:
+    return f"{type(fault).__name__}: {fault}" if not str(fault).startswith("An error") else str(fault)

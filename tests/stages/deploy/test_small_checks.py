@@ -304,3 +304,20 @@ def test_no_form_of_a_file_stops_its_check(
         CHECKS[name](tmp_path)
         tried += 1
     assert tried >= 25
+
+
+@pytest.mark.parametrize(("command", "is_pinned"), [
+    ("pip install pupila", False), ("python -m pip install -r r.txt", False), ("uv pip install x", False),
+    ("pip3.11 install --upgrade pip", False), ("a && pip install x && b", False), ("pip -q install ./", False),
+    ("pip install --no-deps https://pypi.example/x.whl", False), ("pip install x.whl", False),
+    ("<<END\npip install x\nEND", False), ("pip install --no-deps a.whl && pip install b", False),
+    ("pip install --require-hashes -r r.txt", True), ("pip install --no-deps /tmp/x.whl", True),
+    ("pip --python /opt/bin/python install --no-deps --no-index x.whl", True), ("echo pipeline install x", True),
+    ("pip check", True), ("apt-get install --yes python3-pip", True),
+])  # fmt: skip
+def test_what_pip_installs_has_hashes_or_is_in_the_image(
+    command: str, is_pinned: bool, tmp_path: Path
+) -> None:
+    (tmp_path / "Dockerfile").write_text(f"FROM debian:bookworm-slim\nUSER 1:1\nRUN {command}\n")
+    faults = [place for place in dockerfiles.check_file(tmp_path, "Dockerfile") if "no hash" in place[1]]
+    assert bool(faults) is not is_pinned and {line for line, *_ in faults} <= {3}

@@ -18,7 +18,7 @@ _OWN = ("DL3002", "DL3025", "DL3064")  # hadolint's rules that those of this fil
 _ROOT = ("root", "0")
 _SERVERS = ("serve", "page")  # words of commands that listen
 _ADDRESS = re.compile(r"(https?|ftp|git|ssh)://|git@", re.IGNORECASE)
-_PIP = re.compile(r"(?:^|[\s;&|(/])(?:uv\s+)?pip3?(?:\s+(?!install\s)[^\s;&|]+)*\s+install\s+([^;&|\n]*)")
+_PIP = re.compile(r"(?:^|[\s;&|(/])(?:uv\s+)?pip[\d.]*(?:\s+(?!install\s)[^\s;&|]+)*\s+install\s+([^;&|\n]*)")
 _VARIABLE = re.compile(r"([A-Za-z_]\w*)(?:=(\"[^\"]*\"|'[^']*'|\S*))?")
 _OF_PIP = re.compile(
     r"-(r|c|i|t)|--(requirement|constraint|index-url|extra-index-url|target|prefix|root|python)"
@@ -32,7 +32,7 @@ def check(folder: Path) -> CheckResult | None:
     names = sorted(path.name for path in folder.glob("Dockerfile*") if path.suffix != ".dockerignore")
     if not names:
         return None
-    faults = [Fault(name, str(line), *words) for name in names for line, *words in _check_file(folder, name)]
+    faults = [Fault(name, str(line), *words) for name in names for line, *words in check_file(folder, name)]
     notes = []
     program = find_program(_PROGRAM)
     if program is None:
@@ -58,7 +58,8 @@ def _lint(program: str, folder: Path, names: list[str]) -> list[Fault]:
     return [Fault(each["file"], str(each["line"]), f"{each['message']} ({each['code']})") for each in reports]
 
 
-def _check_file(folder: Path, name: str) -> Iterator[Place]:
+def check_file(folder: Path, name: str) -> Iterator[Place]:
+    """The faults of one file that hadolint does not know."""
     stages = read_stages((folder / name).read_text(encoding="utf-8", errors="replace"))
     if not stages:
         yield 1, say("The file has no FROM"), ""

@@ -9,7 +9,9 @@ from pupila.artifacts.run.mirror_file import MIRROR_FILE
 from pupila.cli import main
 from pupila.core import files
 from pupila.stages.train.run import TrainingRun
-from tests.stages.train.child import SETTINGS
+from tests.stages.train import child
+
+SETTINGS: dict[str, Any] = {**child.SETTINGS, "precision": "float32"}  # "auto" measures
 
 
 def strike(signal_: int, epochs: int, mirror: str) -> None:

@@ -16,7 +16,7 @@ from pupila.core import files
 from tests.conftest import REPOSITORY
 from tests.pictures import write_classes
 from tests.s3 import BUCKET, Server, emptied, s3_server
-from tests.stages.train.child import SETTINGS
+from tests.stages.train.mirrored import SETTINGS
 
 MIRROR = f"s3://{BUCKET}/runs/first"
 DATA = f"s3://{BUCKET}/data"
@@ -53,9 +53,9 @@ def machine(folder: Path, how: str = "none", out: str = "run") -> tuple[int, str
     return child.returncode, child.stdout + child.stderr
 
 
-def results(run: str) -> list[bytes]:
+def results(run: str) -> list[str]:
     names = ("bundle/weights.safetensors", "oof.parquet", "outcomes.npz")
-    return [files.read_bytes(f"{run}/{name}") for name in names]
+    return [files.sha256(files.read_bytes(f"{run}/{name}")) for name in names]
 
 
 def test_killed_and_terminated_machines_are_followed_by_others(server: Server, tmp_path: Path) -> None:

@@ -91,23 +91,23 @@ def _read_key(cloud: Cloud, key: str) -> str:
 
 # What `GetAtt` is of a physical id, by the type of the resource and the attribute.
 ATTRIBUTES: dict[str, Callable[[Cloud, str], str]] = {
-    "AWS::EC2::LaunchTemplate.DefaultVersionNumber": lambda cloud, id: _read_version(
-        cloud, id, "DefaultVersionNumber"
+    "AWS::EC2::LaunchTemplate.DefaultVersionNumber": lambda cloud, name: _read_version(
+        cloud, name, "DefaultVersionNumber"
     ),
-    "AWS::EC2::LaunchTemplate.LatestVersionNumber": lambda cloud, id: _read_version(
-        cloud, id, "LatestVersionNumber"
+    "AWS::EC2::LaunchTemplate.LatestVersionNumber": lambda cloud, name: _read_version(
+        cloud, name, "LatestVersionNumber"
     ),
-    "AWS::EC2::SecurityGroup.GroupId": lambda cloud, id: id,
-    "AWS::ECR::Repository.Arn": lambda cloud, id: _read_repository(cloud, id, "repositoryArn"),
-    "AWS::ECR::Repository.RepositoryUri": lambda cloud, id: _read_repository(cloud, id, "repositoryUri"),
-    "AWS::ElasticLoadBalancingV2::LoadBalancer.LoadBalancerFullName": lambda cloud, id: id.split(
+    "AWS::EC2::SecurityGroup.GroupId": lambda cloud, name: name,
+    "AWS::ECR::Repository.Arn": lambda cloud, name: _read_repository(cloud, name, "repositoryArn"),
+    "AWS::ECR::Repository.RepositoryUri": lambda cloud, name: _read_repository(cloud, name, "repositoryUri"),
+    "AWS::ElasticLoadBalancingV2::LoadBalancer.LoadBalancerFullName": lambda cloud, name: name.split(
         "loadbalancer/"
     )[1],
-    "AWS::ElasticLoadBalancingV2::TargetGroup.TargetGroupFullName": lambda cloud, id: id.split(":")[-1],
+    "AWS::ElasticLoadBalancingV2::TargetGroup.TargetGroupFullName": lambda cloud, name: name.split(":")[-1],
     "AWS::IAM::InstanceProfile.Arn": _read_arn_of_profile,
     "AWS::IAM::Role.Arn": _read_arn_of_role,
     "AWS::KMS::Key.Arn": _read_key,
     "AWS::Logs::LogGroup.Arn": _read_log_group,
-    "AWS::S3::Bucket.Arn": lambda cloud, id: f"arn:aws:s3:::{id}",
-    "AWS::SNS::Topic.TopicArn": lambda cloud, id: id,
+    "AWS::S3::Bucket.Arn": lambda cloud, name: f"arn:aws:s3:::{name}",
+    "AWS::SNS::Topic.TopicArn": lambda cloud, name: name,
 }

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+_OF_TAGS = {"ResourceId", "ResourceType", "PropagateAtLaunch"}  # which the API of scaling adds
+
 Verdict = Literal["equal", "different", "absent"]
 
 

@@ -1,7 +1,8 @@
 """Readers: roles, keys, secrets and topics."""
 
-from pupila.stages.deploy.checks.cloud import Cloud
 from typing import Any
+
+from pupila.stages.deploy.checks.cloud import Cloud
 
 
 def _read_role(cloud: Cloud, name: str) -> dict[str, Any]:

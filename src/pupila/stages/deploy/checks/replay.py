@@ -151,7 +151,7 @@ class _Stack:
             try:
                 properties = self._scope.resolve(resource.get("Properties", {}))
                 physical = CREATORS[resource["Type"]](self._cloud, properties, f"{_STACK}-{name}")
-            except Exception as fault:  # of botocore, of moto, or a name that stands for nothing
+            except Exception as fault:  # noqa: BLE001 - of botocore, of moto, or a name that stands for nothing
                 self._add_fault(name, say("It can't be created: {reason}", reason=_say_reason(fault)))
                 return False
             self._scope.values[name] = physical
@@ -170,7 +170,7 @@ class _Stack:
                     StackName=_STACK, TemplateBody=json.dumps(self._reduce()), Parameters=parameters,
                     Capabilities=["CAPABILITY_IAM"],
                 )  # fmt: skip
-        except Exception as fault:  # moto raises whatever its code stumbles upon
+        except Exception as fault:  # noqa: BLE001 - moto raises whatever its code stumbles upon
             reason = _say_reason(fault)
             self._add_fault("", say("The stack can't be created: {reason}", reason=reason))
             return False
@@ -214,7 +214,7 @@ class _Stack:
         for key, value in properties.items():
             try:
                 self._compare_property(name, kind, physical, key, self._scope.resolve(value))
-            except Exception as fault:  # of botocore, of moto, or a name that stands for nothing
+            except Exception as fault:  # noqa: BLE001 - of botocore, of moto, or a name that stands for nothing
                 self._add_fault(name, say("{name} is refused: {reason}", name=key, reason=_say_reason(fault)))
 
     def _compare_property(self, name: str, kind: str, physical: str, key: str, declared: Any) -> None:

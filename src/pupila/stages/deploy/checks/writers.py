@@ -145,44 +145,63 @@ def _put_role_policies(cloud: Cloud, role: str, given: Any) -> None:
         cloud("iam").put_role_policy(RoleName=role, PolicyName=policy["PolicyName"], PolicyDocument=document)
 
 
+def _call(service: str, method: str, physical: str, key: str) -> Callable[[Cloud, str, Any], Any]:
+    """What writes a property by one call, which takes the physical id and the value under these names."""
+    return lambda cloud, resource, value: getattr(cloud(service), method)(**{physical: resource, key: value})
+
+
+def _put_retention(cloud: Cloud, group: str, days: Any) -> None:
+    cloud("logs").put_retention_policy(logGroupName=group, retentionInDays=int(days))
+
+
+def _put_scanning(cloud: Cloud, repository: str, given: Any) -> None:
+    configuration = {key[:1].lower() + key[1:]: value for key, value in given.items()}
+    cloud("ecr").put_image_scanning_configuration(
+        repositoryName=repository, imageScanningConfiguration=configuration
+    )
+
+
+def _put_warmup(cloud: Cloud, group: str, seconds: Any) -> None:
+    cloud("autoscaling").update_auto_scaling_group(
+        AutoScalingGroupName=group, DefaultInstanceWarmup=int(seconds)
+    )
+
+
+def _put_topic_attribute(name: str) -> Callable[[Cloud, str, Any], Any]:
+    return lambda cloud, topic, value: cloud("sns").set_topic_attributes(
+        TopicArn=topic, AttributeName=name, AttributeValue=value
+    )
+
+
+_BALANCER, _TARGETS = "AWS::ElasticLoadBalancingV2::LoadBalancer", "AWS::ElasticLoadBalancingV2::TargetGroup"
+_GROUP, _BUCKET = "AWS::AutoScaling::AutoScalingGroup", "AWS::S3::Bucket"
+
 # Properties, by type and name, of resources that moto's CloudFormation creates without them.
 PROPERTY_WRITERS: dict[str, Callable[[Cloud, str, Any], Any]] = {
-    "AWS::AutoScaling::AutoScalingGroup.DefaultInstanceWarmup": lambda cloud, id, value: cloud(
-        "autoscaling"
-    ).update_auto_scaling_group(AutoScalingGroupName=id, DefaultInstanceWarmup=int(value)),
-    "AWS::AutoScaling::AutoScalingGroup.MetricsCollection": _put_metrics_collection,
+    f"{_GROUP}.DefaultInstanceWarmup": _put_warmup,
+    f"{_GROUP}.MetricsCollection": _put_metrics_collection,
     "AWS::EC2::SecurityGroup.SecurityGroupEgress": _put_egress,
     "AWS::EC2::SecurityGroup.SecurityGroupIngress": _put_ingress,
-    "AWS::ECR::Repository.ImageScanningConfiguration": lambda cloud, id, value: cloud(
-        "ecr"
-    ).put_image_scanning_configuration(
-        repositoryName=id, imageScanningConfiguration={"scanOnPush": value["ScanOnPush"]}
-    ),
+    "AWS::ECR::Repository.ImageScanningConfiguration": _put_scanning,
     "AWS::ECR::Repository.LifecyclePolicy": _put_lifecycle_policy,
-    "AWS::ElasticLoadBalancingV2::LoadBalancer.LoadBalancerAttributes": lambda cloud, id, value: cloud(
-        "elbv2"
-    ).modify_load_balancer_attributes(LoadBalancerArn=id, Attributes=value),
-    "AWS::ElasticLoadBalancingV2::TargetGroup.TargetGroupAttributes": lambda cloud, id, value: cloud(
-        "elbv2"
-    ).modify_target_group_attributes(TargetGroupArn=id, Attributes=value),
+    f"{_BALANCER}.LoadBalancerAttributes": _call(
+        "elbv2", "modify_load_balancer_attributes", "LoadBalancerArn", "Attributes"
+    ),
+    f"{_TARGETS}.TargetGroupAttributes": _call(
+        "elbv2", "modify_target_group_attributes", "TargetGroupArn", "Attributes"
+    ),
     "AWS::IAM::Role.Policies": _put_role_policies,  # moto stores them as Python writes mappings
-    "AWS::Logs::LogGroup.RetentionInDays": lambda cloud, id, value: cloud("logs").put_retention_policy(
-        logGroupName=id, retentionInDays=int(value)
+    "AWS::Logs::LogGroup.RetentionInDays": _put_retention,
+    f"{_BUCKET}.LifecycleConfiguration": _put_lifecycle,
+    f"{_BUCKET}.OwnershipControls": _call(
+        "s3", "put_bucket_ownership_controls", "Bucket", "OwnershipControls"
     ),
-    "AWS::S3::Bucket.LifecycleConfiguration": _put_lifecycle,
-    "AWS::S3::Bucket.OwnershipControls": lambda cloud, id, value: cloud("s3").put_bucket_ownership_controls(
-        Bucket=id, OwnershipControls=value
+    f"{_BUCKET}.PublicAccessBlockConfiguration": _call(
+        "s3", "put_public_access_block", "Bucket", "PublicAccessBlockConfiguration"
     ),
-    "AWS::S3::Bucket.PublicAccessBlockConfiguration": lambda cloud, id, value: cloud(
-        "s3"
-    ).put_public_access_block(Bucket=id, PublicAccessBlockConfiguration=value),
-    "AWS::S3::Bucket.VersioningConfiguration": lambda cloud, id, value: cloud("s3").put_bucket_versioning(
-        Bucket=id, VersioningConfiguration=value
+    f"{_BUCKET}.VersioningConfiguration": _call(
+        "s3", "put_bucket_versioning", "Bucket", "VersioningConfiguration"
     ),
-    "AWS::SNS::Topic.KmsMasterKeyId": lambda cloud, id, value: cloud("sns").set_topic_attributes(
-        TopicArn=id, AttributeName="KmsMasterKeyId", AttributeValue=value
-    ),
-    "AWS::SNS::Topic.DisplayName": lambda cloud, id, value: cloud("sns").set_topic_attributes(
-        TopicArn=id, AttributeName="DisplayName", AttributeValue=value
-    ),
+    "AWS::SNS::Topic.DisplayName": _put_topic_attribute("DisplayName"),
+    "AWS::SNS::Topic.KmsMasterKeyId": _put_topic_attribute("KmsMasterKeyId"),
 }

@@ -147,6 +147,7 @@ SECRET_VARIABLE = "KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL|AUTH|URI|URL"  # 
 ENVIRONMENT: dict[str, str] = {
     SECRETS_FILE: "secrets, or the files that hold them",
     "artifacts/registry/names.py": "where the registry lies",
+    "stages/deploy/checks/cloud.py": "keys and addresses of nobody, so that no request reaches AWS",
     "stages/page/folder.py": "switches of Gradio, and the folder of its uploads",
     "core/files.py": "where caches and weights lie",
     "core/installation.py": "which environment is active",

@@ -1,5 +1,6 @@
 """An account in moto, an AWS in memory: nothing reaches the network."""
 
+import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -31,7 +32,7 @@ def open_account() -> Iterator[Cloud]:
 
     with patch.dict(os.environ, _ENVIRONMENT):
         os.environ.pop("AWS_PROFILE", None)
-        with mock_aws():
+        with mock_aws(), patch.object(logging.getLogger("moto"), "disabled", True):
             session = boto3.Session(region_name=REGION)
             clients: dict[str, Any] = {}
 

@@ -156,7 +156,9 @@ def _check_statement(statement: Properties, kind: str) -> Iterator[Place]:
             "Action: [s3:GetObject]",
         )
     unbound = kind.startswith("AWS::IAM::") and "*" in _list(statement.get("Resource"))
-    if unbound and (narrow := [action for action in actions if _takes_resource(action)]):
+    if unbound and (
+        narrow := [action for action in actions if "*" not in action and _takes_resource(action)]
+    ):
         yield (
             say("The policy allows {actions} for all resources", actions=", ".join(narrow)),
             "Resource: !GetAtt",

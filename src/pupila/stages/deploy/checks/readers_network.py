@@ -33,7 +33,7 @@ def _read_load_balancer(cloud: Cloud, arn: str) -> dict[str, Any]:
     given = cloud("elbv2").describe_load_balancers(LoadBalancerArns=[arn])["LoadBalancers"][0]
     attributes = cloud("elbv2").describe_load_balancer_attributes(LoadBalancerArn=arn)["Attributes"]
     zones = [zone["SubnetId"] for zone in given["AvailabilityZones"]]
-    return given | {"Subnets": zones, "LoadBalancerAttributes": attributes}
+    return {**given, "Subnets": zones, "LoadBalancerAttributes": attributes}
 
 
 def _read_listener(cloud: Cloud, arn: str) -> dict[str, Any]:

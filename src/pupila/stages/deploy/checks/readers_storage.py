@@ -1,9 +1,6 @@
 """Readers: images, buckets, logs and alarms."""
 
-from collections.abc import Callable
 from typing import Any
-
-from botocore.exceptions import ClientError
 
 from pupila.stages.deploy.checks.cloud import Cloud
 
@@ -15,26 +12,27 @@ def pascal(value: Any) -> Any:
     return [pascal(item) for item in value] if isinstance(value, list) else value
 
 
-def _read_or_none(call: Callable[..., dict[str, Any]], **arguments: Any) -> dict[str, Any]:
+def _read_or_none(client: Any, method: str, **arguments: Any) -> dict[str, Any]:
     """The response; empty where the resource has no such configuration."""
     try:
-        return call(**arguments)
-    except ClientError:
+        response: dict[str, Any] = getattr(client, method)(**arguments)
+    except client.exceptions.ClientError:
         return {}
+    return response
 
 
 def _read_repository(cloud: Cloud, name: str) -> dict[str, Any]:
     given = pascal(cloud("ecr").describe_repositories(repositoryNames=[name])["repositories"][0])
-    lifecycle = _read_or_none(cloud("ecr").get_lifecycle_policy, repositoryName=name)
+    lifecycle = _read_or_none(cloud("ecr"), "get_lifecycle_policy", repositoryName=name)
     return given | ({"LifecyclePolicy": pascal(lifecycle)} if lifecycle else {})
 
 
 def _read_bucket(cloud: Cloud, bucket: str) -> dict[str, Any]:
     s3 = cloud("s3")
-    encryption = _read_or_none(s3.get_bucket_encryption, Bucket=bucket)
-    public = _read_or_none(s3.get_public_access_block, Bucket=bucket)
-    ownership = _read_or_none(s3.get_bucket_ownership_controls, Bucket=bucket)
-    lifecycle = _read_or_none(s3.get_bucket_lifecycle_configuration, Bucket=bucket)
+    encryption = _read_or_none(s3, "get_bucket_encryption", Bucket=bucket)
+    public = _read_or_none(s3, "get_public_access_block", Bucket=bucket)
+    ownership = _read_or_none(s3, "get_bucket_ownership_controls", Bucket=bucket)
+    lifecycle = _read_or_none(s3, "get_bucket_lifecycle_configuration", Bucket=bucket)
     versioning = s3.get_bucket_versioning(Bucket=bucket)
     read: dict[str, Any] = {"BucketName": bucket}
     if encryption:

@@ -24,7 +24,7 @@ CHECK = "moto"
 _STACK = "pupila"
 _ACCOUNT = "123456789012"  # moto's own
 
-# Optional parameters, empty in the first stack, and what a second one gives them: other resources exist then.
+# Optional parameters, empty in one stack, and what another gives them: each has resources that the other has not.
 _OPTIONAL = {
     "AlarmMail": "alarms@example.org",
     "GitHubRepository": "owner/name",
@@ -42,11 +42,9 @@ class Replayed:
 
     resources: set[str] = field(default_factory=set)
     properties: set[str] = field(default_factory=set)
-    faults: dict[tuple[str, str], Fault] = field(
-        default_factory=dict
-    )  # by resource and problem: once for all stacks
+    faults: dict[tuple[str, str], Fault] = field(default_factory=dict)  # by resource and problem, once
     replayed: dict[str, None] = field(default_factory=dict)  # types and properties, in their order
-    unchecked: dict[str, None] = field(default_factory=dict)
+    unchecked: dict[str, str] = field(default_factory=dict)  # with the reason
 
 
 def check(folder: Path) -> CheckResult | None:
@@ -56,14 +54,16 @@ def check(folder: Path) -> CheckResult | None:
         return None
     replayed = Replayed()
     for template in templates:
-        for optional in ({}, _OPTIONAL):
+        given = _OPTIONAL.keys() & template.content.get("Parameters", {}).keys()
+        for optional in (dict.fromkeys(_OPTIONAL, ""), _OPTIONAL) if given else ({},):
             with open_account() as cloud:
                 _Stack(template, cloud, optional, replayed).compare()
+        for name in template.content["Resources"].keys() - replayed.resources - replayed.unchecked.keys():
+            replayed.unchecked[name] = say("no stack of this check has it")
     resources = say_count("{n} resource", "{n} resources", len(replayed.resources))
     properties = say_count("{n} property", "{n} properties", len(replayed.properties))
-    notes = [*_say_notes(replayed)]
     checked = say("{resources}, {properties}", resources=resources, properties=properties)
-    return CheckResult(CHECK, checked, tuple(replayed.faults.values()), notes=tuple(notes))
+    return CheckResult(CHECK, checked, tuple(replayed.faults.values()), notes=tuple(_say_notes(replayed)))
 
 
 def _say_notes(replayed: Replayed) -> Iterator[str]:
@@ -73,8 +73,9 @@ def _say_notes(replayed: Replayed) -> Iterator[str]:
             "Moto's CloudFormation leaves these out; they were written through their APIs: {names}",
             names=names,
         )
-    for name in replayed.unchecked:
-        yield say("Not checked: {name}", name=name)
+    for reason in dict.fromkeys(replayed.unchecked.values()):
+        names = [name for name, own in replayed.unchecked.items() if own == reason]
+        yield say("Not checked ({reason}): {names}", reason=reason, names=listing(names, most=len(names)))
 
 
 class _Stack:
@@ -100,14 +101,9 @@ class _Stack:
     def _choose_parameters(self, optional: Mapping[str, str]) -> dict[str, Any]:
         network, chosen = prepare_network(self._cloud), {}
         for name, given in self._template.content.get("Parameters", {}).items():
-            default = given.get("Default")
-            if default not in (None, ""):
-                chosen[name] = str(default)
-            elif name in optional or default is None:
-                fallback = network.get(name, (given.get("AllowedValues") or [_STACK])[0])
-                chosen[name] = optional.get(name) or network.get(given["Type"], fallback)
-            else:
-                chosen[name] = ""
+            fallback = given.get("Default", (given.get("AllowedValues") or [_STACK])[0])
+            known = network.get(name, network.get(given["Type"], fallback))
+            chosen[name] = str(optional.get(name, known))
         return chosen
 
     def _attribute(self, resource: str, attribute: str) -> str:
@@ -151,7 +147,7 @@ class _Stack:
             try:
                 properties = self._scope.resolve(resource.get("Properties", {}))
                 physical = CREATORS[resource["Type"]](self._cloud, properties, f"{_STACK}-{name}")
-            except Exception as fault:  # noqa: BLE001 - of botocore, of moto, or a name that stands for nothing
+            except Exception as fault:  # noqa: BLE001 -- of botocore, of moto, or a name that stands for nothing
                 self._add_fault(name, say("It can't be created: {reason}", reason=_say_reason(fault)))
                 return False
             self._scope.values[name] = physical
@@ -165,17 +161,20 @@ class _Stack:
         ]
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # about types that moto leaves out: they are listed below
+                warnings.simplefilter(
+                    "ignore"
+                )  # about types that moto leaves out: they are notes of the result
                 cloudformation.create_stack(
                     StackName=_STACK, TemplateBody=json.dumps(self._reduce()), Parameters=parameters,
                     Capabilities=["CAPABILITY_IAM"],
                 )  # fmt: skip
-        except Exception as fault:  # noqa: BLE001 - moto raises whatever its code stumbles upon
-            reason = _say_reason(fault)
-            self._add_fault("", say("The stack can't be created: {reason}", reason=reason))
+                created = cloudformation.describe_stack_resources(StackName=_STACK)["StackResources"]
+        except Exception as fault:  # noqa: BLE001 -- moto raises whatever its code stumbles upon
+            self._add_fault("", say("The stack can't be created: {reason}", reason=_say_reason(fault)))
             return False
-        for each in cloudformation.describe_stack_resources(StackName=_STACK)["StackResources"]:
-            self._scope.values[each["LogicalResourceId"]] = each["PhysicalResourceId"]
+        for each in created:
+            if "PhysicalResourceId" in each:  # none: moto has no such type
+                self._scope.values[each["LogicalResourceId"]] = each["PhysicalResourceId"]
         return True
 
     def _reduce(self) -> dict[str, Any]:
@@ -203,18 +202,19 @@ class _Stack:
     def _compare_resource(self, name: str) -> None:
         resource = self._resources[name]
         kind = resource["Type"]
-        self._replayed.unchecked |= {
-            f"{name}.{key}": None for key in resource if key in ("UpdatePolicy", "CreationPolicy")
-        }
+        for key in resource.keys() & {"UpdatePolicy", "CreationPolicy"}:
+            self._replayed.unchecked[f"{name}.{key}"] = say("moto has no instances that start")
         if name not in self._scope.values or kind not in READERS:
-            self._replayed.unchecked[f"{kind} ({name})"] = None
+            self._replayed.unchecked[name] = say(
+                "moto has no {kind}, or the check does not read it", kind=kind
+            )
             return
         physical, properties = self._scope.values[name], resource.get("Properties", {})
         self._replayed.resources.add(name)
         for key, value in properties.items():
             try:
                 self._compare_property(name, kind, physical, key, self._scope.resolve(value))
-            except Exception as fault:  # noqa: BLE001 - of botocore, of moto, or a name that stands for nothing
+            except Exception as fault:  # noqa: BLE001 -- of botocore, of moto, or a name that stands for nothing
                 self._add_fault(name, say("{name} is refused: {reason}", name=key, reason=_say_reason(fault)))
 
     def _compare_property(self, name: str, kind: str, physical: str, key: str, declared: Any) -> None:
@@ -230,7 +230,7 @@ class _Stack:
         for each in differences:
             path = f"{name}.{each.path}"
             if each.verdict == "absent":
-                self._replayed.unchecked[f"{kind}.{each.path}"] = None
+                self._replayed.unchecked[f"{kind}.{each.path}"] = say("moto has no such property")
                 continue
             self._replayed.properties.add(path)
             if each.verdict == "different":

@@ -14,6 +14,7 @@ metadata() { # of this instance, with a token as IMDSv2 wants it
 stop() {
   trap - EXIT
   if [ -e "$work.interrupted" ] && [[ "$1" == failed* ]]; then return; fi # the next instance resumes it
+  sleep 1 # tee writes the last lines
   aws s3 cp "$work.log" "$RUNS/$RUN.log" || true
   aws s3 rm "$RUNS/$RUN.begin" || true
   aws sns publish --topic-arn "$TOPIC" --subject "Pupila training $RUN: $1" \

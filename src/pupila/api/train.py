@@ -63,7 +63,9 @@ def train(
         )  # fmt: skip
     from pupila.stages.train.clock import CommandClock
 
-    return train_by_clock(TrainCall(data, out, resume, tell, track, settings, mirror), CommandClock.start_now())
+    return train_by_clock(
+        TrainCall(data, out, resume, tell, track, settings, mirror), CommandClock.start_now()
+    )
 
 
 @dataclass(frozen=True, slots=True)

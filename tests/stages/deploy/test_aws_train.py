@@ -119,10 +119,13 @@ def mails(calls: list[str]) -> list[str]:
 
 
 def is_stopped(calls: list[str]) -> bool:
-    scaled = "aws autoscaling set-desired-capacity --auto-scaling-group-name octagons-train --desired-capacity 0"
+    scaled = (
+        "aws autoscaling set-desired-capacity --auto-scaling-group-name octagons-train --desired-capacity 0"
+    )
     return scaled in calls and "shutdown -h now" in calls
 
 
+@pytest.mark.slow
 def test_an_interrupted_training_is_resumed_and_registered(bucket: str, tmp_path: Path) -> None:
     calls = boot(tmp_path / "taken", "spot")
     assert "docker kill --signal TERM pupila-train" in calls
@@ -132,11 +135,18 @@ def test_an_interrupted_training_is_resumed_and_registered(bucket: str, tmp_path
     output = (tmp_path / "next" / "work.log").read_text()
     assert "Restored the run from its mirror" in output, output
     (mail,) = mails(calls)
-    assert mail.startswith("Pupila training first: registered as octagons, with its evaluation on the test split")
+    assert mail.startswith(
+        "Pupila training first: registered as octagons, with its evaluation on the test split"
+    )
     assert is_stopped(calls)
-    registry = pupila.registry(f"{bucket}/registry")
-    assert [version.number for version in registry["octagons"].versions] == [1]
-    assert files.exists(f"{bucket}/runs/first/bundle/bundle.json") and files.exists(f"{bucket}/runs/first.log")
+    version = f"registry:{bucket}/registry#octagons@1"
+    assert pupila.load(version).bundle.hash == pupila.load(f"{bucket}/runs/first").bundle.hash
+    pupila.registry(f"{bucket}/registry").promote(
+        "octagons@1", "production"
+    )  # by the evaluation on the test split
+    assert files.exists(f"{bucket}/runs/first/bundle/bundle.json") and files.exists(
+        f"{bucket}/runs/first.log"
+    )
     assert not files.exists(f"{bucket}/runs/first.begin")
     (run, *_) = [call for call in calls if call.startswith("docker run")]
     for option in ("--read-only", "--cap-drop ALL", "--user 10001:10001", "--env HF_HUB_OFFLINE=1"):

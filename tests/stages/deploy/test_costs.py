@@ -10,7 +10,9 @@ from tests.stages.deploy.test_aws_train import rendered
 
 
 def test_a_training_has_the_costs_computed_by_hand() -> None:
-    rows = hourly_costs("aws-train", Quantities("c7i.2xlarge", spot=True, disk_gb=73, image_gb=7.3, object_gb=0))
+    rows = hourly_costs(
+        "aws-train", Quantities("c7i.2xlarge", spot=True, disk_gb=73, image_gb=7.3, object_gb=0)
+    )
     # 0.357 * 0.4 = 0.1428; 73 * 0.08 / 730 = 0.008; an address 0.005; an alarm 0.1 / 730; 7.3 * 0.1 / 730 = 0.001
     assert sum(row.cost for row in rows) == pytest.approx(0.1428 + 0.008 + 0.005 + 0.1 / 730 + 0.001)
     table = format_costs(rows)

@@ -13,6 +13,7 @@ import pupila
 from pupila.artifacts.run.folder import Run
 from pupila.artifacts.run.mirror_file import MIRROR_FILE, STATE, parse_mirror
 from pupila.core import files
+from pupila.core.errors import PupilaError
 from tests.conftest import REPOSITORY
 from tests.pictures import write_classes
 from tests.s3 import BUCKET, Server, emptied, s3_server
@@ -58,22 +59,58 @@ def results(run: str) -> list[str]:
     return [files.sha256(files.read_bytes(f"{run}/{name}")) for name in names]
 
 
-def test_killed_and_terminated_machines_are_followed_by_others(server: Server, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("how", "expected"), [("kill:1", -9), pytest.param("term:2", 143, marks=pytest.mark.slow)]
+)
+def test_a_lost_machine_is_followed_by_another_one(
+    how: str, expected: int, server: Server, tmp_path: Path
+) -> None:
     whole = pupila.train(DATA, out=tmp_path / "whole", tell=lambda line: None, workers=0, **SETTINGS)
-    code, output = machine(tmp_path / "first", "kill:1")  # at the end of the second of 4 epochs
-    assert code == -9, output
-    shutil.rmtree(tmp_path / "first")
-    code, output = machine(tmp_path / "second", "term:2")
-    assert code == 143, output
-    assert f"Restored the run from its mirror {MIRROR}." in output, output
+    code, output = machine(tmp_path / "first", how)  # after some of 4 epochs
+    assert code == expected, output
     stored = parse_mirror(MIRROR, files.read_bytes(f"{MIRROR}/{MIRROR_FILE}"))
     assert {entry.stored.split("/")[0] for entry in stored.files.values()} == {STATE}
-    shutil.rmtree(tmp_path / "second")
-    code, output = machine(tmp_path / "third")
-    assert code in (0, 1), output
+    shutil.rmtree(tmp_path / "first")
+    code, output = machine(tmp_path / "second")
+    assert code in (0, 1), output  # 1: collapsed
+    assert f"Restored the run from its mirror {MIRROR}." in output, output
     assert f"The mirror {MIRROR} has the run: " in output
-    local = str(tmp_path / "third" / "run")
+    local = str(tmp_path / "second" / "run")
     assert results(local) == results(whole.folder) == results(MIRROR)  # it can be read where it lies
     assert pupila.load(MIRROR).bundle.hash == pupila.load(local).bundle.hash
-    assert not [entry for entry in files.walk(f"{MIRROR}/{STATE}")] and not list(Path(local).glob(".*"))
+    assert not list(files.walk(f"{MIRROR}/{STATE}")) and not list(Path(local).glob(".*"))
     assert len(Run(local).log) == 4
+
+
+def test_another_run_is_never_overwritten(server: Server, tmp_path: Path) -> None:
+    quick = SETTINGS | {"epochs": 1}
+    pupila.train(DATA, out=tmp_path / "first", mirror=MIRROR, tell=lambda line: None, **quick)
+    before = files.read_bytes(f"{MIRROR}/{MIRROR_FILE}")
+    with pytest.raises(PupilaError, match="The mirror has another run. The run to resume has other settings"):
+        pupila.train(DATA, out=tmp_path / "second", mirror=MIRROR, tell=lambda line: None, **SETTINGS)
+    assert files.read_bytes(f"{MIRROR}/{MIRROR_FILE}") == before
+    assert not (tmp_path / "second").exists()
+
+
+def test_a_store_that_fails_stops_no_training(server: Server, tmp_path: Path) -> None:
+    server.fault = lambda method, path, query: (403, "AccessDenied") if "/runs/" in path else None
+    notes: list[str] = []
+    run = pupila.train(
+        DATA, out=tmp_path / "run", mirror=MIRROR, tell=lambda line: notes.append(str(line)),
+        **SETTINGS | {"epochs": 1},
+    )  # fmt: skip
+    assert not run.is_mirrored and run.bundle.hash
+    assert any(note.startswith("The mirror is behind: Access to s3://shop/runs/first") for note in notes), (
+        notes
+    )
+    assert notes[-1].startswith(f"The mirror {MIRROR} does not have all of the run: Access to ")
+
+
+@pytest.mark.parametrize(("places", "problem"), [
+    ({"mirror": MIRROR}, "--mirror needs the folder of the run"),
+    ({"mirror": "runs", "out": "runs/first"}, "A mirror is another folder than that of the run"),
+    ({"out": MIRROR}, "A run can only be written to a local disk"),
+])  # fmt: skip
+def test_places_that_cannot_be_are_refused(places: dict[str, str], problem: str) -> None:
+    with pytest.raises(PupilaError, match=problem):
+        pupila.train("nowhere", **places)  # type: ignore[arg-type]

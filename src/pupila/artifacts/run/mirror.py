@@ -163,9 +163,7 @@ class Mirror:
                 files.write_bytes(files.join(self._uri, stored), file.read_bytes())
             entries[path] = MirroredFile(sha256=digest, size=file.stat().st_size, stored=stored)
         before = self._content
-        self._write_manifest(
-            MirrorContent(run=identify_run(plan_file), writer=self._writer, files=entries)
-        )
+        self._write_manifest(MirrorContent(run=identify_run(plan_file), writer=self._writer, files=entries))
         unused = {entry.stored for entry in before.files.values()} - {e.stored for e in entries.values()}
         if is_finished and before != self._content:
             unused |= {f"{STATE}/{entry.path}" for entry in files.walk(files.join(self._uri, STATE))}

@@ -1,4 +1,4 @@
-"""`mirror.json`: which files the mirror of a run has, and where; it is written last, so that half a copy is no mirror."""
+"""`mirror.json`: which files the mirror of a run has, and where; written last, so that half a copy is no mirror."""
 
 import tempfile
 from pathlib import PurePosixPath
@@ -22,7 +22,9 @@ class MirroredFile(Record):
 
     sha256: str = Field(pattern="[0-9a-f]{64}", description="hash of its bytes")
     size: NonNegativeInt = Field(description="its size, bytes")
-    stored: str = Field(description="where it lies below the mirror: state/HASH, or the path of a finished run")
+    stored: str = Field(
+        description="where it lies below the mirror: state/HASH, or the path of a finished run"
+    )
 
 
 class MirrorContent(Record):

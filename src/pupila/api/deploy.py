@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from pupila.artifacts.bundle.folder import Bundle
     from pupila.artifacts.run.source import PredictingSource
     from pupila.stages.deploy.checks.result import CheckResult
-    from pupila.stages.deploy.deployment import Deployment
 
 _PATIENCE = 60.0  # seconds for the service to start or to end
 
@@ -101,13 +100,14 @@ def render_deployment(
         model: a bundle or a run, its folder or address, or a version of a registry.
         target: docker, compose, aws or aws-train; aws has all of compose, and compose has all of docker.
         out: folder of the files.
-        name: of the service; None: that of the model.
+        name: of the service; None: that of an earlier rendering into the folder, else that of the model.
         force: whether files that were edited after an earlier rendering are overwritten.
 
     Raises:
         PupilaError: no bundle, an unknown target, an invalid name, or edited files.
     """
     from pupila.artifacts.run.source import parse_predicting
+    from pupila.core import files
     from pupila.core.version import __version__
     from pupila.stages.deploy.deployment import Deployment, check_service_name, suggest_service_name
     from pupila.stages.deploy.record import DeployRecord, read_deploy_record, write_rendered
@@ -118,9 +118,8 @@ def render_deployment(
     folder = Folder(path_text(out))
     earlier = read_deploy_record(folder)
     source = parse_predicting(model)
-    service = (
-        suggest_service_name(source.name.partition("@")[0]) if name is None else check_service_name(name)
-    )
+    suggested = earlier.name if earlier else suggest_service_name(source.name.partition("@")[0])
+    service = suggested if name is None else check_service_name(name)
     bundle = source.bundle
     opened, local = _find_address(model, source)
     recorded = folder / METRICS_LOG
@@ -130,16 +129,17 @@ def render_deployment(
         __version__,
     )
     log = recorded.read_text("utf-8") if same and recorded.is_file() else _record_metrics(bundle, service)
-    deployment = Deployment(service, opened, bundle.hash, bundle.info, __version__, log, local)
+    beside = files.relative(files.absolute(local), files.absolute(str(folder))) if local else ""
+    deployment = Deployment(service, opened, bundle.hash, bundle.info, __version__, log, beside)
     targets = [*(earlier.targets if earlier else []), target]
     targets = [each for each in TARGETS if each in targets]
     rendered = render_files(deployment, target, targets)
     record = DeployRecord(
-        pupila=__version__, name=service, model=str(model), bundle=bundle.hash, targets=targets, files={}
+        pupila=__version__, name=service, model=source.path, bundle=bundle.hash, targets=targets, files={}
     )
     changed = write_rendered(folder, rendered, record, force)
     return RenderedDeployment(
-        str(folder), service, target, sorted(rendered), changed, _describe_model(model, deployment)
+        str(folder), service, target, sorted(rendered), changed, _describe_model(model, opened, local)
     )
 
 
@@ -173,14 +173,14 @@ def _find_address(model: ModelInput, source: "PredictingSource") -> tuple[str, s
     return source.bundle.folder, ""
 
 
-def _describe_model(model: ModelInput, deployment: "Deployment") -> list[str]:
+def _describe_model(model: ModelInput, opened: str, local: str) -> list[str]:
     """Which model the service opens, in words."""
     from pupila.artifacts.registry.names import is_reference
 
-    if deployment.model:
-        return [say("The service opens {model}.", model=deployment.model)]
+    if opened:
+        return [say("The service opens {model}.", model=opened)]
     notes = [say("The bundle {folder} lies on this disk: it is mounted, or copied to a store, by its hash.",
-                 folder=deployment.folder)]  # fmt: skip
+                 folder=local)]  # fmt: skip
     if is_reference(model):
         notes.append(
             say("A registry on this disk can't be followed from elsewhere: the service keeps this version.")

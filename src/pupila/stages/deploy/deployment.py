@@ -23,7 +23,7 @@ class Deployment:
     metrics_log: (
         str  # JSON lines that a service of this bundle wrote: its metrics in the format of CloudWatch
     )
-    folder: str = ""  # of the bundle on this machine's disk; empty: it lies in a store
+    folder: str = ""  # of the bundle on disk, as seen from that of the files; empty: it lies in a store
 
 
 def check_service_name(name: str) -> str:

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
+from pupila.core.messages import say
+from pupila.stages.deploy.costs import Stack, format_costs, hourly_costs
 from pupila.stages.deploy.deployment import Deployment
 from pupila.stages.deploy.templates import fill
 
@@ -30,7 +32,9 @@ def _docker(deployment: Deployment) -> str:
 
 def _compose(deployment: Deployment) -> str:
     if deployment.model:
-        bundle = "# The service opens the model by its address: its keys belong into secrets/api/aws-credentials."
+        bundle = (
+            "# The service opens the model by its address: its keys belong into secrets/api/aws-credentials."
+        )
     else:
         bundle = f"cp -r {deployment.folder} bundle"
     return fill("readme/compose.md", bundle=bundle)
@@ -38,7 +42,7 @@ def _compose(deployment: Deployment) -> str:
 
 def _aws(deployment: Deployment) -> str:
     values = _mounted(deployment) if not deployment.model else _addressed(deployment)
-    return fill("readme/aws.md", name=deployment.name, costs="", **values)
+    return fill("readme/aws.md", name=deployment.name, costs=_costs("aws"), **values)
 
 
 def _mounted(deployment: Deployment) -> dict[str, str]:
@@ -56,7 +60,9 @@ def _mounted(deployment: Deployment) -> dict[str, str]:
 def _addressed(deployment: Deployment) -> dict[str, str]:
     """For a model in a store: the instances read it there."""
     follows = deployment.model.startswith(_FOLLOWED)
-    promoted = "`pupila registry promote NAME@VERSION ALIAS`: the instances follow within seconds; back: `rollback`"
+    promoted = (
+        "`pupila registry promote NAME@VERSION ALIAS`: the instances follow within seconds; back: `rollback`"
+    )
     return {
         "copied": " lies in a store already: the instances read it there.",
         "model_commands": f"# {deployment.model}",
@@ -66,7 +72,13 @@ def _addressed(deployment: Deployment) -> dict[str, str]:
 
 
 def _aws_train(deployment: Deployment) -> str:
-    return ""
+    costs = _costs("aws-train")
+    return fill("readme/aws-train.md", name=deployment.name, version=deployment.version, costs=costs)
+
+
+def _costs(stack: Stack) -> str:
+    """What a stack costs with its defaults."""
+    return f"### {say('Costs by the hour')}\n\n{format_costs(hourly_costs(stack))}"
 
 
 SECTIONS: dict[str, Callable[[Deployment], str]] = {

@@ -6,13 +6,23 @@ from pathlib import Path
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 from pupila.core.progress import progress
-from pupila.stages.deploy.checks import alarms, compose, dockerfiles, rendered, workflow
+from pupila.stages.deploy.checks import (
+    alarms,
+    compose,
+    dockerfiles,
+    policy,
+    rendered,
+    replay,
+    stack,
+    workflow,
+)
 from pupila.stages.deploy.checks.result import CheckResult
 from pupila.stages.deploy.record import RECORD_FILE
 
 # Each gets the folder; None: it has no file that the check is about.
 CHECKS: tuple[Callable[[Path], CheckResult | None], ...] = (
-    rendered.check, dockerfiles.check, compose.check, workflow.check, alarms.check,
+    rendered.check, dockerfiles.check, compose.check, workflow.check, stack.check,
+    policy.check, alarms.check, replay.check,
 )  # fmt: skip
 
 

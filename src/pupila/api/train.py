@@ -47,7 +47,7 @@ def train(
         resume: resume the run in `out`, which must be there.
         tell: called with each line of the log and each note; None: the notes are printed (data, split, model, time).
         track: where to follow the training, as `to` of `pupila.track`; a tracker that fails is a note, and no error.
-        mirror: where to copy the run in `out`, a folder or a prefix of a store, after each epoch and at the end; the run
+        mirror: where to copy the run in `out` after each epoch and at the end, a folder or a prefix of a store; the run
             in `out` is resumed, or that of the mirror where `out` has none. A mirror that fails is a note.
         settings: of the training; `folds` for data without a split; and `bands`, `low` and `high` for TIFFs, where the
             data are not open yet.

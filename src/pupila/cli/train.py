@@ -17,6 +17,14 @@ EXIT_CODES = {"collapsed": 1, "interrupted": 130}
 NOT_MIRRORED, TERMINATED = 1, 143  # exit codes: the mirror lacks some of the run; SIGTERM
 
 
+MirrorOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URI", help=mark("Copy the run there after each epoch; one that is there already is resumed.")
+    ),
+]
+
+
 def train(
     ctx: typer.Context,
     data: DataArgument,
@@ -31,13 +39,7 @@ def train(
             help=mark("Follow the training in mlflow, wandb or tensorboard, see pupila track."),
         ),
     ] = None,
-    mirror: Annotated[
-        str | None,
-        typer.Option(
-            metavar="URI",
-            help=mark("Copy the run there after each epoch; one that is there already is resumed."),
-        ),
-    ] = None,
+    mirror: MirrorOption = None,
     preview: Annotated[
         str | None,
         typer.Option(metavar="FILE", help=mark("Draw augmented views into a PNG without training.")),

@@ -25,7 +25,7 @@ def run_folder(folder: Path, created: str = "2026-11-01", **contents: str) -> st
 
 
 def mirrored(folder: str, uri: Path) -> list[str]:
-    """Copy the run, and return what was said."""
+    """Copy the run, and return the notes."""
     notes: list[str] = []
     mirror = Mirror(folder, str(uri), lambda line: notes.append(str(line)))
     mirror.restore(lambda plan: None)

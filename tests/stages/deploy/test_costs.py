@@ -17,11 +17,11 @@ def test_a_training_has_the_costs_computed_by_hand() -> None:
     assert sum(row.cost for row in rows) == pytest.approx(0.1428 + 0.008 + 0.005 + 0.1 / 730 + 0.001)
     table = format_costs(rows)
     assert "| **sum** | | | **0.1569**, 114.56 a month |" in table and "not read from AWS" in table
-    assert not any("load balancer" in row.what for row in rows)
+    assert not any("load balancer" in row.item for row in rows)
 
 
 def test_the_service_has_more_lines() -> None:
-    rows = {row.what: row for row in hourly_costs("aws")}
+    rows = {row.item: row for row in hourly_costs("aws")}
     assert rows["load balancer"].cost == 0.0225
     assert rows["CloudWatch dashboard"].cost * 730 == pytest.approx(3)
     assert rows["logs, each GB written"].cost == 0

@@ -26,7 +26,7 @@ def strike(signal_: int, epochs: int, mirror: str) -> None:
             os.kill(os.getpid(), signal_)
         train_epoch(self, *arguments)
 
-    TrainingRun._write_log = counted  # type: ignore[method-assign]
+    TrainingRun._write_log = counted  # type: ignore[method-assign, assignment]
 
 
 if __name__ == "__main__":

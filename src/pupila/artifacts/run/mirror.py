@@ -30,7 +30,7 @@ from pupila.core import files
 from pupila.core.errors import MissingExtra, PupilaError
 from pupila.core.messages import say, say_count
 
-_SNAPSHOTS = ".mirror"  # folder of the run, with links to the files that are to be copied
+_SNAPSHOTS = ".mirror"  # folder of the run, with links to the files that wait for their copy
 _LAST = (f"{BUNDLE}/{INFO_FILE}", PLAN_FILE)  # of a finished run: who reads them may read all others
 
 
@@ -56,7 +56,7 @@ class Mirror:
         self._thread = threading.Thread(target=self._copy_snapshots, name="mirror", daemon=True)
         self._digests: dict[tuple[int, int, int], str] = {}  # by inode, modification time and size
         self._fault: PupilaError | OSError | None = None  # of the last copy
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
         self._is_begun = False  # whether the folder has this run
 
     @property
@@ -201,8 +201,8 @@ class Mirror:
 
     def _tell_fault(self) -> None:
         """Tell a fault of the copy, each once."""
-        if self._fault is not None and (fault := str(self._fault).partition("\n")[0]) not in self._told:
-            self._told.add(fault)
+        if self._fault is not None and (fault := str(self._fault).partition("\n")[0]) not in self._reported:
+            self._reported.add(fault)
             self._tell(Note(say(
                 "The mirror is behind: {fault} Training is not affected; the next epoch tries again.", fault=fault
             )))  # fmt: skip

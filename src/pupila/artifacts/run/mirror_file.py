@@ -58,11 +58,11 @@ def parse_mirror(uri: str, content: bytes) -> MirrorContent:
     try:
         parsed = MirrorContent.model_validate_json(content)
     except ValidationError as fault:
-        raise _damaged(uri, MIRROR_FILE) from fault
+        raise _damage(uri, MIRROR_FILE) from fault
     for path, entry in parsed.files.items():
         for place in (path, entry.stored):
             if ".." in PurePosixPath(place).parts or place.startswith("/") or files.is_remote(place):
-                raise _damaged(uri, place)
+                raise _damage(uri, place)
     return parsed
 
 
@@ -89,17 +89,17 @@ def restore_run(uri: str, content: MirrorContent, folder: str) -> None:
 
 def _restore_file(uri: str, content: MirrorContent, path: str, folder: str) -> None:
     if (entry := content.files.get(path)) is None:
-        raise _damaged(uri, path)
+        raise _damage(uri, path)
     try:
         data = files.read_bytes(files.join(uri, entry.stored))
     except FileNotFoundError as fault:
-        raise _damaged(uri, entry.stored) from fault
+        raise _damage(uri, entry.stored) from fault
     if files.sha256(data) != entry.sha256:
-        raise _damaged(uri, entry.stored)
+        raise _damage(uri, entry.stored)
     files.write_bytes(files.join(folder, path), data)
 
 
-def _damaged(uri: str, path: str) -> PupilaError:
+def _damage(uri: str, path: str) -> PupilaError:
     return PupilaError(
         say("The mirror {uri} is damaged", uri=uri), actual=path,
         expected=say("the files of {name}, each with its hash", name=MIRROR_FILE),

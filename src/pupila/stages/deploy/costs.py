@@ -17,7 +17,7 @@ HOURS_A_MONTH = 730
 class CostRow:
     """A line of the bill."""
 
-    what: str
+    item: str
     quantity: float
     price: float  # USD of one for an hour; of one GB where it is not charged by the hour
     by_the_hour: bool = True  # False: for each GB that is written or sent
@@ -108,7 +108,7 @@ def format_costs(rows: list[CostRow]) -> str:
     total = sum(row.cost for row in rows)
     lines = [
         say("| what | quantity | USD each | USD an hour |"), "|---|---|---|---|",
-        *(f"| {row.what} | {number(row.quantity, 1)} | {number(row.price, 5)} | {_cost(row)} |" for row in rows),
+        *(f"| {row.item} | {number(row.quantity, 1)} | {number(row.price, 5)} | {_cost(row)} |" for row in rows),
         say("| **sum** | | | **{total}**, {month} a month |",
             total=number(total, 4), month=number(total * HOURS_A_MONTH, 2)), "",
         say("Prices of {region}, {date}; {source}.", region=prices["region"], date=prices["as_of"],

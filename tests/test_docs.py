@@ -98,6 +98,7 @@ def test_the_doctors_page_lists_every_fault_as_it_is() -> None:
         "serve",
         "registry",
         "token",
+        "deploy",
         "track",
         "clean",
         "settings",

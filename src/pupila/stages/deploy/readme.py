@@ -41,11 +41,11 @@ def _compose(deployment: Deployment) -> str:
 
 
 def _aws(deployment: Deployment) -> str:
-    values = _mounted(deployment) if not deployment.model else _addressed(deployment)
+    values = _describe_mounting(deployment) if not deployment.model else _describe_address(deployment)
     return fill("readme/aws.md", name=deployment.name, costs=_costs("aws"), **values)
 
 
-def _mounted(deployment: Deployment) -> dict[str, str]:
+def _describe_mounting(deployment: Deployment) -> dict[str, str]:
     """For a bundle on this disk: it is copied under its hash."""
     address = f"s3://$(output ModelsBucketName)/models/{deployment.sha256[:12]}"
     return {
@@ -57,7 +57,7 @@ def _mounted(deployment: Deployment) -> dict[str, str]:
     }
 
 
-def _addressed(deployment: Deployment) -> dict[str, str]:
+def _describe_address(deployment: Deployment) -> dict[str, str]:
     """For a model in a store: the instances read it there."""
     follows = deployment.model.startswith(_FOLLOWED)
     promoted = (

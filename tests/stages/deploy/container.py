@@ -73,6 +73,12 @@ class Container:
         signal_number = signal.Signals[self.image.config.get("StopSignal") or "SIGTERM"]
         subprocess.run(["kill", f"-{signal_number.value}", self.find_first_process()], check=True)
 
+    def kill(self) -> None:
+        """End it at once, if it still runs: with its process 1 all others end."""
+        if self.process.poll() is None:
+            subprocess.run(["kill", "-9", self.find_first_process()], check=False)
+        self.process.wait()
+
     def find_first_process(self) -> str:
         """The id of its process 1 on this machine; the test fails where it has ended."""
         parent = self.process.pid
@@ -103,13 +109,13 @@ def start(
     script = "\n".join([*_mount(image, volumes or {}), f"exec chroot {image.root} {shlex.join(command)}"])
     with output.open("wb") as log:
         process = subprocess.Popen(
-            ["unshare", *_NAMESPACES, "--fork", "--kill-child", "sh", "-ec", script], stdout=log, stderr=log
+            ["unshare", *_NAMESPACES, "--fork", "sh", "-ec", script], stdout=log, stderr=log
         )
+    container = Container(image, process, environment or {}, output)
     try:
-        yield Container(image, process, environment or {}, output)
+        yield container
     finally:
-        process.kill()
-        process.wait()
+        container.kill()
 
 
 def _mount(image: Image, volumes: Mapping[str, Path]) -> Iterator[str]:

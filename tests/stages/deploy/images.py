@@ -71,13 +71,11 @@ class Builder:
 
     def _run(self, *arguments: str, folder: Path | None = None) -> str:
         storage = [
-            "--root",
-            self.folder / "images",
-            "--runroot",
-            self.folder / "run",
-            "--storage-driver",
-            "vfs",
+            f"--root={self.folder / 'images'}",
+            f"--runroot={self.folder / 'run'}",
+            "--storage-driver=vfs",
         ]
-        result = subprocess.run(["buildah", *storage, *arguments], cwd=folder, capture_output=True, text=True)
+        command = ["buildah", *storage, *arguments]
+        result = subprocess.run(command, cwd=folder, capture_output=True, text=True)
         assert result.returncode == 0, (result.stdout + result.stderr)[-4000:]
         return result.stdout

@@ -23,8 +23,8 @@ def read(model: str = "") -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def services() -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = read()["services"]
-    return found
+    services: dict[str, dict[str, Any]] = read()["services"]
+    return services
 
 
 def write(folder: Path, model: str = "") -> Path:
@@ -37,7 +37,7 @@ def write(folder: Path, model: str = "") -> Path:
 @pytest.mark.parametrize("model", ["", ALIAS, "s3://shop/octagons"])
 def test_it_has_the_schema_of_compose(model: str, tmp_path: Path) -> None:
     program = Path(sys.executable).with_name("check-jsonschema")
-    command = [program, "--builtin-schema", "vendor.compose-spec", write(tmp_path, model)]
+    command = [str(program), "--builtin-schema", "vendor.compose-spec", str(write(tmp_path, model))]
     result = subprocess.run(command, capture_output=True, text=True)
     assert result.returncode == 0, result.stdout + result.stderr
 

@@ -130,17 +130,8 @@ def test_pip_installs_the_wheel(files: dict[str, bytes], tmp_path: Path) -> None
     path = tmp_path / wheel.WHEEL_NAME
     path.write_bytes(files[f"wheel/{wheel.WHEEL_NAME}"])
     target = tmp_path / "site"
-    command = [
-        Path(sys.executable).with_name("uv"),
-        "pip",
-        "install",
-        "--quiet",
-        "--offline",
-        "--no-deps",
-        "--target",
-        target,
-        path,
-    ]
+    uv = str(Path(sys.executable).with_name("uv"))
+    command = [uv, "pip", "install", "--quiet", "--offline", "--no-deps", "--target", str(target), str(path)]
     subprocess.run(command, check=True)
     installed = {
         f"pupila/{each.relative_to(target / 'pupila').as_posix()}": each.read_bytes()

@@ -147,21 +147,21 @@ def test_it_serves_as_its_user_on_a_read_only_root_and_answers_like_predict(
 
 def test_masks_are_predicted_as_elsewhere(api: Image, pictures: Path, tmp_path: Path) -> None:
     painted = write_painted(tmp_path / "painted")
-    here, there = tmp_path / "here", tmp_path / "there"
-    for folder in (here, there):
+    outside, inside = tmp_path / "outside", tmp_path / "inside"
+    for folder in (outside, inside):
         folder.mkdir()
         os.chown(folder, USER, USER)
     pupila.predict_files(
-        painted.folder, pictures, write=pupila.PredictionFiles(str(here / "rows.csv"), str(here / "m"))
+        painted.folder, pictures, write=pupila.PredictionFiles(str(outside / "rows.csv"), str(outside / "m"))
     )
-    volumes = {"/painted": Path(painted.folder), "/pictures": pictures, "/var/lib/pupila": there}
+    volumes = {"/painted": Path(painted.folder), "/pictures": pictures, "/var/lib/pupila": inside}
     arguments = ["predict", "/painted", "/pictures", "--csv", "rows.csv", "--out", "m"]
     with start(api, tmp_path / "output", *arguments, volumes=volumes, entrypoint=["pupila"]) as container:
         assert container.process.wait(120) == 0, (tmp_path / "output").read_text()
-    files = sorted(path.relative_to(here / "m") for path in (here / "m").rglob("*.png"))
+    files = sorted(path.relative_to(outside / "m") for path in (outside / "m").rglob("*.png"))
     assert len(files) >= 8
     for path in files:
-        assert (here / "m" / path).read_bytes() == (there / "m" / path).read_bytes()
+        assert (outside / "m" / path).read_bytes() == (inside / "m" / path).read_bytes()
 
 
 def test_it_drains_under_load_without_a_lost_request(api: Image, bundle: Bundle, tmp_path: Path) -> None:

@@ -57,6 +57,7 @@ def prepare_network(cloud: Cloud) -> dict[str, str]:
     ]
     return {
         "AWS::EC2::VPC::Id": network,
+        "AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>": ec2.describe_images()["Images"][0]["ImageId"],
         "AWS::EC2::Subnet::Id": subnets[0]["SubnetId"],
         "List<AWS::EC2::Subnet::Id>": ",".join(subnet["SubnetId"] for subnet in subnets),
         "VpcCidr": "10.0.0.0/16",

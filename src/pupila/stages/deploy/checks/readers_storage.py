@@ -15,10 +15,9 @@ def pascal(value: Any) -> Any:
 def _read_or_none(client: Any, method: str, **arguments: Any) -> dict[str, Any]:
     """The response; empty where the resource has no such configuration."""
     try:
-        response: dict[str, Any] = getattr(client, method)(**arguments)
+        return dict(getattr(client, method)(**arguments))
     except client.exceptions.ClientError:
         return {}
-    return response
 
 
 def _read_repository(cloud: Cloud, name: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pupila.core.messages import listing, say, say_count
+from pupila.core.messages import say, say_count
 from pupila.stages.deploy.checks.cloud import ATTRIBUTES, REGION, Cloud, open_account, prepare_network
 from pupila.stages.deploy.checks.compare import compare
 from pupila.stages.deploy.checks.readers import READERS
@@ -22,6 +22,7 @@ from pupila.stages.deploy.checks.writers import CREATORS, PROPERTY_WRITERS
 
 CHECK = "moto"
 _STACK = "pupila"
+_IMAGES = "AWS::SSM::Parameter::Value"
 _ACCOUNT = "123456789012"  # moto's own
 
 # Optional parameters, empty in one stack, and what another gives them: each has resources that the other has not.
@@ -68,14 +69,13 @@ def check(folder: Path) -> CheckResult | None:
 
 def _say_notes(replayed: Replayed) -> Iterator[str]:
     if replayed.replayed:
-        names = listing(list(replayed.replayed), most=len(replayed.replayed))
         yield say(
             "Moto's CloudFormation leaves these out; they were written through their APIs: {names}",
-            names=names,
+            names=", ".join(replayed.replayed),
         )
     for reason in dict.fromkeys(replayed.unchecked.values()):
         names = [name for name, own in replayed.unchecked.items() if own == reason]
-        yield say("Not checked ({reason}): {names}", reason=reason, names=listing(names, most=len(names)))
+        yield say("Not checked ({reason}): {names}", reason=reason, names=", ".join(names))
 
 
 class _Stack:
@@ -91,9 +91,7 @@ class _Stack:
             "AWS::URLSuffix": "amazonaws.com", NO_VALUE: NO_VALUE, **self._parameters,
         }  # fmt: skip
         for name, given in template.content.get("Parameters", {}).items():
-            if str(given["Type"]).startswith("AWS::SSM::Parameter::Value"):
-                values[name] = cloud("ssm").get_parameter(Name=values[name])["Parameter"]["Value"]
-            elif str(given["Type"]).startswith(("List<", "CommaDelimitedList")):
+            if str(given["Type"]).startswith(("List<", "CommaDelimitedList")):
                 values[name] = values[name].split(",")
         self._scope = Scope(template.content, values, self._attribute)
         self._resources = self._scope.resources()
@@ -112,13 +110,14 @@ class _Stack:
 
     def compare(self) -> None:
         """Create the stack and compare all of it."""
-        early = [name for name in self._resources if self._is_created_here(name) and not self._needs(name)]
-        if not (self._create(early) and self._create_by_cloudformation()):
+        created_here = [name for name in self._resources if self._is_created_here(name)]
+        early = [name for name in created_here if not self._needs(name)]
+        self._create(early)
+        if not self._create_by_cloudformation():
             return
-        late = [name for name in self._resources if self._is_created_here(name) and name not in early]
-        if self._create(self._sort(late)):
-            for name in self._resources:
-                self._compare_resource(name)
+        self._create(self._sort([name for name in created_here if name not in early]))
+        for name in self._resources:
+            self._compare_resource(name)
 
     def _is_created_here(self, name: str) -> bool:
         return self._resources[name]["Type"] in CREATORS
@@ -140,8 +139,8 @@ class _Stack:
             ordered += ready
         return ordered
 
-    def _create(self, names: list[str]) -> bool:
-        """Create resources through the APIs of their services; whether all were."""
+    def _create(self, names: list[str]) -> None:
+        """Create resources through the APIs of their services."""
         for name in names:
             resource = self._resources[name]
             try:
@@ -149,10 +148,9 @@ class _Stack:
                 physical = CREATORS[resource["Type"]](self._cloud, properties, f"{_STACK}-{name}")
             except Exception as fault:  # noqa: BLE001 -- of botocore, of moto, or a name that stands for nothing
                 self._add_fault(name, say("It can't be created: {reason}", reason=_say_reason(fault)))
-                return False
+                continue
             self._scope.values[name] = physical
             self._replayed.replayed[resource["Type"]] = None
-        return True
 
     def _create_by_cloudformation(self) -> bool:
         cloudformation = self._cloud("cloudformation")
@@ -194,10 +192,13 @@ class _Stack:
                     if other in self._resources and not self._is_created_here(other)
                 ]  # fmt: skip
                 resources[name] = _insert(own, created)
-        return {
-            key: self._template.content[key] for key in ("Parameters", "Conditions", "Mappings")
-            if key in self._template.content
-        } | {"Resources": resources}  # fmt: skip
+        content = self._template.content
+        parameters = {  # moto has few of the images that AWS names; their values are given
+            name: {"Type": "String"} if given["Type"].startswith(_IMAGES) else given
+            for name, given in content.get("Parameters", {}).items()
+        }
+        rest = {key: content[key] for key in ("Conditions", "Mappings") if key in content}
+        return {"Parameters": parameters, "Resources": resources, **rest}
 
     def _compare_resource(self, name: str) -> None:
         resource = self._resources[name]

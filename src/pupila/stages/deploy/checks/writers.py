@@ -20,6 +20,9 @@ def _create_scaling_policy(cloud: Cloud, properties: Properties, name: str) -> s
 
 def _create_alarm(cloud: Cloud, properties: Properties, name: str) -> str:
     given = {"AlarmName": name, **properties, "Threshold": float(properties["Threshold"])}
+    given |= {
+        key: int(given[key]) for key in ("Period", "EvaluationPeriods", "DatapointsToAlarm") if key in given
+    }
     cloud("cloudwatch").put_metric_alarm(**given)
     return str(given["AlarmName"])
 

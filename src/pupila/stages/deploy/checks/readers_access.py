@@ -39,8 +39,12 @@ def _read_secret(cloud: Cloud, arn: str) -> dict[str, Any]:
 
 
 def _read_topic(cloud: Cloud, arn: str) -> dict[str, Any]:
-    given: dict[str, Any] = cloud("sns").get_topic_attributes(TopicArn=arn)["Attributes"]
-    return given
+    subscriptions = cloud("sns").list_subscriptions_by_topic(TopicArn=arn)["Subscriptions"]
+    return {
+        **cloud("sns").get_topic_attributes(TopicArn=arn)["Attributes"],
+        "TopicName": arn.split(":")[-1],
+        "Subscription": [{key: each[key] for key in ("Endpoint", "Protocol")} for each in subscriptions],
+    }
 
 
 def _read_topic_policy(cloud: Cloud, arn: str) -> dict[str, Any]:

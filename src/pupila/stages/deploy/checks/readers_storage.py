@@ -1,5 +1,6 @@
 """Readers: images, buckets, logs and alarms."""
 
+import contextlib
 from typing import Any
 
 from pupila.stages.deploy.checks.cloud import Cloud
@@ -14,10 +15,10 @@ def pascal(value: Any) -> Any:
 
 def _read_or_none(client: Any, method: str, **arguments: Any) -> dict[str, Any]:
     """The response; empty where the resource has no such configuration."""
-    try:
-        return dict(getattr(client, method)(**arguments))
-    except client.exceptions.ClientError:
-        return {}
+    response: dict[str, Any] = {}
+    with contextlib.suppress(client.exceptions.ClientError):
+        response = getattr(client, method)(**arguments)
+    return response
 
 
 def _read_repository(cloud: Cloud, name: str) -> dict[str, Any]:

@@ -22,7 +22,9 @@ def _read_or_none(client: Any, method: str, **arguments: Any) -> dict[str, Any]:
 
 
 def _read_repository(cloud: Cloud, name: str) -> dict[str, Any]:
-    given = pascal(cloud("ecr").describe_repositories(repositoryNames=[name])["repositories"][0])
+    given: dict[str, Any] = pascal(
+        cloud("ecr").describe_repositories(repositoryNames=[name])["repositories"][0]
+    )
     lifecycle = _read_or_none(cloud("ecr"), "get_lifecycle_policy", repositoryName=name)
     return given | ({"LifecyclePolicy": pascal(lifecycle)} if lifecycle else {})
 

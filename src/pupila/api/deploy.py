@@ -139,7 +139,7 @@ def render_deployment(
     )
     changed = write_rendered(folder, rendered, record, force)
     return RenderedDeployment(
-        str(folder), service, target, sorted(rendered), changed, _describe_model(model, opened, local)
+        str(folder), service, target, sorted(rendered), changed, _describe_model(model, bundle, opened)
     )
 
 
@@ -173,14 +173,22 @@ def _find_address(model: ModelInput, source: "PredictingSource") -> tuple[str, s
     return source.bundle.folder, ""
 
 
-def _describe_model(model: ModelInput, opened: str, local: str) -> list[str]:
+def _describe_model(model: ModelInput, bundle: "Bundle", opened: str) -> list[str]:
     """Which model the service opens, in words."""
     from pupila.artifacts.registry.names import is_reference
 
+    if bundle.info.drift is None:
+        notes = [
+            say(
+                "The bundle has no reference: its service does not monitor drift, and there is no alarm of it."
+            )
+        ]
+    else:
+        notes = []
     if opened:
-        return [say("The service opens {model}.", model=opened)]
-    notes = [say("The bundle {folder} lies on this disk: it is mounted, or copied to a store, by its hash.",
-                 folder=local)]  # fmt: skip
+        return [*notes, say("The service opens {model}.", model=opened)]
+    notes.append(say("The bundle {folder} lies on this disk: it is mounted, or copied to a store, by its hash.",
+                     folder=bundle.folder))  # fmt: skip
     if is_reference(model):
         notes.append(
             say("A registry on this disk can't be followed from elsewhere: the service keeps this version.")

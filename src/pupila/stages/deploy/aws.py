@@ -18,7 +18,7 @@ def render(deployment: Deployment) -> dict[str, bytes]:
     """Its files, by their names below the folder."""
     follows = deployment.model.startswith(_REGISTRY)
     address = _ADDRESS.match(deployment.model.removeprefix(_REGISTRY))
-    name = deployment.name
+    name, has_drift = deployment.name, deployment.info.drift is not None
     seconds = {"drain_seconds": str(DRAIN_SECONDS), "port": str(PORT)}
     text = fill(
         STACK, **seconds, name=name,
@@ -28,7 +28,7 @@ def render(deployment: Deployment) -> dict[str, bytes]:
         models_prefix=address["path"] if address else "",
         bucket=fill("bucket.yaml"),
         user_data=fill("user-data.sh", **seconds, name=name, stop_seconds=str(_STOP_SECONDS)),
-        alarms=render_alarms(name),
-        dashboard=render_dashboard(name),
+        alarms=render_alarms(name, has_drift),
+        dashboard=render_dashboard(name, has_drift),
     )  # fmt: skip
     return {STACK: text.encode()}

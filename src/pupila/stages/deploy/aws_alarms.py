@@ -77,11 +77,12 @@ _WIDGETS: tuple[tuple[str, tuple[tuple[CloudWatchMetric | AwsMetric, str], ...]]
     ("Drift", ((DRIFT_ALARM, "Maximum"), (DRIFT_EVIDENCE, "Maximum"))),
     ("CPU, %", ((CPU, "Average"), (CPU, "Maximum"))),
 )
+_DRIFT = (DRIFT_ALARM, DRIFT_EVIDENCE)  # what a service of a bundle without a reference does not write
 _COLUMNS, _WIDTH, _HEIGHT = 2, 12, 6  # of the dashboard's grid, 24 wide
 
 
-def render_alarms(service: str) -> str:
-    """The resources of all alarms."""
+def render_alarms(service: str, has_drift: bool) -> str:
+    """The resources of all alarms; those of drift where the bundle has a reference."""
     return "\n".join(
         fill(
             "alarm.yaml", name=alarm.name, meaning=alarm.meaning,
@@ -90,6 +91,7 @@ def render_alarms(service: str) -> str:
             comparison=alarm.comparison, threshold=alarm.threshold, minutes=str(alarm.minutes), missing=alarm.missing,
         )
         for alarm in ALARMS
+        if has_drift or alarm.metric not in _DRIFT
     )  # fmt: skip
 
 
@@ -105,8 +107,9 @@ def _render_metric(metric: CloudWatchMetric | AwsMetric, service: str) -> str:
     return f"Namespace: {namespace}\nMetricName: {metric.name}\nDimensions:\n{dimensions}"
 
 
-def render_dashboard(service: str) -> str:
+def render_dashboard(service: str, has_drift: bool) -> str:
     """The body of the dashboard, JSON, in which `${...}` stands for names of resources."""
+    shown = [(title, metrics) for title, metrics in _WIDGETS if has_drift or metrics[0][0] not in _DRIFT]
     widgets = [
         {
             "type": "metric",
@@ -121,7 +124,7 @@ def render_dashboard(service: str) -> str:
                 "metrics": [_widget_metric(metric, statistic, service) for metric, statistic in metrics],
             },
         }
-        for index, (title, metrics) in enumerate(_WIDGETS)
+        for index, (title, metrics) in enumerate(shown)
     ]
     lines = ",\n".join(json.dumps(widget) for widget in widgets)
     return f'{{"widgets": [\n{lines}\n]}}'

@@ -44,13 +44,14 @@ class Quantities:
     metrics: int = 0  # custom ones
     dashboards: int = 0
     secrets: int = 0
+    keys: int = 0  # of KMS
     load_balancers: int = 0
 
 
 USUAL: dict[Stack, Quantities] = {
-    "aws": Quantities("c7i.large", instances=2, addresses=4, alarms=5, metrics=12, dashboards=1, secrets=1,
-                      load_balancers=1),
-    "aws-train": Quantities("c7i.2xlarge", spot=True, disk_gb=60, image_gb=3, object_gb=5),
+    "aws": Quantities("c7i.large", instances=2, addresses=4, alarms=7, metrics=12, dashboards=1, secrets=1,
+                      keys=1, load_balancers=1),
+    "aws-train": Quantities("c7i.2xlarge", spot=True, disk_gb=60, image_gb=3, object_gb=5, keys=1),
 }  # fmt: skip
 
 
@@ -93,6 +94,7 @@ def hourly_costs(stack: Stack, quantities: Quantities | None = None) -> list[Cos
         CostRow(say("CloudWatch metric"), has.metrics, month["metric"] / HOURS_A_MONTH),
         CostRow(say("CloudWatch dashboard"), has.dashboards, month["dashboard"] / HOURS_A_MONTH),
         CostRow(say("secret"), has.secrets, month["secret"] / HOURS_A_MONTH),
+        CostRow(say("KMS key"), has.keys, month["key"] / HOURS_A_MONTH),
         CostRow(say("ECR image, GB"), has.image_gb, month["image_gb"] / HOURS_A_MONTH),
         CostRow(say("S3 objects, GB"), has.object_gb, month["object_gb"] / HOURS_A_MONTH),
         CostRow(say("logs, each GB written"), 1, once["log_gb"], by_the_hour=False),

@@ -1,7 +1,6 @@
 """Run an app until it is stopped; accepted requests are completed first."""
 
 import signal
-import sys
 from collections.abc import Callable
 
 from pupila.artifacts.web.app import App
@@ -28,6 +27,8 @@ def run(
         PupilaError: no port, no host of this machine, or the port is in use.
     """
     sockets = listen(host, port, "--port 0")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises it again after the last response
+    server = make_server(app, limits, certificate)
+    # A signal before the server runs; uvicorn raises it again after the last response.
+    signal.signal(signal.SIGTERM, server.handle_exit)
     ready(sockets[0].getsockname()[1])
-    make_server(app, limits, certificate).run(sockets)
+    server.run(sockets)

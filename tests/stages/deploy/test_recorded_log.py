@@ -3,11 +3,10 @@
 import json
 from pathlib import Path
 
-from tests.untrained import draw_network, write_network
-
 import pupila
 from pupila.artifacts.web.cloudwatch import DIMENSION, LATENCY, METRICS, NAMESPACE, PREDICTIONS, READY
 from pupila.learning.models.settings import ClassifierSettings
+from tests.untrained import draw_network, write_network
 
 
 def test_the_log_has_the_metrics_of_predictions(tmp_path: Path) -> None:

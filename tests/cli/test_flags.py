@@ -39,6 +39,7 @@ SAME = {
     "--rate": "requests for a unit of time, sent or taken", "--tokens": "file of tokens",
     "--overlap": "what is twice: pixels of tiles, time of two tokens", "--key": "API key's variable, or TLS key's file",
     "--bundle": "the bundle that predicts, or whose reference counts", "--again": "draws anew",
+    "--target": "what is aimed at, by name", "--force": "does in spite of an objection",
     "--test": "the test split: its share in split, whether it is evaluated in sweep",
 }  # fmt: skip
 

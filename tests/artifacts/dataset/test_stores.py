@@ -12,7 +12,7 @@ from pupila.artifacts.dataset.test_access import read_test_accesses
 from pupila.cli.run import run
 from pupila.core import files
 from pupila.core.errors import PupilaError
-from tests.pictures import encoded, photo, scene
+from tests.pictures import encoded, photo, scene, write_classes
 from tests.s3 import Server, emptied, no_fault, s3_server
 
 ROOT = "s3://shop/pets"
@@ -44,6 +44,18 @@ def write_pets(count: int, seed: int = 0) -> None:
         name, dark = ("cat", 1.0) if number % 2 else ("dog", 0.3)
         pixels = (photo(1000 * seed + number) * dark).astype(np.uint8)
         files.write_bytes(f"{ROOT}/{name}/{number:03d}.jpg", encoded(pixels, "JPEG", quality=92))
+
+
+@pytest.mark.parametrize("home", ["photos", "notes"])
+def test_a_folder_that_was_split_on_disk_is_the_same_in_a_store(
+    home: str, server: Server, tmp_path: Path
+) -> None:
+    split = pupila.split(write_classes(tmp_path / "photos", {"cat": 6, "dog": 6}), out=tmp_path / home)
+    for path in tmp_path.glob("*/**/*.*"):
+        files.write_bytes(f"{ROOT}/{path.relative_to(tmp_path).as_posix()}", path.read_bytes())
+    stored = pupila.open(f"{ROOT}/{home}")
+    assert stored.hash == pupila.open(tmp_path / home).hash and len(stored) == 12
+    assert pupila.split(f"{ROOT}/{home}").hash == split.hash
 
 
 def test_opening_lists_once_reads_each_image_once_and_again_none(server: Server) -> None:

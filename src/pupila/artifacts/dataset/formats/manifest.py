@@ -2,6 +2,7 @@
 
 import io
 import json
+import posixpath
 from dataclasses import replace
 from pathlib import PurePosixPath
 
@@ -105,7 +106,11 @@ def read_manifest_layout(home: str) -> dict[str, str]:
 
 
 def _normal(path: str) -> str:
-    return path.rstrip("/") if files.is_remote(path) else files.normalize_path(path)
+    """The address without `..` and `.`: stores take them for names."""
+    if not files.is_remote(path):
+        return files.normalize_path(path)
+    protocol, separator, rest = path.partition("://")
+    return protocol + separator + posixpath.normpath(rest)
 
 
 def _locate(home: str) -> str:

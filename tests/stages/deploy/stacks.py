@@ -1,18 +1,19 @@
 """Stacks for tests."""
 
 from pathlib import Path
-from typing import cast
 
-from pupila.artifacts.bundle.schema import BundleInfo
+from pupila.artifacts.bundle.validation import DriftReference
 from pupila.stages.deploy import aws
 from pupila.stages.deploy.deployment import Deployment
+from tests.colours import info
 
 HASH = "ab" * 32
+REFERENCE = DriftReference(groups=60, source="left-out", file="reference.npz")
 
 
-def render_stack(model: str = "") -> str:
+def render_stack(model: str = "", drift: DriftReference | None = REFERENCE) -> str:
     """The template of a service with this model."""
-    deployment = Deployment("octagons", model, HASH, cast(BundleInfo, None), "1.0", "")
+    deployment = Deployment("octagons", model, HASH, info(drift=drift), "1.0", "")
     return aws.render(deployment)["cloudformation.yaml"].decode()
 
 

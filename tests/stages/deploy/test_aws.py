@@ -96,6 +96,11 @@ def test_every_alarm_and_widget_reads_what_the_service_or_aws_writes() -> None:
     assert all(metric[2:4] == [DIMENSION, "octagons"] for metric in own)
 
 
+def test_a_bundle_without_a_reference_has_no_alarm_of_drift() -> None:
+    text = render_stack(drift=None)
+    assert "Drift" not in text and "ReadyAlarm" in text
+
+
 def test_no_data_of_the_service_is_an_alarm() -> None:
     ready = read()["Resources"]["ReadyAlarm"]["Properties"]
     assert (ready["MetricName"], ready["TreatMissingData"]) == ("Ready", "breaching")

@@ -21,6 +21,7 @@ _ENVIRONMENT = {
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true",
+    "MOTO_EC2_LOAD_DEFAULT_AMIS": "false",  # more than a thousand, which take seconds
 }
 
 
@@ -57,7 +58,7 @@ def prepare_network(cloud: Cloud) -> dict[str, str]:
     ]
     return {
         "AWS::EC2::VPC::Id": network,
-        "AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>": ec2.describe_images()["Images"][0]["ImageId"],
+        "AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>": ec2.register_image(Name="linux")["ImageId"],
         "AWS::EC2::Subnet::Id": subnets[0]["SubnetId"],
         "List<AWS::EC2::Subnet::Id>": ",".join(subnet["SubnetId"] for subnet in subnets),
         "VpcCidr": "10.0.0.0/16",

@@ -18,9 +18,8 @@ from pupila.core import files
 from pupila.stages.deploy.aws_train import TEMPLATE, render
 from pupila.stages.deploy.deployment import Deployment
 from tests.conftest import REPOSITORY
-from tests.pictures import write_classes
 from tests.s3 import BUCKET, Server, emptied, s3_server
-from tests.stages.train.mirrored import SETTINGS
+from tests.stages.train.mirrored import SETTINGS, upload, write_pets
 
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/octagons-train:1.2.0"
 ARGUMENTS = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in SETTINGS.items())
@@ -82,13 +81,9 @@ def started() -> Iterator[Server]:
 
 
 @pytest.fixture
-def bucket(started: Server, tmp_path: Path) -> str:
-    server = emptied(started)
-    pictures = write_classes(tmp_path / "pets", {"cat": 28, "dog": 28})
-    for path in pictures.rglob("*.*"):
-        files.write_bytes(f"s3://{BUCKET}/data/{path.relative_to(pictures).as_posix()}", path.read_bytes())
-    pupila.split(f"s3://{BUCKET}/data")
-    server.requests.clear()
+def bucket(started: Server) -> str:
+    """The address of an empty bucket."""
+    emptied(started)
     return f"s3://{BUCKET}"
 
 
@@ -127,6 +122,7 @@ def is_stopped(calls: list[str]) -> bool:
 
 @pytest.mark.slow
 def test_an_interrupted_training_is_resumed_and_registered(bucket: str, tmp_path: Path) -> None:
+    upload(write_pets(tmp_path / "pets"), f"{bucket}/data")
     calls = boot(tmp_path / "taken", "spot")
     assert "docker kill --signal TERM pupila-train" in calls
     assert not mails(calls) and not is_stopped(calls)  # the group starts the next one
@@ -163,7 +159,7 @@ def test_what_fails_is_mailed_and_stopped(
     calls = boot(tmp_path / "machine", *marks, **values)
     assert mails(calls)[0].startswith(f"Pupila training first: {outcome} --message")
     assert is_stopped(calls)
-    assert files.read_bytes(f"{bucket}/runs/first.log")
+    assert files.read_bytes(f"{bucket}/runs/first.log").endswith(b"\n")
 
 
 def test_the_limit_counts_from_the_first_instance(bucket: str, tmp_path: Path) -> None:

@@ -5,13 +5,11 @@ from pathlib import Path
 
 import pupila
 from pupila.artifacts.web.cloudwatch import DIMENSION, LATENCY, METRICS, NAMESPACE, PREDICTIONS, READY
-from pupila.learning.models.settings import ClassifierSettings
-from tests.untrained import draw_network, write_network
+from tests.colours import write_colours
 
 
 def test_the_log_has_the_metrics_of_predictions(tmp_path: Path) -> None:
-    network = draw_network("classify", ClassifierSettings(weights="none", model="lenet"), 64)
-    write_network(tmp_path / "bundle", network)
+    write_colours(tmp_path / "bundle")
     rendered = pupila.render_deployment(
         tmp_path / "bundle", target="docker", out=tmp_path / "deploy", name="ants"
     )

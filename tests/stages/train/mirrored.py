@@ -3,15 +3,31 @@
 import os
 import signal
 import sys
+from pathlib import Path
 from typing import Any
 
+import pupila
 from pupila.artifacts.run.mirror_file import MIRROR_FILE
 from pupila.cli import main
 from pupila.core import files
 from pupila.stages.train.run import TrainingRun
+from tests.pictures import write_classes
 from tests.stages.train import child
 
 SETTINGS: dict[str, Any] = {**child.SETTINGS, "precision": "float32"}  # "auto" measures
+
+
+def write_pets(folder: Path) -> Path:
+    """Pictures of two classes, with their split."""
+    pupila.split(write_classes(folder, {"cat": 28, "dog": 28}))
+    return folder
+
+
+def upload(folder: Path, uri: str) -> None:
+    """Copy all files of a folder to a store."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            files.write_bytes(f"{uri}/{path.relative_to(folder).as_posix()}", path.read_bytes())
 
 
 def strike(signal_: int, epochs: int, mirror: str) -> None:

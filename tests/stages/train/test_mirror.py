@@ -15,9 +15,8 @@ from pupila.artifacts.run.mirror_file import MIRROR_FILE, STATE, parse_mirror
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from tests.conftest import REPOSITORY
-from tests.pictures import write_classes
 from tests.s3 import BUCKET, Server, emptied, s3_server
-from tests.stages.train.mirrored import SETTINGS
+from tests.stages.train.mirrored import SETTINGS, upload, write_pets
 
 MIRROR = f"s3://{BUCKET}/runs/first"
 DATA = f"s3://{BUCKET}/data"
@@ -31,17 +30,23 @@ def started() -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_classes(tmp_path_factory.mktemp("pets"), {"cat": 28, "dog": 28})
+    return write_pets(tmp_path_factory.mktemp("pets"))
 
 
 @pytest.fixture
 def server(started: Server, pictures: Path) -> Server:
-    """A bucket with data, labels and split, which lie nowhere else."""
+    """A bucket with data, labels and split."""
     server = emptied(started)
-    for path in sorted(pictures.rglob("*.*")):
-        files.write_bytes(f"{DATA}/{path.relative_to(pictures).as_posix()}", path.read_bytes())
-    pupila.split(DATA)
+    upload(pictures, DATA)
     return server
+
+
+@pytest.fixture(scope="module")
+def whole(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a run that nothing interrupted, and its mirror."""
+    folder = tmp_path_factory.mktemp("whole")
+    pupila.train(pictures, out=folder / "run", mirror=folder / "mirror", tell=lambda line: None, **SETTINGS)
+    return folder
 
 
 def machine(folder: Path, how: str = "none", out: str = "run") -> tuple[int, str]:
@@ -63,9 +68,8 @@ def results(run: str) -> list[str]:
     ("how", "expected"), [("kill:1", -9), pytest.param("term:2", 143, marks=pytest.mark.slow)]
 )
 def test_a_lost_machine_is_followed_by_another_one(
-    how: str, expected: int, server: Server, tmp_path: Path
+    how: str, expected: int, server: Server, whole: Path, tmp_path: Path
 ) -> None:
-    whole = pupila.train(DATA, out=tmp_path / "whole", tell=lambda line: None, workers=0, **SETTINGS)
     code, output = machine(tmp_path / "first", how)  # after some of 4 epochs
     assert code == expected, output
     stored = parse_mirror(MIRROR, files.read_bytes(f"{MIRROR}/{MIRROR_FILE}"))
@@ -76,19 +80,17 @@ def test_a_lost_machine_is_followed_by_another_one(
     assert f"Restored the run from its mirror {MIRROR}." in output, output
     assert f"The mirror {MIRROR} has the run: " in output
     local = str(tmp_path / "second" / "run")
-    assert results(local) == results(whole.folder) == results(MIRROR)  # it can be read where it lies
+    assert results(local) == results(str(whole / "run")) == results(MIRROR)  # it can be read where it lies
     assert pupila.load(MIRROR).bundle.hash == pupila.load(local).bundle.hash
     assert not list(files.walk(f"{MIRROR}/{STATE}")) and not list(Path(local).glob(".*"))
     assert len(Run(local).log) == 4
 
 
-def test_another_run_is_never_overwritten(server: Server, tmp_path: Path) -> None:
-    quick = SETTINGS | {"epochs": 1}
-    pupila.train(DATA, out=tmp_path / "first", mirror=MIRROR, tell=lambda line: None, **quick)
-    before = files.read_bytes(f"{MIRROR}/{MIRROR_FILE}")
+def test_another_run_is_never_overwritten(pictures: Path, whole: Path, tmp_path: Path) -> None:
+    before = (whole / "mirror" / MIRROR_FILE).read_bytes()
     with pytest.raises(PupilaError, match=r"The mirror has another run\. The run to resume has other"):
-        pupila.train(DATA, out=tmp_path / "second", mirror=MIRROR, tell=lambda line: None, **SETTINGS)
-    assert files.read_bytes(f"{MIRROR}/{MIRROR_FILE}") == before
+        pupila.train(pictures, out=tmp_path / "second", mirror=whole / "mirror", **SETTINGS | {"epochs": 1})
+    assert (whole / "mirror" / MIRROR_FILE).read_bytes() == before
     assert not (tmp_path / "second").exists()
 
 

@@ -1,10 +1,14 @@
 """The files that put a bundle behind an address: rendered, and checked."""
 
 import base64
+import contextlib
 import json
+import re
 import subprocess
 import sys
 import tempfile
+import threading
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,14 +20,16 @@ from pupila.api.inputs import ModelInput, Path, path_text
 from pupila.core.display import Displayed, Summary
 from pupila.core.errors import PupilaError
 from pupila.core.extras import public
-from pupila.core.messages import say, say_count
+from pupila.core.messages import integer, listing, say, say_count
 
 if TYPE_CHECKING:
     from pupila.artifacts.bundle.folder import Bundle
     from pupila.artifacts.run.source import PredictingSource
     from pupila.stages.deploy.checks.result import CheckResult
+    from pupila.stages.deploy.record import DeployRecord
 
 _PATIENCE = 60.0  # seconds for the service to start or to end
+_ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -32,17 +38,16 @@ class RenderedDeployment(Displayed):
 
     folder: str
     name: str  # of the service
-    target: str
-    files: list[str]  # all that the target has
+    targets: list[str]  # all that the folder has
+    files: list[str]  # of these targets
     changed: list[str]  # those that are new or other than before
     notes: list[str]  # what was decided about the model
 
     def summary(self) -> Summary:
         """The folder, and the files."""
         count = say_count("{n} file", "{n} files", len(self.files))
-        return Summary(
-            "RenderedDeployment", f"{self.folder}: {self.target}, {count}", {say("name"): self.name}
-        )
+        targets = ", ".join(self.targets)
+        return Summary("RenderedDeployment", f"{self.folder}: {targets}, {count}", {say("name"): self.name})
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -66,6 +71,8 @@ class CheckedDeployment(Displayed):
         lines = [self._verdict()]
         for result in self.results:
             lines += ["", f"{result.check}: {result.checked or result.skipped}"]
+            if result.checked and result.skipped:
+                lines.append(f"  - {result.skipped}")
             for fault in result.faults:
                 place = f"{fault.file}:{fault.where}" if fault.where else fault.file
                 lines.append("  ! " + say("{place}: {problem}", place=place, problem=fault.problem))
@@ -83,7 +90,7 @@ class CheckedDeployment(Displayed):
         else:
             verdict = say("No fault in {folder}.", folder=self.folder)
         if skipped:
-            verdict += " " + say_count("{n} check could not run.", "{n} checks could not run.", skipped)
+            verdict += " " + say_count("{n} check is incomplete.", "{n} checks are incomplete.", skipped)
         return verdict
 
 
@@ -104,17 +111,22 @@ def render_deployment(
         force: whether files that were edited after an earlier rendering are overwritten.
 
     Raises:
-        PupilaError: no bundle, an unknown target, an invalid name, or edited files.
+        PupilaError: no bundle, an unknown target, an invalid name, a service that does not start, or edited files.
     """
     from pupila.artifacts.run.source import parse_predicting
     from pupila.core import files
     from pupila.core.version import __version__
     from pupila.stages.deploy.deployment import Deployment, check_service_name, suggest_service_name
     from pupila.stages.deploy.record import DeployRecord, read_deploy_record, write_rendered
-    from pupila.stages.deploy.rendering import METRICS_LOG, TARGETS, render_files
+    from pupila.stages.deploy.rendering import TARGETS, render_files
 
     if target not in TARGETS:
-        raise PupilaError(say("Unknown target"), actual=f"'{target}'", expected=", ".join(TARGETS))
+        raise PupilaError(
+            say("Unknown target"),
+            actual=f"'{target}'",
+            expected=", ".join(TARGETS),
+            remedy="--target compose",
+        )
     folder = Folder(path_text(out))
     earlier = read_deploy_record(folder)
     source = parse_predicting(model)
@@ -122,25 +134,28 @@ def render_deployment(
     service = suggested if name is None else check_service_name(name)
     bundle = source.bundle
     opened, local = _find_address(model, source)
-    recorded = folder / METRICS_LOG
-    same = earlier is not None and (earlier.bundle, earlier.name, earlier.pupila) == (
-        bundle.hash,
-        service,
-        __version__,
-    )
-    log = recorded.read_text("utf-8") if same and recorded.is_file() else _record_metrics(bundle, service)
     beside = files.relative(files.absolute(local), files.absolute(str(folder))) if local else ""
+    log = _find_log(folder, earlier, bundle, service) or _record_metrics(bundle, service)
     deployment = Deployment(service, opened, bundle.hash, bundle.info, __version__, log, beside)
-    targets = [*(earlier.targets if earlier else []), target]
-    targets = [each for each in TARGETS if each in targets]
-    rendered = render_files(deployment, target, targets)
+    targets = [each for each in TARGETS if each == target or (earlier and each in earlier.targets)]
+    rendered = render_files(deployment, targets)
     record = DeployRecord(
-        pupila=__version__, name=service, model=source.path, bundle=bundle.hash, targets=targets, files={}
+        pupila=__version__,
+        name=service,
+        model=opened or beside,
+        bundle=bundle.hash,
+        targets=targets,
+        files={},
     )
-    changed = write_rendered(folder, rendered, record, force)
-    return RenderedDeployment(
-        str(folder), service, target, sorted(rendered), changed, _describe_model(model, bundle, opened)
-    )
+    changes = write_rendered(folder, rendered, record, force)
+    notes = _describe_model(model, bundle, opened)
+    if changes.deleted:
+        notes.append(say("Deleted, as they are no longer rendered: {names}.", names=listing(changes.deleted)))
+    if changes.left:
+        notes.append(
+            say("No longer rendered, but edited, so they are left: {names}.", names=listing(changes.left))
+        )
+    return RenderedDeployment(str(folder), service, targets, sorted(rendered), changes.written, notes)
 
 
 @public
@@ -196,6 +211,21 @@ def _describe_model(model: ModelInput, bundle: "Bundle", opened: str) -> list[st
     return notes
 
 
+def _find_log(folder: Folder, earlier: "DeployRecord | None", bundle: "Bundle", name: str) -> str:
+    """The log in the folder, if a service of this name, bundle and code wrote it; else empty."""
+    from pupila.core import files
+    from pupila.stages.deploy.rendering import METRICS_LOG
+    from pupila.stages.deploy.wheel import WHEEL_NAME, build_wheel
+
+    path = folder / METRICS_LOG
+    if earlier is None or not path.is_file():
+        return ""
+    code = earlier.files.get(f"wheel/{WHEEL_NAME}")
+    content = path.read_bytes()
+    is_same = (earlier.bundle, earlier.name, code) == (bundle.hash, name, files.sha256(build_wheel()))
+    return content.decode() if is_same and files.sha256(content) == earlier.files.get(METRICS_LOG) else ""
+
+
 def _record_metrics(bundle: "Bundle", name: str) -> str:
     """What a service of the bundle writes for CloudWatch: it is started, gets images, and is stopped.
 
@@ -217,30 +247,45 @@ def _record_metrics(bundle: "Bundle", name: str) -> str:
 
 @contextmanager
 def _serve(bundle: "Bundle", name: str, log: str) -> "Iterator[tuple[str, subprocess.Popen[str]]]":
-    """A service of the bundle in a process of its own."""
+    """A service of the bundle in a process of its own.
+
+    Raises:
+        PupilaError: it does not start within a minute, or fails.
+    """
     command = [sys.executable, "-m", "pupila", "serve", bundle.folder, "--port", "0", "--emf", name]
     process = subprocess.Popen(
         [*command, "--log-predictions", log], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    with process:
-        try:
-            assert process.stderr is not None
-            messages = []
-            for line in process.stderr:
+    limit = threading.Timer(_PATIENCE, process.kill)
+    limit.start()
+    messages: list[str] = []
+    try:
+        with process:
+            for line in process.stderr or ():
                 messages.append(line)
-                if "http://" in line:
-                    yield next(word for word in line.split() if word.startswith("http://")), process
+                if address := _ADDRESS.search(line):
+                    yield address[0], process
                     return
-            raise PupilaError(say("The service did not start"), actual="".join(messages).strip()[-500:])
-        finally:
-            process.kill()
+        raise PupilaError(
+            say("The service did not start"), actual="".join(messages).strip()[-500:] or say("no message"),
+            expected=say("a service whose metrics can be recorded"), remedy=f"pupila serve {bundle.folder} --port 0",
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired) as fault:
+        raise PupilaError(
+            say("The metrics of the service could not be recorded"), actual=f"{type(fault).__name__}: {fault}",
+            expected=say("a service that responds within {n} s", n=integer(int(_PATIENCE))),
+            remedy=f"pupila serve {bundle.folder} --port 0",
+        ) from fault  # fmt: skip
+    finally:
+        limit.cancel()
+        process.kill()
 
 
 def _post(url: str, fields: dict[str, object]) -> None:
     """Send an image; a refusal is a metric like any other."""
     request = urllib.request.Request(url, json.dumps(fields).encode(), {"content-type": "application/json"})
-    try:
-        with urllib.request.urlopen(request, timeout=_PATIENCE) as response:
-            response.read()
-    except urllib.error.HTTPError:
-        pass
+    with (
+        contextlib.suppress(urllib.error.HTTPError),
+        urllib.request.urlopen(request, timeout=_PATIENCE) as response,
+    ):
+        response.read()

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 import pupila
 from pupila.artifacts.web.cloudwatch import DIMENSION, LATENCY, METRICS, NAMESPACE, PREDICTIONS, READY
 from tests.colours import write_colours
@@ -27,3 +29,7 @@ def test_the_log_has_the_metrics_of_predictions(tmp_path: Path) -> None:
         tmp_path / "bundle", target="docker", out=tmp_path / "deploy", name="ants"
     )
     assert again.changed == []  # nothing is recorded twice
+    log = tmp_path / "deploy/metrics.jsonl"
+    log.write_text(log.read_text().replace('"Ready"', '"Invented"'))
+    with pytest.raises(pupila.PupilaError, match=r"metrics\.jsonl"):  # no evidence by hand
+        pupila.render_deployment(tmp_path / "bundle", target="docker", out=tmp_path / "deploy")

@@ -17,8 +17,8 @@ RECORD = DeployRecord(pupila="1", name="ants", model="runs/a", bundle="0" * 64, 
 
 def test_a_rendering_is_written_once_and_recorded(tmp_path: Path) -> None:
     both = {"a.txt": b"1", "below/b.txt": b"2"}
-    assert write_rendered(tmp_path, both, RECORD, force=False) == ["a.txt", "below/b.txt"]
-    assert write_rendered(tmp_path, both, RECORD, force=False) == []
+    assert write_rendered(tmp_path, both, RECORD, force=False).written == ["a.txt", "below/b.txt"]
+    assert write_rendered(tmp_path, both, RECORD, force=False).written == []
     record = read_deploy_record(tmp_path)
     assert record is not None and sorted(record.files) == ["a.txt", "below/b.txt"]
     assert (tmp_path / "below/b.txt").read_bytes() == b"2"
@@ -31,7 +31,7 @@ def test_an_edited_file_is_overwritten_by_force_alone(tmp_path: Path) -> None:
     with pytest.raises(PupilaError, match=r"a\.txt"):
         write_rendered(tmp_path, newer, RECORD, force=False)
     assert (tmp_path / "b.txt").read_bytes() == b"1"  # nothing was written
-    assert write_rendered(tmp_path, newer, RECORD, force=True) == ["a.txt", "b.txt"]
+    assert write_rendered(tmp_path, newer, RECORD, force=True).written == ["a.txt", "b.txt"]
     assert (tmp_path / "a.txt").read_bytes() == b"2"
 
 
@@ -41,11 +41,22 @@ def test_a_file_that_pupila_never_rendered_is_not_overwritten(tmp_path: Path) ->
         write_rendered(tmp_path, {"compose.yaml": b"x"}, RECORD, force=False)
 
 
-def test_files_of_an_earlier_target_stay_in_the_record(tmp_path: Path) -> None:
-    write_rendered(tmp_path, {"a.txt": b"1"}, RECORD, force=False)
-    write_rendered(tmp_path, {"b.txt": b"1"}, RECORD, force=False)
+def test_what_is_no_longer_rendered_is_deleted_unless_it_was_edited(tmp_path: Path) -> None:
+    write_rendered(tmp_path, {"a.txt": b"1", "wheel/1.whl": b"1", "b.txt": b"1"}, RECORD, force=False)
+    (tmp_path / "b.txt").write_bytes(b"by hand")
+    changes = write_rendered(tmp_path, {"a.txt": b"1", "wheel/2.whl": b"2"}, RECORD, force=False)
+    assert (changes.written, changes.deleted, changes.left) == (["wheel/2.whl"], ["wheel/1.whl"], ["b.txt"])
+    assert not (tmp_path / "wheel/1.whl").exists() and (tmp_path / "b.txt").read_bytes() == b"by hand"
     record = read_deploy_record(tmp_path)
-    assert record is not None and list(record.files) == ["a.txt", "b.txt"]
+    assert record is not None and list(record.files) == ["a.txt", "wheel/2.whl"]
+
+
+@pytest.mark.parametrize("name", ["../a.txt", "/etc/passwd", "a/../../b", "./a", "a//b"])
+def test_a_record_of_files_outside_the_folder_is_refused(name: str, tmp_path: Path) -> None:
+    content = {**RECORD.model_dump(by_alias=True), "files": {name: "0" * 64}}
+    (tmp_path / "deploy.json").write_text(json.dumps(content))
+    with pytest.raises(PupilaError, match="files"):
+        read_deploy_record(tmp_path)
 
 
 def test_the_check_names_missing_and_edited_files(tmp_path: Path) -> None:

@@ -81,6 +81,11 @@ _DRIFT = (DRIFT_ALARM, DRIFT_EVIDENCE)  # what a service of a bundle without a r
 _COLUMNS, _WIDTH, _HEIGHT = 2, 12, 6  # of the dashboard's grid, 24 wide
 
 
+def count_alarms(has_drift: bool) -> int:
+    """How many alarms there are."""
+    return sum(has_drift or alarm.metric not in _DRIFT for alarm in ALARMS)
+
+
 def render_alarms(service: str, has_drift: bool) -> str:
     """The resources of all alarms; those of drift where the bundle has a reference."""
     return "\n".join(

@@ -1,4 +1,4 @@
-"""What the stacks cost by the hour, from list prices in `costs.json`."""
+"""What the stacks cost by the hour with their defaults, from list prices in `costs.json`."""
 
 import json
 from dataclasses import dataclass
@@ -6,11 +6,10 @@ from functools import cache
 from importlib.resources import files as resources
 from typing import Any, Literal
 
-from pupila.core.errors import PupilaError
-from pupila.core.messages import listing, number, say
-
 Stack = Literal["aws", "aws-train"]
 HOURS_A_MONTH = 730
+_TRACKING = 2  # policies of the service's group
+_ALARMS_OF_TRACKING = 2  # that AWS makes for each: one to grow, one to shrink
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,33 +27,6 @@ class CostRow:
         return self.quantity * self.price if self.by_the_hour else 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Quantities:
-    """What a stack has."""
-
-    instance_type: str
-    instances: int = 1
-    spot: bool = False
-    addresses: int = 1  # public IPv4
-    nat_gateways: int = 0
-    disk_gb: float = 20  # of each instance
-    image_gb: float = 0.5  # in ECR
-    object_gb: float = 1.0  # in S3
-    alarms: int = 1
-    metrics: int = 0  # custom ones
-    dashboards: int = 0
-    secrets: int = 0
-    keys: int = 0  # of KMS
-    load_balancers: int = 0
-
-
-USUAL: dict[Stack, Quantities] = {
-    "aws": Quantities("c7i.large", instances=2, addresses=4, alarms=7, metrics=12, dashboards=1, secrets=1,
-                      keys=1, load_balancers=1),
-    "aws-train": Quantities("c7i.2xlarge", spot=True, disk_gb=60, image_gb=3, object_gb=5, keys=1),
-}  # fmt: skip
-
-
 @cache
 def read_prices() -> dict[str, Any]:
     """The content of `costs.json`."""
@@ -63,45 +35,61 @@ def read_prices() -> dict[str, Any]:
     return prices
 
 
-def hourly_costs(stack: Stack, quantities: Quantities | None = None) -> list[CostRow]:
-    """The lines of the bill of a stack while it runs, and what is charged by use.
+def service_costs(alarms: int, metrics: int) -> list[CostRow]:
+    """The bill of the service: two instances in two zones, whose metrics are read every minute.
 
     Args:
-        stack: its target.
-        quantities: what it has; None: what its template creates with the defaults.
-
-    Raises:
-        PupilaError: an instance type without a price.
+        alarms: of the stack, without those of target tracking.
+        metrics: that the service writes.
     """
-    prices, has = read_prices(), quantities or USUAL[stack]
-    if has.instance_type not in prices["instances"]:
-        raise PupilaError(
-            say("No price of the instance type"), actual=has.instance_type,
-            expected=listing(sorted(prices["instances"]), 20), remedy="https://calculator.aws",
-        )  # fmt: skip
-    machine = prices["instances"][has.instance_type]
-    hour, month, once = prices["hour"], prices["month"], prices["once"]
-    kind = say("spot, about {n} of the list price", n=prices["spot_share"]) if has.spot else say("on demand")
-    rows = [
-        CostRow(say("EC2 {type}, {kind}", type=has.instance_type, kind=kind), has.instances,
-                machine * prices["spot_share"] if has.spot else machine),
-        CostRow(say("EBS gp3, GB"), has.instances * has.disk_gb, month["disk_gb"] / HOURS_A_MONTH),
-        CostRow(say("public IPv4 address"), has.addresses, hour["public_address"]),
-        CostRow(say("NAT gateway"), has.nat_gateways, hour["nat_gateway"]),
-        CostRow(say("load balancer"), has.load_balancers, hour["load_balancer"]),
-        CostRow(say("capacity unit of the load balancer"), has.load_balancers, hour["load_balancer_capacity_unit"]),
-        CostRow(say("CloudWatch alarm"), has.alarms, month["alarm"] / HOURS_A_MONTH),
-        CostRow(say("CloudWatch metric"), has.metrics, month["metric"] / HOURS_A_MONTH),
-        CostRow(say("CloudWatch dashboard"), has.dashboards, month["dashboard"] / HOURS_A_MONTH),
-        CostRow(say("secret"), has.secrets, month["secret"] / HOURS_A_MONTH),
-        CostRow(say("KMS key"), has.keys, month["key"] / HOURS_A_MONTH),
-        CostRow(say("ECR image, GB"), has.image_gb, month["image_gb"] / HOURS_A_MONTH),
-        CostRow(say("S3 objects, GB"), has.object_gb, month["object_gb"] / HOURS_A_MONTH),
-        CostRow(say("logs, each GB written"), 1, once["log_gb"], by_the_hour=False),
-        CostRow(say("traffic to the internet, each GB"), 1, once["transfer_gb"], by_the_hour=False),
-        CostRow(say("NAT gateway, each GB"), has.nat_gateways, once["nat_gb"], by_the_hour=False),
-    ]  # fmt: skip
-    return [row for row in rows if row.quantity]
+    prices = read_prices()
+    hour, month = prices["hour"], prices["month"]
+    type_, instances = "c7i.large", 2
+    return [
+        CostRow(f"EC2 {type_}, on demand", instances, prices["instances"][type_]),
+        _monthly("detailed monitoring of an instance", instances, month["detailed_monitoring"]),
+        _monthly("EBS gp3, GB", instances * 20, month["disk_gb"]),
+        CostRow("public IPv4 address", instances + 2, hour["public_address"]),
+        CostRow("load balancer", 1, hour["load_balancer"]),
+        CostRow("capacity unit of the load balancer", 1, hour["load_balancer_capacity_unit"]),
+        _monthly("CloudWatch alarm", alarms + _TRACKING * _ALARMS_OF_TRACKING, month["alarm"]),
+        _monthly("CloudWatch metric", metrics, month["metric"]),
+        _monthly("CloudWatch dashboard", 1, month["dashboard"]),
+        _monthly("secret", 1, month["secret"]),
+        *_common_costs(image_gb=0.5, object_gb=5),
+    ]
+
+
+def training_costs() -> list[CostRow]:
+    """The bill of a training while it runs, on a spot instance."""
+    prices = read_prices()
+    type_, share = "c7i.2xlarge", prices["spot_share"]
+    return [
+        CostRow(
+            f"EC2 {type_}, spot at about {share:.0%} of the list price", 1, prices["instances"][type_] * share
+        ),
+        _monthly("EBS gp3, GB", 100, prices["month"]["disk_gb"]),
+        CostRow("public IPv4 address", 1, prices["hour"]["public_address"]),
+        _monthly("CloudWatch alarm", 1, prices["month"]["alarm"]),
+        *_common_costs(image_gb=3, object_gb=5),
+    ]
+
+
+def _common_costs(image_gb: float, object_gb: float) -> list[CostRow]:
+    """What both stacks have."""
+    prices = read_prices()
+    month, use = prices["month"], prices["use"]
+    return [
+        _monthly("KMS key", 1, month["key"]),
+        _monthly("ECR image, GB", image_gb, month["image_gb"]),
+        _monthly("S3 objects, GB", object_gb, month["object_gb"]),
+        CostRow("logs, each GB written", 1, use["log_gb"], by_the_hour=False),
+        CostRow("traffic to the internet, each GB", 1, use["transfer_gb"], by_the_hour=False),
+    ]
+
+
+def _monthly(item: str, quantity: float, price: float) -> CostRow:
+    return CostRow(item, quantity, price / HOURS_A_MONTH)
 
 
 def format_costs(rows: list[CostRow]) -> str:
@@ -109,15 +97,13 @@ def format_costs(rows: list[CostRow]) -> str:
     prices = read_prices()
     total = sum(row.cost for row in rows)
     lines = [
-        say("| what | quantity | USD each | USD an hour |"), "|---|---|---|---|",
-        *(f"| {row.item} | {number(row.quantity, 1)} | {number(row.price, 5)} | {_cost(row)} |" for row in rows),
-        say("| **sum** | | | **{total}**, {month} a month |",
-            total=number(total, 4), month=number(total * HOURS_A_MONTH, 2)), "",
-        say("Prices of {region}, {date}; {source}.", region=prices["region"], date=prices["as_of"],
-            source=prices["source"]),
+        "| item | quantity | USD each | USD an hour |", "|---|---|---|---|",
+        *(f"| {row.item} | {row.quantity:g} | {row.price:.5f} | {_format_cost(row)} |" for row in rows),
+        f"| **sum** | | | **{total:.2f}** |", "",
+        f"Prices of {prices['region']}; {prices['source']}.",
     ]  # fmt: skip
     return "\n".join(lines) + "\n"
 
 
-def _cost(row: CostRow) -> str:
-    return number(row.cost, 5) if row.by_the_hour else say("by use")
+def _format_cost(row: CostRow) -> str:
+    return f"{row.cost:.5f}" if row.by_the_hour else "by use"

@@ -1,9 +1,11 @@
 """What is deployed."""
 
 import re
+import shlex
 from dataclasses import dataclass
 
 from pupila.artifacts.bundle.schema import BundleInfo
+from pupila.artifacts.registry.names import is_reference
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 
@@ -24,6 +26,16 @@ class Deployment:
         str  # JSON lines that a service of this bundle wrote: its metrics in the format of CloudWatch
     )
     folder: str = ""  # of the bundle on disk, as seen from that of the files; empty: it lies in a store
+
+    @property
+    def follows(self) -> bool:
+        """Whether the service follows an alias of a registry, so that its bundle changes."""
+        return is_reference(self.model)
+
+    @property
+    def quoted_folder(self) -> str:
+        """The folder as a shell takes it."""
+        return shlex.quote(self.folder)
 
 
 def check_service_name(name: str) -> str:

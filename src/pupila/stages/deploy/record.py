@@ -1,8 +1,9 @@
 """deploy.json: what was rendered into a folder, so that no edited file is ever overwritten."""
 
-from pathlib import Path
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from pupila.core import files
 from pupila.core.errors import PupilaError
@@ -18,10 +19,22 @@ class DeployRecord(Record):
     schema_version: int = Field(default=1, alias="schema", description="version of this file's schema")
     pupila: str = Field(description="version of Pupila that rendered the files")
     name: str = Field(description="of the service")
-    model: str = Field(description="the model as the user named it")
+    model: str = Field(description="address of the model; of one on disk, as seen from this folder")
     bundle: str = Field(description="SHA-256 of the bundle when it was rendered")
     targets: list[str] = Field(description="docker, compose, aws or aws-train, as they were rendered")
     files: dict[str, str] = Field(description="SHA-256 of each file as it was rendered, by its name")
+
+    @field_validator("files")
+    @classmethod
+    def _refuse_outside(cls, files: dict[str, str]) -> dict[str, str]:
+        for name in files:
+            if (
+                name != PurePosixPath(name).as_posix()
+                or name.startswith("/")
+                or ".." in PurePosixPath(name).parts
+            ):
+                raise ValueError(say("{name} lies outside the folder", name=name))
+        return files
 
 
 def read_deploy_record(folder: Path) -> DeployRecord | None:
@@ -37,40 +50,51 @@ def read_deploy_record(folder: Path) -> DeployRecord | None:
     return read_record(DeployRecord, str(path), say("Can't read {path}", path=path), remedy)
 
 
-def write_rendered(folder: Path, rendered: dict[str, bytes], record: DeployRecord, force: bool) -> list[str]:
-    """Write the files and their record, and name those that are new or other than before.
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What a rendering changed in a folder."""
+
+    written: list[str]  # files that are new or other than before
+    deleted: list[str]  # files of an earlier rendering that this one does not have
+    left: list[str]  # the same, but they were edited
+
+
+def write_rendered(folder: Path, rendered: dict[str, bytes], record: DeployRecord, force: bool) -> Changes:
+    """Write the files and their record, and delete what an earlier rendering wrote and this one does not have.
 
     Args:
         folder: created where there is none.
         rendered: bytes by name.
-        record: of this rendering; the files of earlier ones are added.
-        force: whether files that a person edited are overwritten.
+        record: of this rendering, without the hashes of its files.
+        force: whether edited files are overwritten.
 
     Raises:
-        PupilaError: files that a person edited, or a folder that can't be written to; nothing was written then.
+        PupilaError: edited files, or a folder that can't be written to; nothing was written then.
     """
     earlier = read_deploy_record(folder)
     known = earlier.files if earlier else {}
-    changed, edited = [], []
-    for name, content in rendered.items():
-        path = folder / name
-        present = files.sha256(path.read_bytes()) if path.is_file() else None
-        if present == files.sha256(content):
-            continue
-        changed.append(name)
-        if present is not None and present != known.get(name):
-            edited.append(name)
+    hashes = {name: files.sha256(content) for name, content in sorted(rendered.items())}
+    present = {name: _hash_file(folder / name) for name in {*rendered, *known}}
+    written = [name for name in hashes if present[name] != hashes[name]]
+    edited = [name for name in written if present[name] not in ("", known.get(name))]
     if edited and not force:
         raise PupilaError(
             say("Edited files would be overwritten"), actual=listing(edited),
             expected=say("files as Pupila rendered them"),
             remedy=say("render into another folder and compare the two, or add --force"),
         )  # fmt: skip
-    for name in changed:
-        target = folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        files.write_bytes(str(target), rendered[name])
-    hashes = {name: files.sha256(content) for name, content in rendered.items()}
-    merged = record.model_copy(update={"files": dict(sorted({**known, **hashes}.items()))})
-    files.write_json(str(folder / RECORD_FILE), merged.model_dump(by_alias=True))
-    return changed
+    for name in written:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        files.write_bytes(str(folder / name), rendered[name])
+    stale = [name for name in known if name not in rendered and present[name]]
+    deleted = [name for name in stale if present[name] == known[name]]
+    for name in deleted:
+        (folder / name).unlink()
+    complete = record.model_copy(update={"files": hashes})
+    files.write_json(str(folder / RECORD_FILE), complete.model_dump(by_alias=True))
+    return Changes(written, deleted, [name for name in stale if name not in deleted])
+
+
+def _hash_file(path: Path) -> str:
+    """Of a regular file; empty where there is none."""
+    return files.sha256(path.read_bytes()) if path.is_file() else ""

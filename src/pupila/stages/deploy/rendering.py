@@ -16,15 +16,9 @@ TARGETS: dict[str, tuple[Renderer, ...]] = {
 METRICS_LOG = "metrics.jsonl"
 
 
-def render_files(deployment: Deployment, target: str, targets: Sequence[str]) -> dict[str, bytes]:
-    """The files of a target, by their names below the folder.
-
-    Args:
-        deployment: what is deployed.
-        target: the one to render.
-        targets: all that the folder has, for its README.
-    """
+def render_files(deployment: Deployment, targets: Sequence[str]) -> dict[str, bytes]:
+    """The files of several targets, by their names below the folder."""
     files = {METRICS_LOG: deployment.metrics_log.encode()}
-    for render in TARGETS[target]:
+    for render in dict.fromkeys(render for target in targets for render in TARGETS[target]):
         files |= render(deployment)
     return files | readme.render(deployment, targets)

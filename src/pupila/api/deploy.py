@@ -128,6 +128,12 @@ def render_deployment(
             remedy="--target compose",
         )
     folder = Folder(path_text(out))
+    if folder.exists() and not folder.is_dir():
+        raise PupilaError(
+            say("{path} is no folder", path=folder),
+            expected=say("a folder, or a new name"),
+            remedy="--out deploy",
+        )
     earlier = read_deploy_record(folder)
     source = parse_predicting(model)
     suggested = earlier.name if earlier else suggest_service_name(source.name.partition("@")[0])

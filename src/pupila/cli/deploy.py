@@ -1,5 +1,6 @@
 """`pupila deploy render BUNDLE`, and `pupila deploy check FOLDER`."""
 
+import shlex
 from typing import Annotated
 
 import typer
@@ -53,7 +54,14 @@ def render(
     print(say("{folder}: service {name}.", folder=rendered.folder, name=rendered.name), changed)
     for note in rendered.notes:
         print(note)
-    print(say("Next: read {folder}/README.md, then pupila deploy check {folder}", folder=rendered.folder))
+    quoted = shlex.quote(rendered.folder)
+    print(
+        say(
+            "Next: read {folder}/README.md, then pupila deploy check {quoted}",
+            folder=rendered.folder,
+            quoted=quoted,
+        )
+    )
 
 
 def check(

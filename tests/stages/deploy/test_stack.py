@@ -76,7 +76,6 @@ RULES = {
     "logs": ("      RetentionInDays: !Ref LogRetentionDays\n", "      LogGroupClass: STANDARD\n", "never expire"),
     "tags": ("ImageTagMutability: IMMUTABLE", "ImageTagMutability: MUTABLE", "moved to another image"),
     "scanning": ("ScanOnPush: true", "ScanOnPush: false", "not scanned"),
-    "alarm": ("AlarmActions: [!Ref AlarmTopic]", "AlarmActions: []", "reaches nobody"),
     "topic": ("      KmsMasterKeyId: !Ref AlarmKey\n", "", "topic is not encrypted"),
     "action": ('Action: "s3:GetObject"', 'Action: "s3:*"', "by a pattern: s3:*"),
     "all actions": ('Action: "ecr:GetAuthorizationToken"', 'Action: "*"', "by a pattern: *"),

@@ -2,10 +2,11 @@
 
 import re
 import shlex
+import unicodedata
 from dataclasses import dataclass
 
 from pupila.artifacts.bundle.schema import BundleInfo
-from pupila.artifacts.registry.names import is_reference
+from pupila.artifacts.registry.names import is_reference, parse_reference
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 
@@ -30,7 +31,7 @@ class Deployment:
     @property
     def follows(self) -> bool:
         """Whether the service follows an alias of a registry, so that its bundle changes."""
-        return is_reference(self.model)
+        return is_reference(self.model) and not parse_reference(self.model).selector.isdecimal()
 
     @property
     def quoted_folder(self) -> str:
@@ -55,6 +56,7 @@ def check_service_name(name: str) -> str:
 
 def suggest_service_name(text: str) -> str:
     """A name of a service that resembles the text."""
-    words = re.findall(r"[a-z0-9]+", text.lower())
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()  # piña: pina
+    words = re.findall(r"[a-z0-9]+", plain.lower())
     name = "-".join(words).lstrip("0123456789-")[:_LONGEST].rstrip("-")
     return name or "pupila"

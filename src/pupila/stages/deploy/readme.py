@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+from pupila.artifacts.registry.names import parse_reference
 from pupila.artifacts.web.cloudwatch import METRICS
 from pupila.stages.deploy.aws_alarms import count_alarms
 from pupila.stages.deploy.costs import CostRow, format_costs, service_costs, training_costs
@@ -59,15 +60,19 @@ def _copy_bundle(deployment: Deployment) -> dict[str, str]:
 
 def _open_address(deployment: Deployment) -> dict[str, str]:
     """For a model in a store: the instances read it there."""
-    promoted = (
-        "`pupila registry promote NAME@VERSION ALIAS`: the instances follow within seconds; back: `rollback`"
-    )
-    changed = "render again with the other address; 5 with its `ModelAddress` and `ModelSha256`"
+    update = "render again with the other address; 5 with its `ModelAddress` and `ModelSha256`"
+    if deployment.follows:
+        named = parse_reference(deployment.model)
+        place = f"--registry {named.registry}"
+        update = (
+            f"`pupila registry promote {named.name}@VERSION {named.selector} {place}`: the instances follow within "
+            f"seconds; back: `pupila registry rollback {named.name} {named.selector} {place}`"
+        )
     return {
         "copied": " lies in a store already: the instances read it there.",
         "model_commands": f"# {deployment.model}",
         "model_parameters": "",
-        "update_model": promoted if deployment.follows else changed,
+        "update_model": update,
     }
 
 

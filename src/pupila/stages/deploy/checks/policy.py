@@ -31,24 +31,31 @@ def _get(properties: Any, *keys: str) -> Any:
     return properties
 
 
+def _is_true(value: Any) -> bool:
+    """Whether a value is true as CloudFormation takes it."""
+    return str(value).lower() == "true"
+
+
 def _blocks_public_access(bucket: Properties) -> bool:
     keys = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
-    return all(_get(bucket, "PublicAccessBlockConfiguration", key) is True for key in keys)
+    return all(_is_true(_get(bucket, "PublicAccessBlockConfiguration", key)) for key in keys)
 
 
 def _expires_old_versions(bucket: Properties) -> bool:
-    rules = _get(bucket, "LifecycleConfiguration", "Rules") or []
-    return any("NoncurrentVersionExpiration" in rule and rule.get("Status") == "Enabled" for rule in rules)
+    rules = _list(_get(bucket, "LifecycleConfiguration", "Rules"))
+    return any(
+        _get(rule, "NoncurrentVersionExpiration") and _get(rule, "Status") == "Enabled" for rule in rules
+    )
 
 
 def _encrypts_volumes(template: Properties) -> bool:
-    volumes = _get(template, "LaunchTemplateData", "BlockDeviceMappings") or []
-    return bool(volumes) and all(_get(volume, "Ebs", "Encrypted") is True for volume in volumes)
+    volumes = _list(_get(template, "LaunchTemplateData", "BlockDeviceMappings"))
+    return bool(volumes) and all(_is_true(_get(volume, "Ebs", "Encrypted")) for volume in volumes)
 
 
 def _redirects_or_encrypts(listener: Properties) -> bool:
-    actions = listener.get("DefaultActions") or []
-    return listener.get("Protocol") != "HTTP" or all(action.get("Type") == "redirect" for action in actions)
+    actions = _list(listener.get("DefaultActions"))
+    return listener.get("Protocol") != "HTTP" or all(_get(action, "Type") == "redirect" for action in actions)
 
 
 def _has_modern_tls(listener: Properties) -> bool:
@@ -78,10 +85,8 @@ RULES: tuple[Rule, ...] = (
          mark("The logs never expire"), "RetentionInDays"),
     Rule(_REPOSITORY, lambda given: given.get("ImageTagMutability") == "IMMUTABLE",
          mark("A tag of an image can be moved to another image"), "ImageTagMutability: IMMUTABLE"),
-    Rule(_REPOSITORY, lambda given: _get(given, "ImageScanningConfiguration", "ScanOnPush") is True,
+    Rule(_REPOSITORY, lambda given: _is_true(_get(given, "ImageScanningConfiguration", "ScanOnPush")),
          mark("Images are not scanned"), "ImageScanningConfiguration: {ScanOnPush: true}"),
-    Rule("AWS::CloudWatch::Alarm", lambda given: bool(given.get("AlarmActions")),
-         mark("The alarm reaches nobody: it has no actions"), "AlarmActions: [!Ref TOPIC]"),
     Rule("AWS::SNS::Topic", lambda given: given.get("KmsMasterKeyId") is not None,
          mark("The topic is not encrypted"), "KmsMasterKeyId"),
     Rule(_LISTENER, _redirects_or_encrypts, mark("The load balancer serves without TLS"), "Type: redirect"),
@@ -121,34 +126,33 @@ def check(folder: Path) -> CheckResult | None:
 def _demands_tls(template: Template, bucket: str) -> bool:
     """Whether a policy of the bucket denies what comes without TLS."""
     policies = [
-        resource["Properties"] for resource in template.content["Resources"].values()
-        if resource.get("Type") == "AWS::S3::BucketPolicy" and resource["Properties"].get("Bucket") == {"Ref": bucket}
+        resource for resource in template.content["Resources"].values()
+        if resource["Type"] == "AWS::S3::BucketPolicy" and _get(resource, "Properties", "Bucket") == {"Ref": bucket}
     ]  # fmt: skip
     return any(
         statement.get("Effect") == "Deny" and "aws:SecureTransport" in str(statement.get("Condition"))
         for policy in policies
-        for statement in policy["PolicyDocument"]["Statement"]
+        for statement in list_statements(policy["Type"], policy["Properties"])
     )
 
 
 def list_statements(kind: str, given: Properties) -> Iterator[Properties]:
     """The statements of all policies of a resource."""
     documents = (
-        [policy.get("PolicyDocument") for policy in given.get("Policies", [])]
+        [_get(policy, "PolicyDocument") for policy in _list(given.get("Policies"))]
         if kind == "AWS::IAM::Role"
         else []
     )
     documents += [given.get("PolicyDocument"), given.get("AssumeRolePolicyDocument")]
     for document in documents:
         if isinstance(document, Mapping):
-            statements = document.get("Statement", [])
-            yield from statements if isinstance(statements, list) else [statements]
+            yield from (each for each in _list(document.get("Statement")) if isinstance(each, Mapping))
 
 
 def _check_statement(statement: Properties, kind: str) -> Iterator[Place]:
     if statement.get("Effect") != "Allow":
         return
-    actions = _list(statement.get("Action"))
+    actions = [str(action) for action in _list(statement.get("Action"))]
     if "NotAction" in statement or any("*" in action for action in actions):
         pattern = ", ".join(actions) or "NotAction"
         yield (
@@ -171,8 +175,9 @@ def _check_statement(statement: Properties, kind: str) -> Iterator[Place]:
 
 def _names_subject(statement: Properties) -> bool:
     """Whether a condition names the repository of whoever takes the role."""
-    for condition in (statement.get("Condition") or {}).values():
-        for key, value in condition.items():
+    conditions = statement.get("Condition")
+    for condition in conditions.values() if isinstance(conditions, Mapping) else ():
+        for key, value in condition.items() if isinstance(condition, Mapping) else ():
             if key.endswith(":sub"):
                 text = str(value.get("Fn::Sub", "") if isinstance(value, Mapping) else value)
                 return text.startswith("repo:") and not text.startswith("repo:*")

@@ -7,6 +7,7 @@ from pupila.core.messages import listing, say, say_count
 from pupila.core.version import __version__
 from pupila.stages.deploy.checks.result import CheckResult, Fault
 from pupila.stages.deploy.record import read_deploy_record
+from pupila.stages.deploy.workflow import WORKFLOW
 
 
 def check(folder: Path) -> CheckResult | None:
@@ -14,15 +15,20 @@ def check(folder: Path) -> CheckResult | None:
     record = read_deploy_record(folder)
     if record is None:
         return None
-    faults, edited = [], []
+    faults, edited, notes = [], [], []
     for name, sha256 in record.files.items():
         path = folder / name
-        if not path.is_file():
+        if not path.is_file() and name == WORKFLOW:
+            notes.append(
+                say("{name} was moved, to be run: it is checked where it lies in the folder alone", name=name)
+            )
+        elif not path.is_file():
             remedy = say("restore it, or render again")
             faults.append(Fault(name, "", say("the file is missing"), remedy))
         elif files.sha256(path.read_bytes()) != sha256:
             edited.append(name)
-    notes = [say("edited: {names}", names=listing(edited))] if edited else []
+    if edited:
+        notes.append(say("edited: {names}", names=listing(edited)))
     if record.pupila != __version__:
         notes.append(say("rendered by Pupila {old}; this is {new}", old=record.pupila, new=__version__))
     count = say_count("{n} file", "{n} files", len(record.files))

@@ -34,7 +34,11 @@ _OPTIONAL = {
     "ModelSha256": "0" * 64,
     "ModelsBucketName": "models",
     "ModelsPrefix": "octagons/",
+    "Gpu": "yes",
+    "Purchase": "on-demand",
 }
+
+_CHOICES = ("Gpu", "Purchase")  # their defaults are not empty
 
 
 @dataclass(slots=True)
@@ -43,7 +47,9 @@ class Replayed:
 
     resources: set[str] = field(default_factory=set)
     properties: set[str] = field(default_factory=set)
-    faults: dict[tuple[str, str], Fault] = field(default_factory=dict)  # by resource and problem, once
+    faults: dict[tuple[str, str], Fault] = field(
+        default_factory=dict
+    )  # by file, and by resource and problem: each once
     replayed: dict[str, None] = field(default_factory=dict)  # types and properties, in their order
     unchecked: dict[str, str] = field(default_factory=dict)  # with the reason
 
@@ -56,11 +62,14 @@ def check(folder: Path) -> CheckResult | None:
     replayed = Replayed()
     for template in templates:
         given = _OPTIONAL.keys() & template.content.get("Parameters", {}).keys()
-        for optional in (dict.fromkeys(_OPTIONAL, ""), _OPTIONAL) if given else ({},):
+        empty = {name: "" for name in _OPTIONAL if name not in _CHOICES}
+        for optional in (empty, _OPTIONAL) if given else ({},):
             with open_account() as cloud:
                 _Stack(template, cloud, optional, replayed).compare()
-        for name in template.content["Resources"].keys() - replayed.resources - replayed.unchecked.keys():
-            replayed.unchecked[name] = say("no stack of this check has it")
+        for name in template.content["Resources"]:
+            path = f"{template.name}: {name}"
+            if path not in replayed.resources and path not in replayed.unchecked:
+                replayed.unchecked[path] = say("no stack of this check has it")
     resources = say_count("{n} resource", "{n} resources", len(replayed.resources))
     properties = say_count("{n} property", "{n} properties", len(replayed.properties))
     checked = say("{resources}, {properties}", resources=resources, properties=properties)
@@ -202,16 +211,16 @@ class _Stack:
 
     def _compare_resource(self, name: str) -> None:
         resource = self._resources[name]
-        kind = resource["Type"]
+        kind, path = resource["Type"], f"{self._template.name}: {name}"
         for key in resource.keys() & {"UpdatePolicy", "CreationPolicy"}:
-            self._replayed.unchecked[f"{name}.{key}"] = say("moto has no instances that start")
+            self._replayed.unchecked[f"{path}.{key}"] = say("moto has no instances that start")
         if name not in self._scope.values or kind not in READERS:
-            self._replayed.unchecked[name] = say(
+            self._replayed.unchecked[path] = say(
                 "moto has no {kind}, or the check does not read it", kind=kind
             )
             return
         physical, properties = self._scope.values[name], resource.get("Properties", {})
-        self._replayed.resources.add(name)
+        self._replayed.resources.add(path)
         for key, value in properties.items():
             try:
                 self._compare_property(name, kind, physical, key, self._scope.resolve(value))
@@ -226,10 +235,11 @@ class _Stack:
         differences = list(compare({key: declared}, read(self._cloud, physical)))
         if write is not None and any(each.verdict != "equal" for each in differences):
             write(self._cloud, physical, declared)
-            self._replayed.replayed[f"{kind}.{key}"] = None
             differences = list(compare({key: declared}, read(self._cloud, physical)))
+            if any(each.verdict == "equal" for each in differences):
+                self._replayed.replayed[f"{kind}.{key}"] = None
         for each in differences:
-            path = f"{name}.{each.path}"
+            path = f"{self._template.name}: {name}.{each.path}"
             if each.verdict == "absent":
                 self._replayed.unchecked[f"{kind}.{each.path}"] = say("moto has no such property")
                 continue
@@ -242,7 +252,7 @@ class _Stack:
 
     def _add_fault(self, name: str, problem: str) -> None:
         fault = Fault(self._template.name, self._template.locate(name) if name else "", problem)
-        self._replayed.faults.setdefault((name, problem), fault)
+        self._replayed.faults.setdefault((fault.file, f"{name} {problem}"), fault)
 
 
 def _insert(value: Any, created: Mapping[str, str]) -> Any:

@@ -22,6 +22,9 @@ class Scope:
     def holds(self, condition: str) -> bool:
         """Whether a condition of the template is true."""
         if condition not in self._conditions:
+            self._conditions[condition] = (
+                False  # as long as it is decided: it may name itself, which the linter reports
+            )
             self._conditions[condition] = bool(self.resolve(self.template["Conditions"][condition]))
         return self._conditions[condition]
 

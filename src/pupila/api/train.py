@@ -8,7 +8,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Unpack
 
 from pupila.api.data import find_agreed_split, open_labelled, open_with
-from pupila.api.inputs import Data, Path, path_text
+from pupila.api.inputs import Data, Path, is_path, path_text
 from pupila.api.split import plan_split, split
 from pupila.api.train_options import TrainOptions
 from pupila.core import files
@@ -48,7 +48,8 @@ def train(
         tell: called with each line of the log and each note; None: the notes are printed (data, split, model, time).
         track: where to follow the training, as `to` of `pupila.track`; a tracker that fails is a note, and no error.
         mirror: where to copy the run in `out` after each epoch and at the end, a folder or a prefix of a store; the run
-            in `out` is resumed, or that of the mirror where `out` has none. A mirror that fails is a note.
+            in `out` is resumed, or that of the mirror where `out` has none. A mirror that fails is a note; one that
+            can't be read at the start is an error where `out` has no run.
         settings: of the training; `folds` for data without a split; and `bands`, `low` and `high` for TIFFs, where the
             data are not open yet.
 
@@ -92,6 +93,8 @@ def train_by_clock(call: TrainCall, clock: "CommandClock | None" = None) -> "Tra
     from pupila.stages.train.clock import CommandClock
 
     _check_folder(call.out, call.resume, call.mirror)
+    if call.mirror is not None and is_path(call.data):
+        _check_data_apart(path_text(call.data), path_text(call.mirror))
     clock = clock or CommandClock.start_with_process()
     track, out, resume, tell = call.track, call.out, call.resume, call.tell
     target = parse_target(track) if track is not None else None  # before what takes seconds to load
@@ -225,6 +228,17 @@ def _check_apart(folder: str, mirror: str) -> None:
         raise PupilaError(
             say("A mirror is another folder than that of the run"), actual=f"--out {folder} --mirror {mirror}",
             expected=say("a folder outside of the run, or a prefix of a store"), remedy="--mirror s3://BUCKET/PREFIX",
+        )  # fmt: skip
+
+
+def _check_data_apart(data: str, mirror: str) -> None:
+    """Refuse a mirror in the folder of the data, or one that holds it: its files would be read as data."""
+    source, copy = f"{files.absolute(data)}/", f"{files.absolute(mirror)}/"
+    if source.startswith(copy) or copy.startswith(source):
+        raise PupilaError(
+            say("A mirror is another folder than that of the data"), actual=f"{data} --mirror {mirror}",
+            expected=say("a folder outside of the data, or another prefix of a store"),
+            remedy="--mirror s3://BUCKET/PREFIX",
         )  # fmt: skip
 
 

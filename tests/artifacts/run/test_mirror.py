@@ -117,3 +117,11 @@ def test_a_slow_store_gets_the_newest_state_alone(tmp_path: Path, monkeypatch: p
             pass
     assert copies[:2] == ["0", "3"]  # what was there when the epoch ended, and then the newest
     assert notes[-2].startswith("The store is slower than the training: 2 epochs were copied together")
+
+
+def test_a_mirror_that_cannot_be_read_is_a_note_where_the_run_is_there(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    uri = tmp_path / "file/mirror"  # no folder can be there
+    notes = mirrored(run_folder(tmp_path / "run", last="one"), uri)
+    assert notes[0].startswith("The mirror is behind: ")
+    assert notes[-1].startswith(f"The mirror {uri} does not have all of the run: ")

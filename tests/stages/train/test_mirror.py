@@ -95,22 +95,33 @@ def test_another_run_is_never_overwritten(pictures: Path, whole: Path, tmp_path:
 
 
 def test_a_store_that_fails_stops_no_training(server: Server, tmp_path: Path) -> None:
-    server.fault = lambda method, path, query: (403, "AccessDenied") if "/runs/" in path else None
+    server.fault = lambda method, path, query: (
+        (403, "AccessDenied") if "/runs/" in path and method == "PUT" else None
+    )
     notes: list[str] = []
     run = pupila.train(
         DATA, out=tmp_path / "run", mirror=MIRROR, tell=lambda line: notes.append(str(line)),
         **SETTINGS | {"epochs": 1},
     )  # fmt: skip
     assert not run.is_mirrored and run.bundle.hash
-    assert any(note.startswith("The mirror is behind: Access to s3://shop/runs/first") for note in notes), (
-        notes
-    )
     assert notes[-1].startswith(f"The mirror {MIRROR} does not have all of the run: Access to ")
+
+
+def test_a_mirror_that_cannot_be_read_is_no_reason_to_begin_anew(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pupila.artifacts.run.mirror._WAITS", (0.0, 0.0))
+    server.fault = lambda method, path, query: (403, "AccessDenied") if "/runs/" in path else None
+    with pytest.raises(PupilaError, match=r"Can't tell whether .* has the run already"):
+        pupila.train(DATA, out=tmp_path / "run", mirror=MIRROR, **SETTINGS | {"epochs": 1})
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(("places", "problem"), [
     ({"mirror": MIRROR}, "--mirror needs the folder of the run"),
     ({"mirror": "runs", "out": "runs/first"}, "A mirror is another folder than that of the run"),
+    ({"mirror": "nowhere", "out": "runs/first"}, "A mirror is another folder than that of the data"),
+    ({"mirror": "nowhere/runs", "out": "runs/first"}, "A mirror is another folder than that of the data"),
     ({"out": MIRROR}, "A run can only be written to a local disk"),
 ])  # fmt: skip
 def test_places_that_cannot_be_are_refused(places: dict[str, str], problem: str) -> None:

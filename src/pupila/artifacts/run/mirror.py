@@ -5,8 +5,9 @@ import os
 import queue
 import shutil
 import threading
+import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -31,6 +32,8 @@ from pupila.core.errors import MissingExtra, PupilaError
 from pupila.core.messages import say, say_count
 
 _SNAPSHOTS = ".mirror"  # folder of the run, with links to the files that wait for their copy
+_ONCE: tuple[float, ...] = ()
+_WAITS: tuple[float, ...] = (1, 3, 9)  # seconds between tries to read a mirror that the training depends on
 _LAST = (f"{BUNDLE}/{INFO_FILE}", PLAN_FILE)  # of a finished run: who reads them may read all others
 
 
@@ -67,34 +70,53 @@ class Mirror:
     def restore(self, check: Callable[[PlanFile[RunPlan]], None]) -> None:
         """Restore the run of the mirror where the folder has none; no earlier process can write to it any more.
 
-        A mirror that can't be reached is a note.
+        A mirror that can't be reached is a note where the folder has the run, and an error where it has none: a new
+        run beside that of the mirror would be refused by it later.
 
         Args:
             check: raises a PupilaError where the plan in the mirror is not that of the training.
 
         Raises:
-            PupilaError: the mirror has another run, or is damaged.
+            PupilaError: the mirror has another run, is damaged, or can't be reached and the folder has no run.
         """
+        has_run = files.exists(files.join(self._folder, PLAN_FILE))
         try:
-            stored = files.read_bytes(self._manifest)
+            stored = self._read_manifest(_ONCE if has_run else _WAITS)
         except MissingExtra:
             raise
         except FileNotFoundError:
             return
         except (PupilaError, OSError) as fault:
+            if not has_run:
+                raise PupilaError(
+                    say("Can't tell whether {uri} has the run already", uri=self._uri), actual=str(fault),
+                    expected=say("a mirror that can be read, as the folder has no run"),
+                    remedy=say("try again, or train without --mirror"),
+                ) from fault  # fmt: skip
             self._fault = fault
             self._tell_fault()
             return
         content = parse_mirror(self._uri, stored)
-        if files.exists(files.join(self._folder, PLAN_FILE)):
+        if has_run:
             if content.run != identify_run(read_plan(self._folder)):
                 raise _other_run(self._uri)
         else:
             check(read_mirrored_plan(self._uri, content))
         self._write_manifest(content.model_copy(update={"writer": self._writer}))
-        if not files.exists(files.join(self._folder, PLAN_FILE)):
+        if not has_run:
             restore_run(self._uri, self._content, self._folder)
             self._tell(Note(say("Restored the run from its mirror {uri}.", uri=self._uri)))
+
+    def _read_manifest(self, waits: Sequence[float]) -> bytes:
+        """The manifest, tried again after each of the waits, seconds."""
+        for wait in waits:
+            try:
+                return files.read_bytes(self._manifest)
+            except (MissingExtra, FileNotFoundError):
+                raise
+            except (PupilaError, OSError):
+                time.sleep(wait)
+        return files.read_bytes(self._manifest)
 
     def __enter__(self) -> Self:
         self._thread.start()

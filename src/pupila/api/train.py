@@ -1,6 +1,7 @@
 """Train a model, plan a training, and preview its augmentation."""
 
 import contextlib
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -8,7 +9,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Unpack
 
 from pupila.api.data import find_agreed_split, open_labelled, open_with
-from pupila.api.inputs import Data, Path, is_path, path_text
+from pupila.api.inputs import Data, Path, path_text
 from pupila.api.split import plan_split, split
 from pupila.api.train_options import TrainOptions
 from pupila.core import files
@@ -93,7 +94,7 @@ def train_by_clock(call: TrainCall, clock: "CommandClock | None" = None) -> "Tra
     from pupila.stages.train.clock import CommandClock
 
     _check_folder(call.out, call.resume, call.mirror)
-    if call.mirror is not None and is_path(call.data):
+    if call.mirror is not None and isinstance(call.data, str | os.PathLike):
         _check_data_apart(path_text(call.data), path_text(call.mirror))
     clock = clock or CommandClock.start_with_process()
     track, out, resume, tell = call.track, call.out, call.resume, call.tell

@@ -26,12 +26,21 @@ chown 10001:10001 /run/pupila/tokens.new
 mv /run/pupila/tokens.new /run/pupila/secrets/tokens.json
 FILE
 
-# The predictions of this instance. The log is appended to and rotated: nothing is deleted in the bucket.
+# The predictions of this instance. A full file gets another number with each rotation, and is deleted after five: it is
+# copied under a name that stays, the time of its last line and its inode. Nothing is deleted in the bucket.
 cat > /usr/local/sbin/pupila-predictions <<'FILE'
 #!/bin/bash
 set -euo pipefail
-aws s3 sync --region ${AWS::Region} --no-progress --exclude '*.lock' /var/lib/pupila \
-  "s3://${PredictionsBucket}/predictions/$(cat /var/lib/cloud/data/instance-id)/"
+log=$1
+to="s3://${PredictionsBucket}/predictions/$(cat /var/lib/cloud/data/instance-id)"
+full=$(mktemp --directory "$log.full.XXXX")
+trap 'rm -r "$full"' EXIT
+for file in "$log"/*.jsonl.[1-5]; do
+  ln "$file" "$full/new" 2>/dev/null || continue # none, or renamed meanwhile
+  mv "$full/new" "$full/$(basename "$file" | cut -d. -f1)-$(stat --format %Y-%i "$full/new").jsonl"
+done
+aws s3 sync --region ${AWS::Region} --no-progress "$full" "$to"
+aws s3 sync --region ${AWS::Region} --no-progress --exclude '*.lock' --exclude '*.jsonl.[1-5]' "$log" "$to"
 FILE
 
 cat > /usr/local/sbin/pupila-image <<'FILE'
@@ -91,7 +100,7 @@ Wants=network-online.target
 Type=oneshot
 RemainAfterExit=yes
 ExecStart=/usr/bin/true
-ExecStop=/usr/local/sbin/pupila-predictions
+ExecStop=/usr/local/sbin/pupila-predictions /var/lib/pupila
 
 [Install]
 WantedBy=multi-user.target
@@ -104,7 +113,7 @@ Description=Fetches the tokens and copies the predictions
 [Service]
 Type=oneshot
 ExecStart=-/usr/local/sbin/pupila-tokens
-ExecStart=/usr/local/sbin/pupila-predictions
+ExecStart=/usr/local/sbin/pupila-predictions /var/lib/pupila
 FILE
 
 cat > /etc/systemd/system/pupila-copies.timer <<'FILE'

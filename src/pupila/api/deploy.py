@@ -10,7 +10,7 @@ import tempfile
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path as Folder
@@ -120,20 +120,8 @@ def render_deployment(
     from pupila.stages.deploy.record import DeployRecord, read_deploy_record, write_rendered
     from pupila.stages.deploy.rendering import TARGETS, render_files
 
-    if target not in TARGETS:
-        raise PupilaError(
-            say("Unknown target"),
-            actual=f"'{target}'",
-            expected=", ".join(TARGETS),
-            remedy="--target compose",
-        )
     folder = Folder(path_text(out))
-    if folder.exists() and not folder.is_dir():
-        raise PupilaError(
-            say("{path} is no folder", path=folder),
-            expected=say("a folder, or a new name"),
-            remedy="--out deploy",
-        )
+    _check_request(target, TARGETS, folder)
     earlier = read_deploy_record(folder)
     source = parse_predicting(model)
     suggested = earlier.name if earlier else suggest_service_name(source.name.partition("@")[0])
@@ -178,6 +166,23 @@ def check_deployment(folder: Path = "deploy") -> CheckedDeployment:
 
     path = path_text(folder)
     return CheckedDeployment(path, check_folder(Folder(path)))
+
+
+def _check_request(target: str, targets: Iterable[str], folder: Folder) -> None:
+    """Refuse an unknown target, and a file in the place of the folder."""
+    if target not in targets:
+        raise PupilaError(
+            say("Unknown target"),
+            actual=f"'{target}'",
+            expected=", ".join(targets),
+            remedy="--target compose",
+        )
+    if folder.exists() and not folder.is_dir():
+        raise PupilaError(
+            say("{path} is no folder", path=folder),
+            expected=say("a folder, or a new name"),
+            remedy="--out deploy",
+        )
 
 
 def _find_address(model: ModelInput, source: "PredictingSource") -> tuple[str, str]:

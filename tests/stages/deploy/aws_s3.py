@@ -1,4 +1,4 @@
-"""Stands for `aws s3 cp FROM TO` and `aws s3 rm URI`, where `-` is the standard input or output."""
+"""Stands for `aws s3 cp FROM TO`, `ls URI` and `rm URI`, where `-` is the standard input or output."""
 
 import os
 import sys
@@ -33,6 +33,12 @@ def copy(source: str, target: str) -> None:
 if __name__ == "__main__":
     command, *addresses = sys.argv[1:]
     try:
-        copy(*addresses) if command == "cp" else send("DELETE", addresses[0])
+        if command == "cp":
+            copy(*addresses)
+        elif command == "ls":  # of one object
+            send("GET", addresses[0])
+            print(addresses[0])
+        else:
+            send("DELETE", addresses[0])
     except HTTPError:
         sys.exit(1)

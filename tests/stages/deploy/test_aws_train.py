@@ -33,7 +33,7 @@ VALUES = {
 }  # fmt: skip
 # Each records its arguments first. The bucket is real, and so is pupila; spot's notice comes after the first epoch.
 PROGRAMS = {
-    "aws": 'case "$1 $2" in "s3 cp"|"s3 rm") exec python -m tests.stages.deploy.aws_s3 "${@:2}";; '
+    "aws": 'case "$1 $2" in "s3 cp"|"s3 ls"|"s3 rm") exec python -m tests.stages.deploy.aws_s3 "${@:2}";; '
            'ecr*) echo secret;; esac',
     "docker": f"""case "$1" in
     run) while [ "$1" != {IMAGE} ]; do shift; done; echo $$ > "$MACHINE/pid"; exec python -m pupila "${{@:2}}";;
@@ -41,7 +41,8 @@ PROGRAMS = {
     kill) kill -TERM "$(cat "$MACHINE/pid")";; esac""",
     "curl": 'case "$*" in *PUT*) echo token;; *) [ -e "$MACHINE/spot" ] && [ -e "$WORK/first/log.jsonl" ];; esac',
     "sleep": 'if [ "$1" -gt 99 ]; then exec /bin/sleep 300; fi; exec /bin/sleep 0.05',
-    "timeout": 'if [ -e "$MACHINE/slow" ]; then exit 124; fi; exec "${@:4}"',
+    "timeout": 'if [ "$1" != -k ]; then exec "${@:2}"; fi; if [ -e "$MACHINE/slow" ]; then exit 124; fi; '
+    'exec "${@:4}"',
     "chown": "", "dnf": "", "systemctl": "", "shutdown": "",
 }  # fmt: skip
 

@@ -107,7 +107,7 @@ def test_a_store_that_fails_stops_no_training(server: Server, tmp_path: Path) ->
     assert notes[-1].startswith(f"The mirror {MIRROR} does not have all of the run: Access to ")
 
 
-def test_a_mirror_that_cannot_be_read_is_no_reason_to_begin_anew(
+def test_a_mirror_that_cannot_be_read_begins_no_other_run(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pupila.artifacts.run.mirror._WAITS", (0.0, 0.0))

@@ -1,5 +1,6 @@
 """deploy.json: what was rendered into a folder, so that no edited file is ever overwritten."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -9,6 +10,7 @@ from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
 from pupila.core.records import Record, read_record
+from pupila.stages.deploy.deployment import check_service_name
 
 RECORD_FILE = "deploy.json"
 
@@ -23,6 +25,14 @@ class DeployRecord(Record):
     bundle: str = Field(description="SHA-256 of the bundle when it was rendered")
     targets: list[str] = Field(description="docker, compose, aws or aws-train, as they were rendered")
     files: dict[str, str] = Field(description="SHA-256 of each file as it was rendered, by its name")
+
+    @field_validator("name")
+    @classmethod
+    def _refuse_name(cls, name: str) -> str:
+        try:
+            return check_service_name(name)
+        except PupilaError as fault:
+            raise ValueError(str(fault)) from fault
 
     @field_validator("files")
     @classmethod
@@ -71,6 +81,7 @@ def write_rendered(folder: Path, rendered: dict[str, bytes], record: DeployRecor
     Raises:
         PupilaError: edited files, or a folder that can't be written to; nothing was written then.
     """
+    _refuse_links(folder, rendered)
     earlier = read_deploy_record(folder)
     known = earlier.files if earlier else {}
     hashes = {name: files.sha256(content) for name, content in sorted(rendered.items())}
@@ -93,6 +104,17 @@ def write_rendered(folder: Path, rendered: dict[str, bytes], record: DeployRecor
     complete = record.model_copy(update={"files": hashes})
     files.write_json(str(folder / RECORD_FILE), complete.model_dump(by_alias=True))
     return Changes(written, deleted, [name for name in stale if name not in deleted])
+
+
+def _refuse_links(folder: Path, names: Iterable[str]) -> None:
+    """Refuse links in the folder, through which files elsewhere would be written."""
+    for name in (*names, RECORD_FILE):
+        for path in (folder / name, *(folder / above for above in PurePosixPath(name).parents if above.name)):
+            if path.is_symlink():
+                raise PupilaError(
+                    say("{path} is a link", path=path), expected=say("a file or a folder of the deployment itself"),
+                    remedy=say("delete the link, or render into another folder"),
+                )  # fmt: skip
 
 
 def _hash_file(path: Path) -> str:

@@ -32,7 +32,8 @@ def open_account() -> Iterator[Cloud]:
     from moto import mock_aws
 
     with patch.dict(os.environ, _ENVIRONMENT):
-        os.environ.pop("AWS_PROFILE", None)
+        for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
+            os.environ.pop(name, None)
         with mock_aws(), patch.object(logging.getLogger("moto"), "disabled", True):
             session = boto3.Session(region_name=REGION)
             clients: dict[str, Any] = {}

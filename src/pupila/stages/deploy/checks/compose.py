@@ -19,6 +19,9 @@ _VARIABLE = re.compile(r"\$\{\w+(?::?-([^}]*))?[^}]*\}|\$\w+")
 _UNKNOWN = "\0"  # stands for a variable without a default
 _LOOPBACK = re.compile(r"127\.|\[?::1\]?(:|$)|localhost(:|$)")
 _SOCKET = "docker.sock"
+# What shares a part of the machine -> the value that does not.
+_HOST = {"pid": "", "ipc": "private", "network_mode": "", "userns_mode": "", "uts": ""}
+_GRANTED = ("cap_add", "devices", "device_cgroup_rules")
 _STEP = re.compile(r"\.([\w-]+)|\[(\d+)\]|\['([^']+)'\]")
 
 Place = tuple[int, str, str]  # line, problem, remedy
@@ -93,6 +96,19 @@ def _check_service(name: str, service: LinedDict, line: int) -> Iterator[Place]:
     if service.get("privileged"):
         problem = say("{service} is privileged: it is root on the machine", service=name)
         yield service.find_line("privileged"), problem, say("remove the line")
+    for key, harmless in _HOST.items():
+        if str(service.get(key, harmless)) not in ("", harmless):
+            problem = say("{service} is not kept apart from the machine: {key}", service=name, key=key)
+            yield service.find_line(key), problem, say("remove the line")
+    for key in _GRANTED:
+        if service.get(key):
+            problem = say("{service} gets more of the machine than it needs: {key}", service=name, key=key)
+            yield service.find_line(key), problem, say("remove the line")
+    for option, at in _items(service, "security_opt"):
+        if "unconfined" in str(option):
+            yield at, say("{service} runs without the kernel's filters", service=name), say("remove the line")
+    if str(service.get("user", "")).partition(":")[0] in ("root", "0"):
+        yield service.find_line("user"), say("{service} runs as root", service=name), 'user: "10001:10001"'
     if service.get("read_only") is not True:
         problem = say("{service} can write to its root file system", service=name)
         yield line, problem, say("read_only: true, with tmpfs where it writes")
@@ -107,7 +123,7 @@ def _check_service(name: str, service: LinedDict, line: int) -> Iterator[Place]:
             yield at, problem, "secrets: [NAME], /run/secrets/NAME"
     for volume, at in _items(service, "volumes"):
         source = volume.get("source", "") if isinstance(volume, dict) else str(volume)
-        if _SOCKET in str(source):
+        if _SOCKET in str(source) or str(source).partition(":")[0] in ("/", "/var/run", "/run"):
             yield (
                 at,
                 say("{service} controls Docker, and so the machine", service=name),

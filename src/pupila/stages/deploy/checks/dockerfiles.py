@@ -29,7 +29,9 @@ Place = tuple[int, str, str]  # line, problem, remedy
 
 def check(folder: Path) -> CheckResult | None:
     """Check every `Dockerfile*` of a folder."""
-    names = sorted(path.name for path in folder.glob("Dockerfile*") if path.suffix != ".dockerignore")
+    names = sorted(
+        path.name for path in folder.glob("Dockerfile*") if path.is_file() and path.suffix != ".dockerignore"
+    )
     if not names:
         return None
     faults = [Fault(name, str(line), *words) for name in names for line, *words in check_file(folder, name)]

@@ -1,5 +1,6 @@
 """What every stack of ours has to have, beyond what AWS accepts: encryption, least rights, an end to stored data."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -12,6 +13,10 @@ from pupila.stages.deploy.checks.template import Template, read_templates
 
 CHECK = "Stack rules"
 Properties = Mapping[str, Any]
+_MODERN_TLS = re.compile(r"TLS13-1-[23]-(?!Ext)")  # TLS 1.2 and 1.3, without old ciphers
+_OPEN_PORTS = (80, 443)  # that a load balancer may show to everybody
+_EVERYBODY = ("0.0.0.0/0", "::/0")
+_ADMINISTRATION = re.compile(r"Administrator|FullAccess|PowerUser")  # in names of policies that AWS manages
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +63,16 @@ def _redirects_or_encrypts(listener: Properties) -> bool:
     return listener.get("Protocol") != "HTTP" or all(_get(action, "Type") == "redirect" for action in actions)
 
 
+def _is_narrow(ingress: Any) -> bool:
+    """Whether a rule of a security group opens no more than the ports of the web to everybody."""
+    if not any(_get(ingress, key) in _EVERYBODY for key in ("CidrIp", "CidrIpv6")):
+        return True
+    first, last = _get(ingress, "FromPort"), _get(ingress, "ToPort")
+    return first == last and first in _OPEN_PORTS
+
+
 def _has_modern_tls(listener: Properties) -> bool:
-    return listener.get("Protocol") != "HTTPS" or "TLS13-1-" in str(listener.get("SslPolicy"))
+    return listener.get("Protocol") != "HTTPS" or bool(_MODERN_TLS.search(str(listener.get("SslPolicy"))))
 
 
 _BUCKET, _TEMPLATE = "AWS::S3::Bucket", "AWS::EC2::LaunchTemplate"
@@ -87,6 +100,11 @@ RULES: tuple[Rule, ...] = (
          mark("A tag of an image can be moved to another image"), "ImageTagMutability: IMMUTABLE"),
     Rule(_REPOSITORY, lambda given: _is_true(_get(given, "ImageScanningConfiguration", "ScanOnPush")),
          mark("Images are not scanned"), "ImageScanningConfiguration: {ScanOnPush: true}"),
+    Rule("AWS::IAM::Role", lambda given: not any(_ADMINISTRATION.search(str(each))
+         for each in _list(given.get("ManagedPolicyArns"))),
+         mark("The role has all rights of a service, or of the account"), "Policies: [...]"),
+    Rule("AWS::EC2::SecurityGroup", lambda given: all(map(_is_narrow, _list(given.get("SecurityGroupIngress")))),
+         mark("Everybody reaches a port other than 80 and 443"), "SourceSecurityGroupId"),
     Rule("AWS::SNS::Topic", lambda given: given.get("KmsMasterKeyId") is not None,
          mark("The topic is not encrypted"), "KmsMasterKeyId"),
     Rule(_LISTENER, _redirects_or_encrypts, mark("The load balancer serves without TLS"), "Type: redirect"),
@@ -130,7 +148,9 @@ def _demands_tls(template: Template, bucket: str) -> bool:
         if resource["Type"] == "AWS::S3::BucketPolicy" and _get(resource, "Properties", "Bucket") == {"Ref": bucket}
     ]  # fmt: skip
     return any(
-        statement.get("Effect") == "Deny" and "aws:SecureTransport" in str(statement.get("Condition"))
+        statement.get("Effect") == "Deny"
+        and _list(statement.get("Action")) == ["s3:*"]
+        and str(_get(statement, "Condition", "Bool", "aws:SecureTransport")).lower() == "false"
         for policy in policies
         for statement in list_statements(policy["Type"], policy["Properties"])
     )
@@ -153,7 +173,7 @@ def _check_statement(statement: Properties, kind: str) -> Iterator[Place]:
     if statement.get("Effect") != "Allow":
         return
     actions = [str(action) for action in _list(statement.get("Action"))]
-    if "NotAction" in statement or any("*" in action for action in actions):
+    if "NotAction" in statement or any("*" in action or "?" in action for action in actions):
         pattern = ", ".join(actions) or "NotAction"
         yield (
             say("The policy allows actions by a pattern: {actions}", actions=pattern),
@@ -167,7 +187,13 @@ def _check_statement(statement: Properties, kind: str) -> Iterator[Place]:
             say("The policy allows {actions} for all resources", actions=", ".join(narrow)),
             "Resource: !GetAtt",
         )
-    if _get(statement, "Principal", "AWS") == "*" or statement.get("Principal") == "*":
+    resources = [str(_get(each, "Fn::Sub") or each) for each in _list(statement.get("Resource"))]
+    if any(action.startswith("iam:") for action in actions) and any("*" in each for each in resources):
+        yield (
+            say("The policy allows {actions} for many roles", actions=", ".join(actions)),
+            "Resource: !GetAtt ROLE.Arn",
+        )
+    if "*" in (*_list(_get(statement, "Principal", "AWS")), statement.get("Principal")):
         yield say("The policy allows everybody"), "Principal"
     if "sts:AssumeRoleWithWebIdentity" in actions and not _names_subject(statement):
         yield say("Every repository on GitHub may take the role"), "token.actions.githubusercontent.com:sub"

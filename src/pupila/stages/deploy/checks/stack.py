@@ -4,14 +4,14 @@ from pathlib import Path
 
 from pupila.core.messages import say_count
 from pupila.stages.deploy.checks.result import CheckResult, Fault
-from pupila.stages.deploy.checks.template import PATTERN, read_templates
+from pupila.stages.deploy.checks.template import list_templates, read_templates
 
 CHECK = "cfn-lint"
 
 
 def check(folder: Path) -> CheckResult | None:
     """Lint the `cloudformation*.yaml` of a folder."""
-    paths = sorted(folder.glob(PATTERN))
+    paths = list_templates(folder)
     if not paths:
         return None
     faults = [fault for path in paths for fault in _lint(path)]

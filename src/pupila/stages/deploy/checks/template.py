@@ -21,10 +21,15 @@ class Template:
         return resource if given is None else f"{given.start_mark.line} ({resource})"
 
 
+def list_templates(folder: Path) -> list[Path]:
+    """The files of templates; a pipe or a folder is none."""
+    return sorted(path for path in folder.glob(PATTERN) if path.is_file())
+
+
 def read_templates(folder: Path) -> list[Template]:
     """The templates of a folder that can be read; what is wrong with the others the linter says."""
     templates = []
-    for path in sorted(folder.glob(PATTERN)):
+    for path in list_templates(folder):
         from cfnlint.decode import decode  # of an extra, which a folder without templates does not need
 
         content, errors = decode(str(path))

@@ -10,6 +10,7 @@ import yaml
 from pupila.core.messages import say
 from pupila.stages.deploy.checks.result import Fault
 
+_MOST_VALUES = 100_000  # of one file
 _WORDS = {"": None, "~": None, "null": None, "true": True, "false": False}
 _INTEGER = re.compile(r"[-+]?(0|[1-9]\d*)")
 _NUMBER = re.compile(r"[-+]?(\.\d+|\d+(\.\d*)?)([eE][-+]?\d+)?")
@@ -60,8 +61,11 @@ def read_yaml(folder: Path, name: str, tags: bool = False) -> LinedDict:
     Raises:
         UnreadableYaml: no YAML, no mapping, a key that occurs twice, or a tag where none is allowed.
     """
+    path = folder / name
+    if not path.is_file():  # a pipe would never end
+        raise UnreadableYaml(Fault(name, "", say("It is no regular file")))
     try:
-        node = yaml.compose((folder / name).read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
+        node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
     except (OSError, UnicodeDecodeError) as fault:
         raise UnreadableYaml(
             Fault(name, "", say("The file can't be read: {reason}", reason=str(fault)))
@@ -99,8 +103,14 @@ class _Builder:
 
     def __init__(self, name: str, tags: bool) -> None:
         self._name, self._tags = name, tags
+        self._built = 0  # values
 
     def build(self, node: yaml.Node) -> Any:
+        self._built += 1
+        if self._built > _MOST_VALUES:
+            raise self._fault(
+                node, say("The file has more than {most} values, aliases counted", most=_MOST_VALUES)
+            )
         value = self._build_plain(node)
         if node.tag.startswith(_STANDARD):
             return value

@@ -10,25 +10,43 @@ metadata() { # of this instance, with a token as IMDSv2 wants it
   curl -sf -m 5 -H "X-aws-ec2-metadata-token: $token" "http://169.254.169.254/latest/meta-data/$1"
 }
 
-# Ends the training for good: the log is stored, a mail is sent, and the group starts no other instance.
+# The last net, which asks nobody: whatever hangs, the machine does not run for days.
+(sleep $((HOURS * 3600 + 1800)); shutdown -h now) &
+
+# Ends the training for good: the group starts no other instance, the log is stored, a mail is sent.
 stop() {
   trap - EXIT
   if [ -e "$work.interrupted" ] && [[ "$1" == failed* ]]; then return; fi # the next instance resumes it
   sleep 1 # tee writes the last lines
-  aws s3 cp "$work.log" "$RUNS/$RUN.log" || true
-  aws s3 rm "$RUNS/$RUN.begin" || true
-  local subject="Pupila training $RUN: $1"
-  aws sns publish --topic-arn "$TOPIC" --subject "${subject:0:99}" \
+  local stopped="" subject="Pupila training $RUN: $1"
+  for wait in 0 10 60; do
+    sleep "$wait"
+    if limited autoscaling set-desired-capacity --auto-scaling-group-name "$GROUP" --desired-capacity 0; then
+      stopped=yes
+      break
+    fi
+  done
+  # Where the group would start another instance, the time limit goes on.
+  [ -z "$stopped" ] || limited s3 rm "$RUNS/$RUN.begin" || true
+  limited s3 cp "$work.log" "$RUNS/$RUN.log" || true
+  limited sns publish --topic-arn "$TOPIC" --subject "${subject:0:99}" \
     --message "$(tail -n 40 "$work.log")" || true
-  aws autoscaling set-desired-capacity --auto-scaling-group-name "$GROUP" --desired-capacity 0 || true
   shutdown -h now
+}
+limited() { # a call that hangs must not keep the machine
+  timeout 60 aws "$@"
 }
 trap 'stop "$outcome"' EXIT
 
-# The time limit counts from the first instance of the run: an interruption does not begin it anew.
-if ! begin=$(aws s3 cp "$RUNS/$RUN.begin" -); then
+# The time limit counts from the first instance of the run, and does not begin again with the next one.
+code=0
+listed=$(limited s3 ls "$RUNS/$RUN.begin") || code=$?
+[ "$code" -le 1 ] || { outcome="failed: the time limit of the run can't be read"; exit 1; } # 1: no such object
+if [ -n "$listed" ]; then
+  begin=$(limited s3 cp "$RUNS/$RUN.begin" -)
+else
   begin=$(date +%s)
-  echo "$begin" | aws s3 cp - "$RUNS/$RUN.begin"
+  echo "$begin" | limited s3 cp - "$RUNS/$RUN.begin"
 fi
 left=$((begin + HOURS * 3600 - $(date +%s)))
 [ "$left" -gt 0 ] || { outcome="failed: longer than $HOURS hours"; exit 1; }

@@ -95,3 +95,23 @@ def test_templates_take_all_values_and_no_others() -> None:
         fill("README.md")
     with pytest.raises(ValueError, match="no placeholder for unknown"):
         fill("README.md", name="a", sections="b", bundle="c", model="d", version="e", unknown="x")
+
+
+def test_a_link_in_the_folder_is_refused(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    folder = tmp_path / "deploy"
+    folder.mkdir()
+    (folder / "wheel").symlink_to(elsewhere)
+    (folder / "README.md").symlink_to(elsewhere / "victim")
+    for name in ("wheel/a.whl", "README.md"):
+        with pytest.raises(PupilaError, match="is a link"):
+            write_rendered(folder, {name: b"1"}, RECORD, force=True)
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_a_record_with_a_hostile_name_is_refused(tmp_path: Path) -> None:
+    content = {**RECORD.model_dump(by_alias=True), "name": "x\nprivileged: true"}
+    (tmp_path / "deploy.json").write_text(json.dumps(content))
+    with pytest.raises(PupilaError, match="name"):
+        read_deploy_record(tmp_path)

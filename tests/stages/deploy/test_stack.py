@@ -81,6 +81,16 @@ RULES = {
     "all actions": ('Action: "ecr:GetAuthorizationToken"', 'Action: "*"', "by a pattern: *"),
     "resource": ("Resource: !Ref TokensSecret", 'Resource: "*"', "secretsmanager:GetSecretValue for all resources"),
     "subject": ("repo:${GitHubRepository}:", "repo:*:", "Every repository on GitHub"),
+    "managed": ("      AssumeRolePolicyDocument:\n",
+                "      ManagedPolicyArns: ['arn:aws:iam::aws:policy/AmazonS3FullAccess']\n"
+                "      AssumeRolePolicyDocument:\n", "all rights of a service"),
+    "ingress": ("FromPort: 80, ToPort: 80, CidrIp: !Ref AllowedCidr", "FromPort: 22, ToPort: 22, CidrIp: 0.0.0.0/0",
+                "a port other than 80 and 443"),
+    "old ciphers": ("TLS13-1-2-Res-PQ-2025-09", "TLS13-1-0-2021-06", "old versions"),
+    "roles": ("Resource: !GetAtt InstanceRole.Arn",
+              'Resource: !Sub "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/*"',
+              "iam:PassRole for many roles"),
+    "inverted": ('"aws:SecureTransport": "false"', '"aws:SecureTransport": "true"', "read without TLS"),
     "plain": ("- Type: redirect", "- Type: forward", "without TLS"),
     "old tls": ("ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09", "ELBSecurityPolicy-2016-08", "old versions of TLS"),
 }  # fmt: skip

@@ -1,13 +1,16 @@
 """The rendered stack: what it starts, what its alarms read, and its sizes."""
 
 import json
+import re
 from typing import Any
 
 import pytest
 from cfnlint.decode import decode_str
 
 from pupila.artifacts.web.cloudwatch import DIMENSION, METRICS, NAMESPACE
+from pupila.artifacts.web.limits import ConnectionLimits
 from pupila.core.settings import Settings
+from pupila.stages.deploy import aws
 from pupila.stages.deploy.aws_alarms import ALARMS
 from pupila.stages.deploy.checks.resolve import Scope
 from pupila.stages.serve.settings import ServeSettings
@@ -68,13 +71,18 @@ def test_a_pinned_bundle_is_verified() -> None:
     assert "--sha256" not in user_data("registry:s3://shop#octagons@production", ImageTag="1.0")
 
 
-def test_the_load_balancer_waits_as_long_as_the_service_drains() -> None:
+def test_the_load_balancer_waits_as_long_as_the_service_takes_to_stop() -> None:
     targets = read()["Resources"]["TargetGroup"]["Properties"]
     attributes = {item["Key"]: item["Value"] for item in targets["TargetGroupAttributes"]}
-    assert attributes["deregistration_delay.timeout_seconds"] == "20"
-    assert "--drain-seconds 20" in user_data("s3://shop/models/first")
+    stop = aws.STOP_SECONDS
+    assert attributes["deregistration_delay.timeout_seconds"] == str(stop)
+    script = user_data("s3://shop/models/first")
+    assert f"--drain-seconds {aws.DRAIN_SECONDS} " in script
+    assert f"--stop-timeout {stop} " in script and f"docker stop --time {stop} pupila" in script
+    (unit,) = re.findall(r"^TimeoutStopSec=(\d+)$", script, re.MULTILINE)
+    assert aws.DRAIN_SECONDS + ConnectionLimits().grace_seconds < stop < int(unit)
     # it is out of service before it stops serving
-    assert targets["HealthCheckIntervalSeconds"] * targets["UnhealthyThresholdCount"] < 20
+    assert targets["HealthCheckIntervalSeconds"] * targets["UnhealthyThresholdCount"] < aws.DRAIN_SECONDS
 
 
 def test_every_alarm_and_widget_reads_what_the_service_or_aws_writes() -> None:

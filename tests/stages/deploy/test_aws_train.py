@@ -27,13 +27,15 @@ IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/octagons-train:1.2.0"
 ARGUMENTS = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in SETTINGS.items())
 VALUES = {
     "AWS::Region": "us-east-1", "AWS::AccountId": "123456789012", "AWS::URLSuffix": "amazonaws.com",
-    "AWS::StackName": "octagons-train", "ImageTag": "1.2.0", "Topic": "arn:topic", "Logs": "/pupila/octagons-train",
+    "AWS::StackName": "octagons-train", "ImageTag": "1.2.0", "AlarmTopic": "arn:topic",
+    "LogGroup": "/pupila/octagons-train",
     "DataBucket": BUCKET, "DataPrefix": "data", "Bucket": BUCKET, "RunName": "first", "ModelName": "octagons",
     "Arguments": ARGUMENTS, "MaximumHours": "12", "GpuOption": "",
 }  # fmt: skip
 # Each records its arguments first. The bucket is real, and so is pupila; spot's notice comes after the first epoch.
 PROGRAMS = {
-    "aws": 'case "$1 $2" in "s3 cp"|"s3 ls"|"s3 rm") exec python -m tests.stages.deploy.aws_s3 "${@:2}";; '
+    "aws": '[ "$1" != s3 ] || [ ! -e "$MACHINE/broken" ] || exit 254; '
+           'case "$1 $2" in "s3 ls"|"s3 cp"|"s3 rm") exec python -m tests.stages.deploy.aws_s3 "${@:2}";; '
            'ecr*) echo secret;; esac',
     "docker": f"""case "$1" in
     run) while [ "$1" != {IMAGE} ]; do shift; done; echo $$ > "$MACHINE/pid"; exec python -m pupila "${{@:2}}";;
@@ -102,7 +104,7 @@ def boot(machine: Path, *marks: str, **values: str) -> list[str]:
     surroundings = os.environ | {
         "PATH": f"{programs}:{Path(sys.executable).parent}:{os.environ['PATH']}", "MACHINE": str(machine),
         "WORK": str(machine / "work"), "PUPILA_CACHE": str(machine / "cache"), "PYTHONPATH": os.pathsep.join(sys.path),
-        "PUPILA_REGISTRY": f"s3://{BUCKET}/registry",
+        "PUPILA_REGISTRY": f"s3://{BUCKET}/models",
     }  # fmt: skip
     script = machine / "user-data"
     script.write_text(user_data(**values))
@@ -143,9 +145,9 @@ def test_an_interrupted_training_is_resumed_and_registered(bucket: str, tmp_path
         "Pupila training first: registered as octagons, with its evaluation on the test split"
     )
     assert is_stopped(calls)
-    version = f"registry:{bucket}/registry#octagons@1"
+    version = f"registry:{bucket}/models#octagons@1"
     assert pupila.load(version).bundle.hash == pupila.load(f"{bucket}/runs/first").bundle.hash
-    pupila.registry(f"{bucket}/registry").promote(
+    pupila.registry(f"{bucket}/models").promote(
         "octagons@1", "production"
     )  # by the evaluation on the test split
     assert files.exists(f"{bucket}/runs/first/bundle/bundle.json") and files.exists(
@@ -175,6 +177,15 @@ def test_the_limit_counts_from_the_first_instance(bucket: str, tmp_path: Path) -
     calls = boot(tmp_path / "machine")
     assert mails(calls)[0].startswith("Pupila training first: failed: longer than 12 hours")
     assert is_stopped(calls) and not any(call.startswith("docker") for call in calls)
+
+
+def test_a_store_that_fails_does_not_begin_the_limit_anew(bucket: str, tmp_path: Path) -> None:
+    begin = str(int(time.time()) - 3600).encode()
+    files.write_bytes(f"{bucket}/runs/first.begin", begin)
+    calls = boot(tmp_path / "machine", "broken")
+    assert mails(calls)[0].startswith("Pupila training first: failed: the time limit of the run can't be read")
+    assert is_stopped(calls) and not any(call.startswith("docker") for call in calls)
+    assert files.read_bytes(f"{bucket}/runs/first.begin") == begin
 
 
 def test_the_template_is_clean(tmp_path: Path) -> None:

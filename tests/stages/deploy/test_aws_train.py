@@ -179,11 +179,13 @@ def test_the_limit_counts_from_the_first_instance(bucket: str, tmp_path: Path) -
     assert is_stopped(calls) and not any(call.startswith("docker") for call in calls)
 
 
-def test_a_store_that_fails_does_not_begin_the_limit_anew(bucket: str, tmp_path: Path) -> None:
+def test_a_store_that_fails_does_not_begin_the_limit_again(bucket: str, tmp_path: Path) -> None:
     begin = str(int(time.time()) - 3600).encode()
     files.write_bytes(f"{bucket}/runs/first.begin", begin)
     calls = boot(tmp_path / "machine", "broken")
-    assert mails(calls)[0].startswith("Pupila training first: failed: the time limit of the run can't be read")
+    assert mails(calls)[0].startswith(
+        "Pupila training first: failed: the time limit of the run can't be read"
+    )
     assert is_stopped(calls) and not any(call.startswith("docker") for call in calls)
     assert files.read_bytes(f"{bucket}/runs/first.begin") == begin
 

@@ -65,7 +65,7 @@ def check(folder: Path) -> CheckResult | None:
         empty = {name: "" for name in _OPTIONAL if name not in _CHOICES}
         for optional in (empty, _OPTIONAL) if given else ({},):
             with open_account() as cloud:
-                _Stack(template, cloud, optional, replayed).compare()
+                _compare_stack(template, cloud, optional, replayed)
         for name in template.content["Resources"]:
             path = f"{template.name}: {name}"
             if path not in replayed.resources and path not in replayed.unchecked:
@@ -74,6 +74,15 @@ def check(folder: Path) -> CheckResult | None:
     properties = say_count("{n} property", "{n} properties", len(replayed.properties))
     checked = say("{resources}, {properties}", resources=resources, properties=properties)
     return CheckResult(CHECK, checked, tuple(replayed.faults.values()), notes=tuple(_say_notes(replayed)))
+
+
+def _compare_stack(template: Template, cloud: Cloud, optional: Mapping[str, str], replayed: Replayed) -> None:
+    """Compare a stack of the template; one that can't be built is a fault of its file, and stops no other."""
+    try:
+        _Stack(template, cloud, optional, replayed).compare()
+    except Exception as fault:  # noqa: BLE001 -- of a template that the linter reports, too
+        problem = say("The stack can't be created: {reason}", reason=_say_reason(fault))
+        replayed.faults.setdefault((template.name, problem), Fault(template.name, "", problem))
 
 
 def _say_notes(replayed: Replayed) -> Iterator[str]:

@@ -95,7 +95,9 @@ def train_by_clock(call: TrainCall, clock: "CommandClock | None" = None) -> "Tra
 
     _check_folder(call.out, call.resume, call.mirror)
     if call.mirror is not None and isinstance(call.data, str | os.PathLike):
-        _check_data_apart(path_text(call.data), path_text(call.mirror))
+        source, copy = path_text(call.data), path_text(call.mirror)
+        problem = say("A mirror is another folder than that of the data")  # its files would be read as data
+        _check_apart(source, copy, problem, f"{source} --mirror {copy}")
     clock = clock or CommandClock.start_with_process()
     track, out, resume, tell = call.track, call.out, call.resume, call.tell
     target = parse_target(track) if track is not None else None  # before what takes seconds to load
@@ -213,7 +215,9 @@ def _check_folder(out: Path | None, resume: bool, mirror: Path | None) -> None:
             remedy=f"--out runs/NAME --mirror {folder}",
         )  # fmt: skip
     if mirror is not None:
-        _check_apart(folder, path_text(mirror))
+        copy = path_text(mirror)
+        problem = say("A mirror is another folder than that of the run")
+        _check_apart(folder, copy, problem, f"--out {folder} --mirror {copy}")
     elif resume and not files.exists(files.join(folder, PLAN_FILE)):
         missing = say("no {file}", file=PLAN_FILE) if files.exists(folder) else say("no such folder")
         raise PupilaError(
@@ -222,23 +226,12 @@ def _check_folder(out: Path | None, resume: bool, mirror: Path | None) -> None:
         )  # fmt: skip
 
 
-def _check_apart(folder: str, mirror: str) -> None:
-    """Refuse a mirror that lies in the run, or the run in it."""
-    run, copy = f"{files.absolute(folder)}/", f"{files.absolute(mirror)}/"
-    if run.startswith(copy) or copy.startswith(run):
+def _check_apart(folder: str, mirror: str, problem: str, actual: str) -> None:
+    """Refuse a mirror that lies in a folder, or that holds it."""
+    other, copy = f"{files.absolute(folder)}/", f"{files.absolute(mirror)}/"
+    if other.startswith(copy) or copy.startswith(other):
         raise PupilaError(
-            say("A mirror is another folder than that of the run"), actual=f"--out {folder} --mirror {mirror}",
-            expected=say("a folder outside of the run, or a prefix of a store"), remedy="--mirror s3://BUCKET/PREFIX",
-        )  # fmt: skip
-
-
-def _check_data_apart(data: str, mirror: str) -> None:
-    """Refuse a mirror in the folder of the data, or one that holds it: its files would be read as data."""
-    source, copy = f"{files.absolute(data)}/", f"{files.absolute(mirror)}/"
-    if source.startswith(copy) or copy.startswith(source):
-        raise PupilaError(
-            say("A mirror is another folder than that of the data"), actual=f"{data} --mirror {mirror}",
-            expected=say("a folder outside of the data, or another prefix of a store"),
+            problem, actual=actual, expected=say("a folder outside of it, or another prefix of a store"),
             remedy="--mirror s3://BUCKET/PREFIX",
         )  # fmt: skip
 

@@ -10,7 +10,7 @@ from pupila.core.messages import listing, say, say_count
 from pupila.stages.deploy.checks.programs import find_program, run_program
 from pupila.stages.deploy.checks.result import CheckResult, Fault
 from pupila.stages.deploy.checks.secret_names import is_secret
-from pupila.stages.deploy.checks.yaml_text import LinedDict, LinedList, UnreadableYaml, read_yaml
+from pupila.stages.deploy.checks.yaml_text import LinedDict, LinedList, read_each
 
 CHECK = "Compose"
 _NAMES = ("compose*.yaml", "compose*.yml", "docker-compose*.yaml", "docker-compose*.yml")
@@ -39,12 +39,7 @@ def check(folder: Path) -> CheckResult | None:
         "The schema was not checked: install it with {command}", command="pip install check-jsonschema"
     )  # fmt: skip
     services = 0
-    for name in names:
-        try:
-            content = read_yaml(folder, name)
-        except UnreadableYaml as unreadable:
-            faults.append(unreadable.fault)
-            continue
+    for name, content in read_each(folder, names, faults):
         faults += _check_schema(program, folder, name, content) if program else []
         services += len(_mapping(content, "services"))
         faults += [Fault(name, str(line), *words) for line, *words in _check_content(folder, content)]

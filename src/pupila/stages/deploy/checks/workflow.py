@@ -9,7 +9,7 @@ from pupila.core.messages import say, say_count
 from pupila.stages.deploy.checks import actionlint
 from pupila.stages.deploy.checks.result import CheckResult, Fault
 from pupila.stages.deploy.checks.secret_names import is_secret
-from pupila.stages.deploy.checks.yaml_text import LinedDict, LinedList, UnreadableYaml, read_yaml, walk_values
+from pupila.stages.deploy.checks.yaml_text import LinedDict, LinedList, read_each, walk_values
 
 CHECK = "Workflows"
 _NAMES = (
@@ -37,12 +37,7 @@ def check(folder: Path) -> CheckResult | None:
     if not names:
         return None
     faults: list[Fault] = []
-    for name in names:
-        try:
-            content = read_yaml(folder, name)
-        except UnreadableYaml as unreadable:
-            faults.append(unreadable.fault)
-            continue
+    for name, content in read_each(folder, names, faults):
         faults += [Fault(name, str(line), *words) for line, *words in _check_content(content)]
     linted = actionlint.lint(folder, names)
     skipped = "" if linted is not None else say(

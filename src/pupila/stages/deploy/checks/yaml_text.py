@@ -83,6 +83,15 @@ def read_yaml(folder: Path, name: str, tags: bool = False) -> LinedDict:
     return content
 
 
+def read_each(folder: Path, names: list[str], faults: list[Fault]) -> Iterator[tuple[str, LinedDict]]:
+    """The files that can be read, with their names; what is wrong with the others is added to the faults."""
+    for name in names:
+        try:
+            yield name, read_yaml(folder, name)
+        except UnreadableYaml as unreadable:
+            faults.append(unreadable.fault)
+
+
 def walk_values(value: Any, line: int) -> Iterator[tuple[str, Any, int]]:
     """The key, value and line of every scalar below a value; an item of a list has the key of the list."""
     if isinstance(value, LinedDict):

@@ -21,7 +21,7 @@ from pupila.statistics.intervals import wilson_interval
 RECIPE: dict[str, Any] = {  # that of naive_training.py
     "model": "mobilenetv2_100", "epochs": 10, "augmented_views": 10, "batch_size": 32, "optimizer": "adam",
     "weight_decay": 0, "schedule": "constant", "warmup_epochs": 0, "augment": "A1", "unfreeze": 0,
-    "head": "dense",
+    "head": "dense", "fit": "squash",
 }  # fmt: skip
 OTHER_RATE = 3e-3  # of the second run
 ROUNDS = 3

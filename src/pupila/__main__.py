@@ -1,6 +1,6 @@
 """`python -m pupila` is the command line."""
 
-from pupila.cli import main
+from pupila.cli.process import run_process
 
 if __name__ == "__main__":
-    main()
+    run_process()

@@ -91,8 +91,8 @@ class TrainOptions(LayoutOptions, BandOptions, total=False):
     """the bundle predicts the mean over an image and its flips (test-time augmentation); horizontal takes 2 passes
     through the network, both (also upside down) takes 4 [default: 'none']."""
     reference_share: float | Literal["auto"]
-    """share of the training groups that are left out as reference for monitoring; auto: 0.1 of at least 300, else 0.
-    With folds the out-of-fold predictions are the reference [default: 'auto']."""
+    """share of the training groups, and at most of their images, that is left out as reference for monitoring; auto:
+    0.1 of at least 300, else 0. With folds the out-of-fold predictions are the reference [default: 'auto']."""
     abstain_below: float
     """confidence below which the bundle abstains [default: 0.0]."""
     precision: Literal["auto", "float32", "bfloat16", "float16"]

@@ -1,5 +1,7 @@
 """The reference of a bundle comes from images that chose nothing: left out of the training, or out of fold."""
 
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +52,27 @@ def train(data: Path, out: Path, weights: str, **more: Any) -> tuple[Any, list[s
     return pupila.train(
         data, out=out, tell=tell, weights=weights, **{"unfreeze": 0, **SETTINGS, **more}
     ), lines
+
+
+@pytest.mark.parametrize(
+    ("sizes", "share"), [([12], 0.2), ([5, 5, 5, 5], 0.25), ([9, 1, 6, 4], 0.1), ([20, 20], 0.1)]
+)
+def test_no_larger_share_of_the_images_is_left_out_than_of_the_groups(
+    pets: Path, sizes: list[int], share: float
+) -> None:
+    """Groups of these sizes, and of one image each."""
+    data, splits = pupila.open(pets), SplitFile.read(str(pets)) or pupila.split(pets)
+    components = [number for number, size in enumerate(sizes) for _ in range(size)]
+    components += range(len(sizes), len(sizes) + len(splits.images) - len(components))
+    counts = Counter(components)
+    pairs = zip(splits.images, components, strict=True)
+    grouped = replace(splits, images=[replace(a, component=own, split="train") for a, own in pairs])
+    for seed in range(20):
+        left_out = leave_out_reference(data, grouped, share, seed).in_split(REFERENCE)
+        groups = {a.component for a in left_out}
+        assert len(left_out) == sum(counts[group] for group in groups)  # whole groups
+        most = max(1, round(share * len(counts)))
+        assert len(groups) == most and len(left_out) <= most / len(counts) * len(components)
 
 
 def test_left_out_images_are_predicted_by_the_bundle_and_taught_it_nothing(

@@ -85,18 +85,35 @@ def leave_out_reference(data: Dataset, splits: SplitFile, share: float, seed: in
     Args:
         data: the data set.
         splits: made from it.
-        share: of the training groups, 0..1.
+        share: of the training groups, and at most of their images, 0..1.
         seed: of the draw.
     """
     if not share:
         return splits
     rows = _training_rows(data, splits)
     groups = np.array([splits.images[row].component for row in rows])
-    order = order_groups(groups, data.shares[rows], seed)
-    left_out = set(order[: min(MOST_GROUPS, max(1, round(share * len(order))))])
+    left_out = _draw_groups(groups, order_groups(groups, data.shares[rows], seed), share)
     chosen = {row for row, group in zip(rows, groups.tolist(), strict=True) if group in left_out}
     images = [replace(a, split=REFERENCE) if row in chosen else a for row, a in enumerate(splits.images)]
     return replace(splits, images=images)
+
+
+def _draw_groups(groups: Array, order: list[int], share: float) -> set[int]:
+    """The first groups of the order, a share of them that takes no larger share of the images.
+
+    One image of a group is enough for the reference: a group with more than twice the images that are left for each is
+    passed over.
+    """
+    numbers, counts = np.unique(groups, return_counts=True)
+    sizes = dict(zip(numbers.tolist(), counts.tolist(), strict=True))
+    missing = min(MOST_GROUPS, max(1, round(share * len(order))))
+    images = missing * len(groups) / len(order)
+    drawn: set[int] = set()
+    for group in order:
+        if missing and sizes[group] <= min(images, 2 * images / missing):
+            drawn.add(group)
+            missing, images = missing - 1, images - sizes[group]
+    return drawn
 
 
 def describe_left_out(splits: SplitFile) -> str:

@@ -101,8 +101,8 @@ class TrainSettings(ModelSettings):
     )
     reference_share: Annotated[float, Field(ge=0, lt=1)] | Literal["auto"] = Field(
         default="auto",
-        description="share of the training groups that are left out as reference for monitoring; auto: 0.1 of at "
-        "least 300, else 0. With folds the out-of-fold predictions are the reference",
+        description="share of the training groups, and at most of their images, that is left out as reference for "
+        "monitoring; auto: 0.1 of at least 300, else 0. With folds the out-of-fold predictions are the reference",
     )
     abstain_below: float = Field(
         default=0.0, ge=0, lt=1, description="confidence below which the bundle abstains"

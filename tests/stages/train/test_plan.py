@@ -30,7 +30,6 @@ from pupila.core.errors import PupilaError
 from pupila.learning.models.classify import build_classifier as build
 from pupila.learning.models.network import Network
 from pupila.stages.train import budget, measure, plan
-from pupila.stages.train.budgets.classify import FINETUNED_BLOCKS
 from pupila.stages.train.budgets.cost import LEAST_SHARE, MAX_EPOCHS, BudgetedSettings, Cost, Timed
 from pupila.stages.train.budgets.watch import BudgetWatch
 from pupila.stages.train.config import TASK_MODELS, TrainConfig, parse_plan
@@ -304,8 +303,11 @@ def test_a_budget_is_spent_on_views_and_then_on_unfrozen_blocks(data: Dataset) -
     assert within(data, 40, pretrained=True) == {"augmented_views": 5, "unfreeze": 0}
     # 96 s: all 10 views, 40.8 s with the first; 55.2 s are left for 4 epochs
     actual = within(data, 96, pretrained=True)
-    assert actual == {"augmented_views": 10, "unfreeze": FINETUNED_BLOCKS, "finetune_epochs": 4}
+    assert actual == {"augmented_views": 10, "unfreeze": 3, "finetune_epochs": 4}
     assert within(data, 96, pretrained=True, unfreeze=1) == {"augmented_views": 10, "finetune_epochs": 4}
+    # 102 s: 61.2 s are left for 5 epochs, which are enough for all blocks
+    actual = within(data, 102, pretrained=True)
+    assert actual == {"augmented_views": 10, "unfreeze": "all", "finetune_epochs": 5}
 
 
 def test_augmented_views_for_which_there_is_no_time_are_left_out_whoever_set_them(data: Dataset) -> None:

@@ -13,12 +13,13 @@ from pupila.stages.train.budgets.cost import (
     Timed,
 )
 from pupila.stages.train.measure import pick_engine, time_step
+from pupila.stages.train.planning.unfreezing import FEW_BLOCKS
 from pupila.stages.train.settings import TrainSettings
 
 IMAGE_SIZES = (256, 224, 192, 160, 128, 96, 64)  # pixels, candidates
 ENOUGH_EPOCHS = 15  # from scratch; a smaller image size is chosen until this many fit
 MAX_FINETUNE_EPOCHS = 15
-FINETUNED_BLOCKS = 3
+LEAST_EPOCHS: dict[int | str, int] = {"all": 5, FEW_BLOCKS: MIN_FINETUNE_EPOCHS}  # of blocks, tried in this order
 
 
 def _time_network(settings: TrainSettings, network: Network, device: str) -> tuple[float, float]:
@@ -32,7 +33,7 @@ def _fit(decided: BudgetedSettings, cost: Cost, room: Room, timed: Timed) -> Non
 
 
 def _fit_pretrained(decided: BudgetedSettings, cost: Cost, room: Room, timed: Timed) -> None:
-    """Encode once for all trainings, train the head, and unfreeze the last blocks if the remaining time allows it."""
+    """Encode once for all trainings, train the head, and unfreeze all or the last blocks if the time left allows it."""
     views = room.fill(decided.settings, cost)
     reason = say(
         "what half of the time was enough for, at {ms} ms per augmented view and image",
@@ -51,8 +52,9 @@ def _fit_pretrained(decided: BudgetedSettings, cost: Cost, room: Room, timed: Ti
         left=number(max(0.0, left), 0),
         epoch=number(timed.trainings * epoch, 0),
     )
-    decided.set("unfreeze", FINETUNED_BLOCKS if epochs >= MIN_FINETUNE_EPOCHS else 0, reason)
-    if epochs >= MIN_FINETUNE_EPOCHS:
+    blocks = next((blocks for blocks, least in LEAST_EPOCHS.items() if epochs >= least), 0)
+    decided.set("unfreeze", blocks, reason)
+    if blocks:
         decided.set("finetune_epochs", epochs, reason)
 
 

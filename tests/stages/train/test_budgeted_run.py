@@ -63,7 +63,9 @@ def train(data: Path, out: Path, step: float, resume: bool = False) -> TrainedRu
 
 @pytest.fixture
 def _measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(budget, "_measure_cost", lambda *_: Cost(28, 12, 0.0, 0.0, 0.07, 64))
+    monkeypatch.setattr(
+        budget, "_measure_cost", lambda *_: Cost(28, 12, 0.0, 0.0, 0.07, 64, lambda blocks: 0.07)
+    )
 
 
 @pytest.mark.usefixtures("_measured")

@@ -286,11 +286,20 @@ class Room:
 
 
 def within(
-    data: Dataset, left: float, pretrained: bool, folds: int = 0, room: Room | None = None, **overrides: Any
+    data: Dataset,
+    left: float,
+    pretrained: bool,
+    folds: int = 0,
+    room: Room | None = None,
+    few: float = 0.1,
+    **overrides: Any,
 ) -> dict[str, Any]:
-    """What a budget decides where 100 + 20 images cost so much, and so many seconds are left."""
+    """What a budget decides where 100 + 20 images cost so much, with few unfrozen blocks `few`, and so much is left."""
     encoding = 0.03 if pretrained else 0.0
-    cost = Cost(images=100, validation_images=20, loading=0.01, encoding=encoding, step=0.1, image_size=224)
+    cost = Cost(
+        images=100, validation_images=20, loading=0.01, encoding=encoding, step=0.1, image_size=224,
+        time_blocks=lambda blocks: few,
+    )  # fmt: skip
     decided = BudgetedSettings(ClassifyTrainSettings.parse(overrides))
     timed = Timed(data, splits(folds=folds), network(pretrained), "A1")
     budget.BUDGETS["classify"].fit(decided, cost, room or Room(left), timed)
@@ -305,6 +314,9 @@ def test_a_budget_is_spent_on_views_and_then_on_unfrozen_blocks(data: Dataset) -
     actual = within(data, 96, pretrained=True)
     assert actual == {"augmented_views": 10, "unfreeze": 3, "finetune_epochs": 4}
     assert within(data, 96, pretrained=True, unfreeze=1) == {"augmented_views": 10, "finetune_epochs": 4}
+    # with few blocks unfrozen an epoch takes 100 x 0.05 + 20 x 0.1 / 3 = 5.7 s
+    actual = within(data, 96, pretrained=True, few=0.04)
+    assert actual == {"augmented_views": 10, "unfreeze": 3, "finetune_epochs": 9}
     # 102 s: 61.2 s are left for 5 epochs, which are enough for all blocks
     actual = within(data, 102, pretrained=True)
     assert actual == {"augmented_views": 10, "unfreeze": "all", "finetune_epochs": 5}
@@ -341,7 +353,9 @@ def test_with_folds_a_budget_is_shared_by_all_trainings(data: Dataset) -> None:
 def test_a_budget_that_not_even_the_end_of_the_run_fits_into_is_a_warning_and_the_least_is_trained(
     data: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(budget, "_measure_cost", lambda *_: Cost(100, 20, 0.01, 0.03, 0.1, 224))
+    monkeypatch.setattr(
+        budget, "_measure_cost", lambda *_: Cost(100, 20, 0.01, 0.03, 0.1, 224, lambda blocks: 0.1)
+    )
     warnings: list[str] = []
 
     def fit(elapsed: float) -> BudgetedSettings:

@@ -213,7 +213,10 @@ class Drawn:
 
 def within(left: float, pretrained: bool = True, scenes: Any = None, **overrides: Any) -> dict[str, Any]:
     """What a budget decides where a step takes 0.1 s an image at 192 pixels, for 100 + 20 images."""
-    cost = Cost(images=100, validation_images=20, loading=0.0, encoding=0.0, step=0.1, image_size=192)
+    cost = Cost(
+        images=100, validation_images=20, loading=0.0, encoding=0.0, step=0.1, image_size=192,
+        time_blocks=lambda blocks: 0.1,
+    )  # fmt: skip
     decided = BudgetedSettings(SegmentTrainSettings.parse(overrides))
     drawn: Any = scenes or Drawn()
     segment._fit_masks(decided, cost, left, drawn, 1, pretrained)

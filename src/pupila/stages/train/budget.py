@@ -1,6 +1,9 @@
 """Fit a training into a time budget, by timing a few images and steps."""
 
+from functools import partial
+
 from pupila.core.vocabulary import VALIDATION
+from pupila.learning.models.network import Network
 from pupila.stages.train.budgets.classify import CLASSIFY_BUDGET
 from pupila.stages.train.budgets.cost import (
     BudgetedSettings,
@@ -12,7 +15,7 @@ from pupila.stages.train.budgets.cost import (
 )
 from pupila.stages.train.budgets.segment import SEGMENT_BUDGET
 from pupila.stages.train.budgets.watch import BudgetWatch
-from pupila.stages.train.measure import resolve_device
+from pupila.stages.train.measure import resolve_device, time_step
 from pupila.stages.train.settings import TrainSettings
 
 # Promptable models have no budget: they are trained on cached embeddings, or for hours.
@@ -54,4 +57,9 @@ def _measure_cost(settings: TrainSettings, timed: Timed, spending: TaskBudget, d
     encoding, step = spending.time_network(settings, timed.network, device)
     images = round(len(rows) * (folds - 1) / folds) if folds else len(rows)
     others = len(rows) - images if folds else len(timed.splits.in_split(VALIDATION))
-    return Cost(images, others, loading, encoding, step, timed.network.preprocessing.height)
+    side = timed.network.preprocessing.height
+    return Cost(images, others, loading, encoding, step, side, partial(_time_blocks, timed.network, device))
+
+
+def _time_blocks(network: Network, device: str, blocks: int) -> float:
+    return time_step(network, device, unfreeze=blocks)

@@ -19,7 +19,10 @@ from pupila.stages.train.settings import TrainSettings
 IMAGE_SIZES = (256, 224, 192, 160, 128, 96, 64)  # pixels, candidates
 ENOUGH_EPOCHS = 15  # from scratch; a smaller image size is chosen until this many fit
 MAX_FINETUNE_EPOCHS = 15
-LEAST_EPOCHS: dict[int | str, int] = {"all": 5, FEW_BLOCKS: MIN_FINETUNE_EPOCHS}  # of blocks, tried in this order
+LEAST_EPOCHS: dict[int | str, int] = {
+    "all": 5,
+    FEW_BLOCKS: MIN_FINETUNE_EPOCHS,
+}  # of blocks, tried in this order
 
 
 def _time_network(settings: TrainSettings, network: Network, device: str) -> tuple[float, float]:
@@ -42,20 +45,30 @@ def _fit_pretrained(decided: BudgetedSettings, cost: Cost, room: Room, timed: Ti
     given = decided.settings.augmented_views
     set_views = decided.set if given == "auto" or given <= views else decided.limit
     set_views("augmented_views", views, reason)
-    validation = cost.validation_images * cost.step / 3
-    epoch = cost.images * (cost.step + cost.loading) + validation
-    room.expect(finetune=epoch, validation=validation)
     left = room.left
-    epochs = min(MAX_FINETUNE_EPOCHS, int(left / (timed.trainings * epoch)))
+    blocks, epochs, epoch = _pick_blocks(cost, left, timed)
+    room.expect(finetune=epoch, validation=cost.validation_images * cost.step / 3)
     reason = say(
         "{left} s remain, and an epoch with unfrozen blocks takes {epoch} s",
         left=number(max(0.0, left), 0),
         epoch=number(timed.trainings * epoch, 0),
     )
-    blocks = next((blocks for blocks, least in LEAST_EPOCHS.items() if epochs >= least), 0)
     decided.set("unfreeze", blocks, reason)
     if blocks:
         decided.set("finetune_epochs", epochs, reason)
+
+
+def _pick_blocks(cost: Cost, left: float, timed: Timed) -> tuple[int | str, int, float]:
+    """The blocks to unfreeze, 0 where there is no time for enough epochs; their epochs, and the seconds of one."""
+    epochs, epoch = 0, 0.0
+    for blocks, least in LEAST_EPOCHS.items():
+        is_some = isinstance(blocks, int) and blocks < timed.network.body.depth
+        step = cost.time_blocks(FEW_BLOCKS) if is_some else cost.step
+        epoch = cost.images * (step + cost.loading) + cost.validation_images * cost.step / 3
+        epochs = min(MAX_FINETUNE_EPOCHS, int(left / (timed.trainings * epoch)))
+        if epochs >= least:
+            return blocks if is_some else "all", epochs, epoch
+    return 0, epochs, epoch
 
 
 def _fit_from_scratch(decided: BudgetedSettings, cost: Cost, room: Room, timed: Timed) -> None:

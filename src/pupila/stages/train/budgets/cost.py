@@ -70,6 +70,9 @@ class Cost:
     encoding: float  # with the frozen encoder; 0 without pretrained weights
     step: float  # forward and backward through all layers
     image_size: int  # at which the cost was measured
+    time_blocks: Callable[
+        [int], float
+    ]  # so many unfrozen last blocks to such seconds: measured where it is asked for
 
 
 @dataclass

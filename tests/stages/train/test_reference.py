@@ -70,7 +70,7 @@ def test_no_larger_share_of_the_images_is_left_out_than_of_the_groups(
     for seed in range(20):
         left_out = leave_out_reference(data, grouped, share, seed).in_split(REFERENCE)
         groups = {a.component for a in left_out}
-        assert len(left_out) == sum(counts[group] for group in groups)  # whole groups
+        assert len(left_out) == sum(counts[group] for group in groups)  # all of each group
         most = max(1, round(share * len(counts)))
         assert len(groups) == most and len(left_out) <= most / len(counts) * len(components)
 

@@ -97,7 +97,7 @@ def _evaluate(out: Path, data: Path, complaint: str) -> dict[str, Any]:
     return {
         "bundle": True, "n": model.n, "metric": metric, "value": estimate.value,
         "interval": [estimate.low, estimate.high], "baseline": baseline,
-        "above_baseline": None not in (estimate.low, baseline) and estimate.low > baseline,
+        "above_baseline": None if None in (estimate.low, baseline) else estimate.low > baseline,
         "steps": {entry.step: entry.taken for entry in budget.steps},
         "decisions": [[entry.step, entry.epoch, entry.name, entry.value] for entry in budget.decisions],
     }  # fmt: skip

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 _PROGRAM = """
-import atexit, os, sys, tempfile, threading, time, weakref
+import atexit, sys, tempfile, threading, time
 import pupila.cli.process as process
 
 class Last:
@@ -16,7 +16,7 @@ class Last:
 
 last = Last()
 folders = []
-assert atexit._ncallbacks() == 0  # what is registered before `run_process` would not be called
+{before}
 
 def work():
     time.sleep(0.2)
@@ -34,8 +34,8 @@ process.run_process()
 """
 
 
-def _run(ending: str) -> subprocess.CompletedProcess[str]:
-    program = _PROGRAM.format(ending=ending)
+def _run(ending: str, before: str = "") -> subprocess.CompletedProcess[str]:
+    program = _PROGRAM.format(ending=ending, before=before)
     return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
 
 
@@ -53,8 +53,23 @@ def test_what_is_no_exit_code_ends_as_python_ends_it(ending: str, code: int) -> 
     assert ended.returncode == code and "planted" in ended.stderr and "freed at the end" in ended.stdout
 
 
+def test_handlers_registered_before_are_called() -> None:
+    ended = _run("sys.exit(2)", before="atexit.register(print, 'before')")
+    assert (
+        ended.stdout.splitlines()[-3:] == ["at exit", "before", "freed at the end"] and ended.returncode == 2
+    )
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_closed_stream_changes_nothing(stream: str) -> None:
+    ended = _run("sys.exit(2)", before=f"sys.{stream} = None")
+    lines = ended.stdout.splitlines()[1:]
+    assert lines == (["thread", "at exit"] if stream == "stderr" else [])
+    assert (ended.returncode, ended.stderr) == (2, "")
+
+
 def test_output_that_cannot_be_written_is_an_error() -> None:
-    program = _PROGRAM.format(ending="sys.exit(0)")
+    program = _PROGRAM.format(ending="sys.exit(0)", before="")
     with Path("/dev/full").open("w") as full:
         ended = subprocess.run(
             [sys.executable, "-c", program], stdout=full, stderr=subprocess.PIPE, check=False

@@ -7,19 +7,19 @@ import sys
 
 from pupila.cli import main
 
-_OBJECTS = (
-    5_000  # new ones before Python looks for garbage; torch, timm and an export make a million that stay
-)
+_OBJECTS = 5_000  # new ones before Python looks for garbage: torch and an export make a million that stay
 
 
 def run_process() -> None:
     """Run the command line, and end the process with its exit code.
 
-    Python frees every object at the end: with torch and its exporter loaded, that takes 1.5 seconds.
+    Python frees every object at the end: with torch and its exporter loaded, that takes 1.5 seconds. It does so where
+    others, such as a tracer, have registered exit handlers before: those would not be called.
     """
     gc.set_threshold(_OBJECTS)
     codes: list[int] = []
-    atexit.register(_end, codes)  # registered first, called last: after threads and temporary files
+    if not atexit._ncallbacks():
+        atexit.register(_end, codes)  # registered first, called last: after threads and temporary files
     try:
         main()
     except SystemExit as end:
@@ -33,8 +33,8 @@ def _end(codes: list[int]) -> None:
     if not codes:
         return
     try:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in filter(None, (sys.stdout, sys.stderr)):  # None: closed before the command began
+            stream.flush()
     except (OSError, ValueError):
         return
     os._exit(codes[0])

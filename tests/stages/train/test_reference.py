@@ -75,6 +75,23 @@ def test_no_larger_share_of_the_images_is_left_out_than_of_the_groups(
         assert len(groups) == most and len(left_out) <= most / len(counts) * len(components)
 
 
+@pytest.mark.parametrize(("groups", "share"), [(1, 0.2), (3, 0.99)])
+def test_a_reference_that_leaves_nothing_to_train_on_is_refused(
+    pets: Path, groups: int, share: float
+) -> None:
+    data, splits = pupila.open(pets), SplitFile.read(str(pets)) or pupila.split(pets)
+    images = [replace(a, component=row % groups, split="train") for row, a in enumerate(splits.images)]
+    with pytest.raises(PupilaError, match="Conflicting settings") as fault:
+        leave_out_reference(data, replace(splits, images=images), share, 0)
+    assert fault.value.remedy == "--reference-share 0"
+
+
+def test_without_training_images_none_are_left_out(pets: Path) -> None:
+    data, splits = pupila.open(pets), SplitFile.read(str(pets)) or pupila.split(pets)
+    tested = replace(splits, images=[replace(a, split="test") for a in splits.images])
+    assert leave_out_reference(data, tested, 0.2, 0) == tested
+
+
 def test_left_out_images_are_predicted_by_the_bundle_and_taught_it_nothing(
     pets: Path, weights: str, tmp_path: Path
 ) -> None:

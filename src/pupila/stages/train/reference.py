@@ -25,7 +25,7 @@ from pupila.core.vocabulary import TRAIN
 from pupila.imaging.images.appearance import measure_appearance
 from pupila.imaging.images.decode import Array, ImageFault
 from pupila.imaging.masks.codec import decode_png
-from pupila.stages.train.settings import TrainPlan, skips_training
+from pupila.stages.train.settings import TrainPlan, conflicting_settings, skips_training
 from pupila.statistics.drift.observations import Observations, stack_observations
 from pupila.statistics.stratified_order import order_groups
 from pupila.tasks import TASKS
@@ -87,12 +87,24 @@ def leave_out_reference(data: Dataset, splits: SplitFile, share: float, seed: in
         splits: made from it.
         share: of the training groups, and at most of their images, 0..1.
         seed: of the draw.
+
+    Raises:
+        PupilaError: no group would be left to train on.
     """
-    if not share:
+    rows = _training_rows(data, splits) if share else []
+    if not rows:
         return splits
-    rows = _training_rows(data, splits)
     groups = np.array([splits.images[row].component for row in rows])
-    left_out = _draw_groups(groups, order_groups(groups, data.shares[rows], seed), share)
+    order = order_groups(groups, data.shares[rows], seed)
+    left_out = _draw_groups(groups, order, share)
+    if len(left_out) == len(order):
+        raise conflicting_settings(
+            say_count(
+                "reference_share={share} of {n} training group", "reference_share={share} of {n} training groups",
+                len(order), share=share,
+            ),
+            say("at least one group to train on"), "--reference-share 0",
+        )  # fmt: skip
     chosen = {row for row, group in zip(rows, groups.tolist(), strict=True) if group in left_out}
     images = [replace(a, split=REFERENCE) if row in chosen else a for row, a in enumerate(splits.images)]
     return replace(splits, images=images)

@@ -322,6 +322,30 @@ def test_a_budget_is_spent_on_views_and_then_on_unfrozen_blocks(data: Dataset) -
     assert actual == {"augmented_views": 10, "unfreeze": "all", "finetune_epochs": 5}
 
 
+def test_fine_tuning_within_a_budget_is_timed_with_the_blocks_that_the_user_unfreezes(data: Dataset) -> None:
+    for blocks, epoch in (("all", 11 + 20 / 30), (1, 5 + 20 / 30), (5, 11 + 20 / 30)):  # of 5 blocks
+        room = Room(96)  # of which 55.2 s are left after all views
+        actual = within(data, 96, pretrained=True, room=room, few=0.04, unfreeze=blocks)
+        assert actual == {"augmented_views": 10, "finetune_epochs": int(55.2 / epoch)}
+        assert room.expected["finetune"] == pytest.approx(epoch)
+    assert within(data, 96, pretrained=True, unfreeze=0) == {"augmented_views": 10}
+
+
+def test_a_budget_decides_what_the_user_sets_to_auto(data: Dataset) -> None:
+    given: dict[str, Any] = {"unfreeze": "auto", "finetune_epochs": "auto", "augmented_views": "auto"}
+    assert within(data, 96, pretrained=True, **given) == within(data, 96, pretrained=True)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3, 4])
+def test_where_the_last_blocks_are_all_blocks_a_budget_unfreezes_all(data: Dataset, depth: int) -> None:
+    cost = Cost(100, 20, 0.01, 0.03, 0.1, 224, lambda blocks: 0.1)
+    few = network(pretrained=True)
+    timed = Timed(data, splits(folds=0), replace(few, body=replace(few.body, depth=depth)), "A1")
+    decided = BudgetedSettings(ClassifyTrainSettings.parse({}))
+    budget.BUDGETS["classify"].fit(decided, cost, Room(96), timed)
+    assert (decided.settings.unfreeze, decided.settings.finetune_epochs) == (3 if depth > 3 else "all", 4)
+
+
 def test_augmented_views_for_which_there_is_no_time_are_left_out_whoever_set_them(data: Dataset) -> None:
     assert within(data, 40, pretrained=True, augmented_views=8)["augmented_views"] == 5
     assert "augmented_views" not in within(data, 40, pretrained=True, augmented_views=3)

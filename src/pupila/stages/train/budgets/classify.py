@@ -45,8 +45,12 @@ def _fit_pretrained(decided: BudgetedSettings, cost: Cost, room: Room, timed: Ti
     given = decided.settings.augmented_views
     set_views = decided.set if given == "auto" or given <= views else decided.limit
     set_views("augmented_views", views, reason)
-    left = room.left
-    blocks, epochs, epoch = _pick_blocks(cost, left, timed)
+    if decided.settings.unfreeze == 0:
+        return
+    least, left = LEAST_EPOCHS, room.left
+    if decided.is_set("unfreeze"):
+        least = {decided.settings.unfreeze: MIN_FINETUNE_EPOCHS}
+    blocks, epochs, epoch = _pick_blocks(least, cost, left, timed)
     room.expect(finetune=epoch, validation=cost.validation_images * cost.step / 3)
     reason = say(
         "{left} s remain, and an epoch with unfrozen blocks takes {epoch} s",
@@ -58,12 +62,14 @@ def _fit_pretrained(decided: BudgetedSettings, cost: Cost, room: Room, timed: Ti
         decided.set("finetune_epochs", epochs, reason)
 
 
-def _pick_blocks(cost: Cost, left: float, timed: Timed) -> tuple[int | str, int, float]:
+def _pick_blocks(
+    least_epochs: dict[int | str, int], cost: Cost, left: float, timed: Timed
+) -> tuple[int | str, int, float]:
     """The blocks to unfreeze, 0 where there is no time for enough epochs; their epochs, and the seconds of one."""
     epochs, epoch = 0, 0.0
-    for blocks, least in LEAST_EPOCHS.items():
+    for blocks, least in least_epochs.items():
         is_some = isinstance(blocks, int) and blocks < timed.network.body.depth
-        step = cost.time_blocks(FEW_BLOCKS) if is_some else cost.step
+        step = cost.time_blocks(int(blocks)) if is_some else cost.step
         epoch = cost.images * (step + cost.loading) + cost.validation_images * cost.step / 3
         epochs = min(MAX_FINETUNE_EPOCHS, int(left / (timed.trainings * epoch)))
         if epochs >= least:

@@ -72,7 +72,7 @@ class Cost:
     image_size: int  # at which the cost was measured
     time_blocks: Callable[
         [int], float
-    ]  # so many unfrozen last blocks to such seconds: measured where it is asked for
+    ]  # number of unfrozen last blocks to such seconds, measured when called
 
 
 @dataclass
@@ -84,8 +84,12 @@ class BudgetedSettings:
 
     def set(self, name: str, value: Any, reason: str) -> None:
         """Decide a setting that the user did not set."""
-        if name not in self.settings.model_fields_set:
+        if not self.is_set(name):
             self.limit(name, value, reason)
+
+    def is_set(self, name: str) -> bool:
+        """Whether the user set it, to more than "auto"."""
+        return name in self.settings.model_fields_set and getattr(self.settings, name) != "auto"
 
     def limit(self, name: str, value: Any, reason: str) -> None:
         """Decide a setting for which there is no more time, whoever set it."""

@@ -1,4 +1,4 @@
-"""Encoder and head as one module: in a lower precision the head keeps the digits that it subtracts."""
+"""Encoder and head as one module: it can be trained, and in a lower precision the head keeps its digits."""
 
 from dataclasses import replace
 from typing import Any
@@ -41,3 +41,12 @@ def test_a_head_of_standardised_features_is_the_same_in_a_lower_precision() -> N
     assert torch.allclose(actual, expected, atol=0.05)
     with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
         assert not torch.allclose(head(features).float(), expected, atol=1.0)  # as it would be
+
+
+def test_an_encoder_that_is_built_when_it_first_runs_can_be_trained() -> None:
+    body = Body(lambda: (nn.Linear(2, 2), []), parameters=6, depth=0, read=dict)
+    with torch.inference_mode():
+        body.parts[0](torch.zeros(1, 2))
+    body.parts[0].requires_grad_(False).requires_grad_(True)
+    body.parts[0](torch.zeros(1, 2)).sum().backward()
+    assert all(weight.grad is not None for weight in body.parts[0].parameters())

@@ -36,8 +36,8 @@ class Body:
 
     @cached_property
     def parts(self) -> tuple[nn.Module, list[nn.Module]]:
-        """The encoder and its blocks; what building draws moves no other random number."""
-        with torch.random.fork_rng(devices=[]):
+        """The encoder and its blocks, which can be trained; what building draws moves no other random number."""
+        with torch.random.fork_rng(devices=[]), torch.inference_mode(False):
             return self.build()
 
     @property

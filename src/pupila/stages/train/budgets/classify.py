@@ -19,7 +19,7 @@ from pupila.stages.train.settings import TrainSettings
 IMAGE_SIZES = (256, 224, 192, 160, 128, 96, 64)  # pixels, candidates
 ENOUGH_EPOCHS = 15  # from scratch; a smaller image size is chosen until this many fit
 MAX_FINETUNE_EPOCHS = 15
-LEAST_EPOCHS: dict[int | str, int] = {
+_FEWEST_EPOCHS: dict[int | str, int] = {
     "all": 5,
     FEW_BLOCKS: MIN_FINETUNE_EPOCHS,
 }  # of blocks, tried in this order
@@ -47,7 +47,7 @@ def _fit_pretrained(decided: BudgetedSettings, cost: Cost, room: Room, timed: Ti
     set_views("augmented_views", views, reason)
     if decided.settings.unfreeze == 0:
         return
-    least, left = LEAST_EPOCHS, room.left
+    least, left = _FEWEST_EPOCHS, room.left
     if decided.is_set("unfreeze"):
         least = {decided.settings.unfreeze: MIN_FINETUNE_EPOCHS}
     blocks, epochs, epoch = _pick_blocks(least, cost, left, timed)

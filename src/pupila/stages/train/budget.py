@@ -1,9 +1,6 @@
 """Fit a training into a time budget, by timing a few images and steps."""
 
-from functools import partial
-
 from pupila.core.vocabulary import VALIDATION
-from pupila.learning.models.network import Network
 from pupila.stages.train.budgets.classify import CLASSIFY_BUDGET
 from pupila.stages.train.budgets.cost import (
     BudgetedSettings,
@@ -57,9 +54,7 @@ def _measure_cost(settings: TrainSettings, timed: Timed, spending: TaskBudget, d
     encoding, step = spending.time_network(settings, timed.network, device)
     images = round(len(rows) * (folds - 1) / folds) if folds else len(rows)
     others = len(rows) - images if folds else len(timed.splits.in_split(VALIDATION))
-    side = timed.network.preprocessing.height
-    return Cost(images, others, loading, encoding, step, side, partial(_time_blocks, timed.network, device))
-
-
-def _time_blocks(network: Network, device: str, blocks: int) -> float:
-    return time_step(network, device, unfreeze=blocks)
+    return Cost(
+        images, others, loading, encoding, step, timed.network.preprocessing.height,
+        time_blocks=lambda blocks: time_step(timed.network, device, unfreeze=blocks),
+    )  # fmt: skip

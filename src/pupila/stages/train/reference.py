@@ -1,5 +1,6 @@
 """The reference of a bundle: predictions for images that chose nothing, which monitoring compares a service with."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -116,8 +117,7 @@ def _draw_groups(groups: Array, order: list[int], share: float) -> set[int]:
     One image of a group is enough for the reference: a group with more than twice the images that are left for each is
     passed over.
     """
-    numbers, counts = np.unique(groups, return_counts=True)
-    sizes = dict(zip(numbers.tolist(), counts.tolist(), strict=True))
+    sizes = Counter(groups.tolist())
     missing = min(MOST_GROUPS, max(1, round(share * len(order))))
     images = missing * len(groups) / len(order)
     drawn: set[int] = set()

@@ -70,9 +70,7 @@ class Cost:
     encoding: float  # with the frozen encoder; 0 without pretrained weights
     step: float  # forward and backward through all layers
     image_size: int  # at which the cost was measured
-    time_blocks: Callable[
-        [int], float
-    ]  # number of unfrozen last blocks to such seconds, measured when called
+    time_blocks: Callable[[int], float]  # so many unfrozen last blocks to such seconds, measured when called
 
 
 @dataclass
